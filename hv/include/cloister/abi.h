@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypercalls of the Cloister monitor. This header is their manual.
+ *
+ * ## Control operations (the control domain's kernel; from user space through libxencall)
+ *
+ *   long hypercall(CLOISTER_HYPERCALL, op, arg)
+ *
+ * `op` is a CLOISTER_OP_*; `arg` points to that operation's structure, which starts with
+ * struct cloister_head. Returns 0 or a negative errno. On return the structure is written back: with
+ * results on success; with head.reason, head.found and head.allowed on a refusal. A refused operation
+ * changes nothing. Operations on many pages can be interrupted; Xen restarts them by itself, `done`
+ * carries the progress, and a batch that fails at page k has done = k, with pages 0..k-1 done and
+ * page k untouched.
+ *
+ * Errors of every control operation:
+ *   EPERM    the caller is not the control domain                            NOT_PRIVILEGED
+ *   ENOSYS   unknown operation                                               UNKNOWN_OP
+ *   EFAULT   arg, or a buffer it names, is not the caller's memory           BAD_POINTER
+ *   EINVAL   a reserved field is not zero                                    RESERVED_NOT_ZERO
+ *   EBUSY    inside a multicall                                              IN_MULTICALL
+ * Those of one operation stand at its structure. Reasons: reason.h.
+ *
+ * ## Calls (the tenant's user mode)
+ *
+ * VMMCALL (AMD) or VMCALL (Intel) from 64-bit user mode, no system call and no driver:
+ *
+ *   in   RAX = CLOISTER_HYPERCALL   RDI = CLOISTER_CALL_*   RSI, RDX = handle[0], handle[1]
+ *        R10 = thread   R8 = arg0   R9 = arg1
+ *   out  RAX = outcome: CLOISTER_EXIT_* (>= 0) or a negative errno   RDI = value0   RSI = value1
+ *        (RDI and RSI are unchanged where RAX is negative); all other registers are unchanged.
+ *
+ * The CPU must be in 64-bit mode with RFLAGS.IF = 1 and TF = 0.
+ *
+ *   ENTER   run an idle thread from its entry point with arg0, arg1
+ *   RESUME  continue a thread: after an interruption with all its registers as they were (arg0 and
+ *           arg1 are ignored), after an OCALL with arg0, arg1 as the OCALL's results
+ *   STATUS  value0 = CLOISTER_THREAD_* of the thread, value1 = how often it was interrupted
+ *
+ * Outcomes of ENTER and RESUME:
+ *   CLOISTER_EXIT_RETURN  the enclave returned value0, value1; the thread is idle
+ *   CLOISTER_EXIT_OCALL   the enclave calls out with value0, value1; RESUME gives it the results
+ *   CLOISTER_EXIT_FAULT   the thread died; value0 = vector (CLOISTER_VECTOR_* for those that are no
+ *                         exception), value1 = page number (linear address >> 12) or 0
+ *   -EAGAIN   interrupted: RESUME when convenient
+ *   -EBUSY    another caller is inside the thread (THREAD_BUSY), or it must be RESUMEd
+ *             (THREAD_INTERRUPTED)
+ *   -EINVAL   RESUME on an idle thread (THREAD_IDLE), no such thread (NO_SUCH_THREAD), unknown call
+ *             (UNKNOWN_OP), caller's flags (CALLER_FLAGS)
+ *   -ENOENT   the handle names no enclave of the caller's domain (RANDOM_HANDLE)
+ *   -EIO      the thread died earlier (THREAD_DEAD)
+ *   -EPERM    not from user mode (CALLER_MODE)
+ * Every refusal but -EAGAIN and -EBUSY is recorded in the trace.
+ *
+ * ## Exits (inside the enclave)
+ *
+ * The same instruction with RAX = CLOISTER_ENCLAVE_*, RDI = value0, RSI = value1:
+ *   RETURN     ends the call
+ *   OCALL      suspends it; returns with RDI = arg0, RSI = arg1 of RESUME
+ *   FAULT      the enclave gives up: value0 = vector, value1 = page number; the thread is dead
+ *   AEX_COUNT  returns in RAX how often this thread was interrupted; does not leave the enclave
+ * Registers other than RAX, RDI and RSI are preserved over OCALL and AEX_COUNT. Any other RAX, and
+ * any instruction that is not plain computation, raises #GP(0) (#UD for CPUID) inside the enclave.
+ */
+#ifndef CLOISTER_ABI_H
+#define CLOISTER_ABI_H
+
+#include "image.h"
+#include "reason.h"
+#include "trace.h"
+
+#define CLOISTER_HYPERCALL 55u /* __HYPERVISOR_arch_7 */
+#define CLOISTER_ABI_VERSION 1u
+
+enum cloister_call {
+    CLOISTER_CALL_STATUS = 0,
+    CLOISTER_CALL_ENTER = 1,
+    CLOISTER_CALL_RESUME = 2,
+};
+
+enum cloister_exit {
+    CLOISTER_EXIT_RETURN = 0,
+    CLOISTER_EXIT_OCALL = 1,
+    CLOISTER_EXIT_FAULT = 2,
+};
+
+enum cloister_enclave_call {
+    CLOISTER_ENCLAVE_RETURN = 0,
+    CLOISTER_ENCLAVE_OCALL = 1,
+    CLOISTER_ENCLAVE_FAULT = 2,
+    CLOISTER_ENCLAVE_AEX_COUNT = 3,
+};
+
+/* Vectors of CLOISTER_EXIT_FAULT beyond the CPU's 0..31. */
+#define CLOISTER_VECTOR_VIEW 256u     /* touched an address outside the view */
+#define CLOISTER_VECTOR_SHUTDOWN 257u /* triple fault */
+#define CLOISTER_VECTOR_STATE 258u    /* the CPU refused the register state */
+#define CLOISTER_VECTOR_MACHINE 259u  /* machine check */
+
+enum cloister_thread_state {
+    CLOISTER_THREAD_IDLE = 0,
+    CLOISTER_THREAD_RUNNING = 1,
+    CLOISTER_THREAD_INTERRUPTED = 2, /* asynchronous exit */
+    CLOISTER_THREAD_OCALL = 3,       /* called out, waits for RESUME */
+    CLOISTER_THREAD_DEAD = 4,
+};
+
+enum cloister_enclave_state {
+    CLOISTER_ENCLAVE_BUILDING = 1, /* created; pages may be added */
+    CLOISTER_ENCLAVE_READY = 2,    /* initialised; may be entered */
+    CLOISTER_ENCLAVE_DYING = 3,    /* being scrubbed */
+};
+
+/* Head of every control structure. */
+struct cloister_head {
+    uint16_t reason; /* out: enum cloister_reason */
+    uint16_t reserved0;
+    uint32_t reserved1;
+    uint64_t found;   /* out: the value that was refused */
+    uint64_t allowed; /* out: the limit or value that would have been accepted */
+};
+
+#define CLOISTER_OP_INFO 0u
+#define CLOISTER_OP_CREATE 1u
+#define CLOISTER_OP_ADD_PAGES 2u
+#define CLOISTER_OP_SHARE 3u
+#define CLOISTER_OP_INIT 4u
+#define CLOISTER_OP_DESTROY 5u
+#define CLOISTER_OP_QUOTA 6u
+#define CLOISTER_OP_LIST 7u
+#define CLOISTER_OP_DOMAIN 8u
+#define CLOISTER_OP_AUDIT 9u
+#define CLOISTER_OP_TRACE_RING 10u
+
+/* INFO: what this monitor is and how it is doing. */
+#define CLOISTER_INFO_SVM (1u << 0)          /* worlds by AMD SVM */
+#define CLOISTER_INFO_VMX (1u << 1)          /* worlds by Intel VMX */
+#define CLOISTER_INFO_IOMMU_STRICT (1u << 2) /* device DMA is confined */
+#define CLOISTER_INFO_INSECURE_DMA (1u << 3) /* booted with cloister=insecure-dma */
+#define CLOISTER_INFO_SMT (1u << 4)          /* sibling threads are active */
+#define CLOISTER_INFO_IBPB (1u << 5)         /* predictor barrier at world changes */
+#define CLOISTER_INFO_TEST (1u << 6)         /* a test build: not for use */
+
+struct cloister_info {
+    struct cloister_head head;
+    uint32_t abi_version;   /* CLOISTER_ABI_VERSION */
+    uint32_t flags;         /* CLOISTER_INFO_* */
+    uint16_t create_reason; /* NONE, or why no enclave can be created on this host */
+    uint16_t reserved0;
+    uint32_t max_enclaves;  /* per domain */
+    uint64_t boot_id;       /* as in the trace ring's header */
+    uint64_t enclaves;      /* living now */
+    uint64_t sealed_frames; /* frames by state, now */
+    uint64_t table_frames;
+    uint64_t context_frames;
+    uint64_t shared_frames;
+    uint64_t overhead_frames; /* the frame table's own frames, not charged to anybody */
+    uint64_t created;       /* since boot */
+    uint64_t destroyed;
+    uint64_t entries;       /* world entries, by call */
+    uint64_t interruptions; /* asynchronous exits */
+    uint64_t reentries;     /* of those, entered again without the tenant noticing */
+    uint64_t refusals;      /* everything refused, recorded or rate-limited */
+    uint64_t suppressed;    /* of those, not recorded because of the rate limit */
+};
+
+/*
+ * CREATE: begin an enclave. Allocates the threads' contexts and the root of the view.
+ *   ESRCH    NO_SUCH_DOMAIN, DOMAIN_DYING
+ *   EOPNOTSUPP  DOMAIN_* (the domain has a feature that cannot be combined), HOST_*
+ *   EINVAL   IMAGE_* (a header field out of range; found and allowed name it)
+ *   EACCES   IMAGE_SIGNATURE
+ *   EDQUOT   QUOTA (found = frames needed, allowed = frames left)
+ *   ENOMEM   NO_MEMORY
+ *   ENOSPC   TOO_MANY_ENCLAVES
+ */
+struct cloister_create {
+    struct cloister_head head;
+    uint16_t domain;
+    uint16_t reserved0;
+    uint32_t enclave; /* out: id, never 0, never reused until reboot */
+    uint64_t header;  /* address of a struct cloister_image_header */
+};
+
+/*
+ * ADD_PAGES: take a fresh frame for each record, copy the content into it, then measure it there.
+ *   ENOENT   NO_SUCH_ENCLAVE
+ *   EBUSY    ENCLAVE_STATE (already initialised), ENCLAVE_DYING
+ *   EINVAL   PAGE_RANGE, PAGE_FLAGS, BATCH
+ *   EEXIST   PAGE_DUPLICATE
+ *   EDQUOT   QUOTA
+ *   ENOMEM   NO_MEMORY
+ */
+#define CLOISTER_MAX_BATCH 65536u
+struct cloister_add_pages {
+    struct cloister_head head;
+    uint32_t enclave;
+    uint32_t count; /* 1 .. CLOISTER_MAX_BATCH */
+    uint32_t done;  /* in: 0; out: records done */
+    uint32_t reserved0;
+    uint64_t records; /* address of struct cloister_page_record[count] */
+    uint64_t content; /* address of 4,096 * count bytes: record i's content at i * 4,096; bytes of
+                         records with CLOISTER_PAGE_ZERO are not read (0 if all are) */
+};
+
+/*
+ * SHARE: map whole pages that the tenant granted to the caller into the shared window, RW, never
+ * executable. The grants stay in use until the enclave ends.
+ *   ENOENT   NO_SUCH_ENCLAVE
+ *   EBUSY    ENCLAVE_STATE (already initialised), ENCLAVE_DYING
+ *   EINVAL   SHARE_RANGE, SHARE_GRANT (found = the reference), BATCH
+ *   EEXIST   SHARE_DUPLICATE, SHARE_FRAME
+ *   EDQUOT   QUOTA
+ *   ENOMEM   NO_MEMORY
+ */
+struct cloister_share {
+    struct cloister_head head;
+    uint32_t enclave;
+    uint32_t first; /* first page of the shared window to fill */
+    uint32_t count; /* 1 .. CLOISTER_MAX_SHARED_PAGES */
+    uint32_t done;  /* in: 0; out: pages done */
+    uint64_t refs;  /* address of uint32_t[count]: grant references */
+};
+
+/*
+ * INIT: compare the measurement with the signed one and make the enclave enterable.
+ *   ENOENT   NO_SUCH_ENCLAVE
+ *   EBUSY    ENCLAVE_STATE, ENCLAVE_DYING
+ *   EINVAL   IMAGE_INCOMPLETE (found = pages added, allowed = pages declared)
+ *   EACCES   IMAGE_MEASUREMENT
+ *   EIO      HOST_ENTROPY
+ */
+struct cloister_init {
+    struct cloister_head head;
+    uint32_t enclave;
+    uint32_t reserved0;
+    uint64_t handle[2]; /* out: what ENTER takes; random, for the tenant only */
+    uint8_t measurement[CLOISTER_MEASUREMENT_SIZE]; /* out: as found */
+};
+
+/*
+ * DESTROY: stop the enclave's threads, scrub and free its frames, release its grants. Works in every
+ * state; a thread that is inside is thrown out (its caller sees -EAGAIN, then -ENOENT).
+ *   ENOENT   NO_SUCH_ENCLAVE
+ */
+struct cloister_destroy {
+    struct cloister_head head;
+    uint32_t enclave;
+    uint32_t reserved0;
+};
+
+/*
+ * QUOTA: set or read how many frames a domain's enclaves may use (sealed pages, view tables, thread
+ * contexts together). A new domain has 0. Lowering it below what is in use takes nothing away.
+ *   ESRCH    NO_SUCH_DOMAIN, DOMAIN_DYING
+ */
+struct cloister_quota {
+    struct cloister_head head;
+    uint16_t domain;
+    uint16_t set;   /* 1: set `limit`; 0: read it */
+    uint32_t reserved0;
+    uint64_t limit; /* frames of 4 KiB */
+    uint64_t used;  /* out */
+};
+
+/* LIST: enclaves in the order of their ids, from `start` on. EFAULT: BAD_POINTER. */
+struct cloister_enclave_info {
+    uint32_t enclave;
+    uint16_t domain;
+    uint16_t state;         /* enum cloister_enclave_state */
+    uint32_t flags;         /* CLOISTER_IMAGE_* */
+    uint32_t thread_count;
+    uint32_t page_count;
+    uint32_t pages_added;
+    uint32_t shared_pages;  /* in the view now */
+    uint32_t frames;        /* charged to the quota */
+    uint64_t entries;       /* calls that entered */
+    uint64_t interruptions; /* asynchronous exits */
+    uint64_t faults;        /* threads that died */
+    uint32_t threads_running;
+    uint32_t threads_dead;
+    uint8_t measurement[CLOISTER_MEASUREMENT_SIZE]; /* the signed one */
+    uint8_t author[32];     /* SHA-256 of the author's key */
+    uint8_t family_id[16];
+    uint8_t image_id[16];
+    uint32_t image_version;
+    uint32_t security_version;
+    uint8_t name[64];
+    uint8_t reserved[8];
+};
+struct cloister_list {
+    struct cloister_head head;
+    uint32_t start;    /* first id wanted */
+    uint32_t capacity; /* entries that fit into buffer, 1 .. 256 */
+    uint32_t count;    /* out: entries written; less than capacity: there are no more */
+    uint32_t reserved0;
+    uint64_t buffer;   /* address of struct cloister_enclave_info[capacity] */
+};
+
+/* DOMAIN: statistics of one domain. ESRCH: NO_SUCH_DOMAIN. */
+struct cloister_domain {
+    struct cloister_head head;
+    uint16_t domain;
+    uint16_t create_reason; /* out: NONE, or why this domain cannot have enclaves */
+    uint32_t enclaves;
+    uint64_t quota;
+    uint64_t used;
+    uint64_t entries;
+    uint64_t interruptions;
+    uint64_t refusals;   /* by this domain */
+    uint64_t suppressed; /* of those, not recorded */
+};
+
+/*
+ * AUDIT: compare every table through which memory can be reached with the frame table: all
+ * second-stage tables, page tables of PV domains, active grants, IOMMU tables, and the views.
+ */
+struct cloister_audit {
+    struct cloister_head head;
+    uint64_t cursor[4];      /* in: 0; used by the monitor to continue */
+    uint64_t entries;        /* out: table entries looked at */
+    uint64_t frames;         /* out: protected frames checked */
+    uint64_t second_stage;   /* out: violations by kind of table ... */
+    uint64_t pv_tables;
+    uint64_t grants;
+    uint64_t iommu;
+    uint64_t views;
+    uint64_t frame_table;    /* ... and frames whose owner or reference count is not as it must be */
+};
+
+/* TRACE_RING: the frames of one CPU's ring. ENXIO: no such CPU (found, allowed = highest). */
+struct cloister_trace_ring {
+    struct cloister_head head;
+    uint32_t cpu;
+    uint32_t cpus; /* out: number of rings */
+    uint64_t frames[CLOISTER_TRACE_RING_PAGES]; /* out: frame numbers, to map with DOMID_XEN */
+};
+
+_Static_assert(sizeof(struct cloister_head) == 24, "ABI");
+_Static_assert(sizeof(struct cloister_create) == 40, "ABI");
+_Static_assert(sizeof(struct cloister_add_pages) == 56, "ABI");
+_Static_assert(sizeof(struct cloister_share) == 48, "ABI");
+_Static_assert(sizeof(struct cloister_init) == 96, "ABI");
+_Static_assert(sizeof(struct cloister_destroy) == 32, "ABI");
+_Static_assert(sizeof(struct cloister_quota) == 48, "ABI");
+_Static_assert(sizeof(struct cloister_enclave_info) == 256, "ABI");
+_Static_assert(sizeof(struct cloister_list) == 48, "ABI");
+_Static_assert(sizeof(struct cloister_domain) == 80, "ABI");
+_Static_assert(sizeof(struct cloister_audit) == 120, "ABI");
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The trace: what the monitor records, and how the host reads it.
+ *
+ * One ring per physical CPU, of CLOISTER_TRACE_RING_PAGES contiguous pages: a header of one record's
+ * size, then `capacity` records. Only the monitor writes; the control domain maps the pages
+ * read-only (CLOISTER_OP_TRACE_RING gives their frame numbers) and can therefore neither alter a
+ * record nor hold the monitor up. There is no consumer index: a full ring overwrites its oldest
+ * record, and the reader sees the gap in `sequence`.
+ *
+ * ## Reading without a lock
+ *
+ * Record n (n = 0, 1, 2 ...) of a CPU stands in slot n % capacity. `header.next` is the number of
+ * the next record. A reader that wants record n:
+ *   1. n >= next: it does not exist yet; next - n > capacity: it was lost (count it, go to
+ *      next - capacity),
+ *   2. copy the slot, then a read barrier, then read `header.next` again: if next - n >= capacity
+ *      the copy may be torn; treat it as lost,
+ *   3. copy.sequence must equal n, else treat it as lost.
+ */
+#ifndef CLOISTER_TRACE_H
+#define CLOISTER_TRACE_H
+
+#ifdef __XEN__
+#include <xen/types.h>
+#else
+#include <stdint.h>
+#endif
+
+#define CLOISTER_TRACE_MAGIC UINT32_C(0x52544c43) /* "CLTR" */
+#define CLOISTER_TRACE_VERSION 1u
+#define CLOISTER_TRACE_RING_PAGES 16u
+#define CLOISTER_TRACE_RECORD_SIZE 128u
+
+/* Guest-provokable events of one domain recorded per second; more are only counted. */
+#define CLOISTER_TRACE_RATE 200u
+
+struct cloister_trace_header {
+    uint32_t magic;    /* CLOISTER_TRACE_MAGIC */
+    uint32_t version;  /* CLOISTER_TRACE_VERSION */
+    uint32_t capacity; /* records in this ring */
+    uint32_t cpu;
+    uint64_t next;     /* number of the next record, counts from 0 and never wraps */
+    uint64_t boot_id;  /* random; differs from boot to boot */
+    uint8_t reserved[96];
+};
+
+enum cloister_trace_event {
+    CLOISTER_EVENT_CONTROL = 1,  /* a control operation: refused, or done if it changes state */
+    CLOISTER_EVENT_CALL = 2,     /* ENTER, RESUME or STATUS refused */
+    CLOISTER_EVENT_FAULT = 3,    /* a thread ended in a fault */
+    CLOISTER_EVENT_GUARD = 4,    /* the mmio or IOMMU guard refused a mapping */
+    CLOISTER_EVENT_FREEZE = 5,   /* a domain control refused because enclaves live */
+    CLOISTER_EVENT_DOMAIN = 6,   /* a domain ended; its enclaves were scrubbed */
+    CLOISTER_EVENT_AUDIT = 7,    /* an audit found a violation */
+};
+
+enum cloister_trace_decision {
+    CLOISTER_ALLOWED = 0,
+    CLOISTER_REFUSED = 1,
+};
+
+/* No domain, no vCPU, no enclave, no page. */
+#define CLOISTER_NO_DOMAIN UINT16_C(0x7fff)
+#define CLOISTER_NO_VCPU UINT16_C(0xffff)
+#define CLOISTER_NO_ENCLAVE UINT32_C(0)
+#define CLOISTER_NO_PAGE UINT32_C(0xffffffff)
+
+struct cloister_trace_record {
+    uint64_t sequence;
+    uint64_t time;        /* ns since boot (Xen's NOW()) */
+    uint16_t event;       /* enum cloister_trace_event */
+    uint16_t decision;    /* enum cloister_trace_decision */
+    uint16_t reason;      /* enum cloister_reason: the rule */
+    int16_t error;        /* 0 or the negative errno that the caller got */
+    /* who */
+    uint16_t domain;      /* the acting domain */
+    uint16_t vcpu;
+    uint8_t cpl;          /* privilege level of the caller, 0xff unknown */
+    uint8_t insn_size;    /* valid bytes in insn */
+    uint16_t pcpu;
+    uint64_t cr3;         /* the caller's page-table root: identifies the process; 0 unknown */
+    /* where */
+    uint64_t rip;         /* 0 unknown */
+    uint8_t insn[16];     /* instruction bytes at rip */
+    /* what */
+    uint32_t operation;   /* CLOISTER_OP_*, CLOISTER_CALL_*, domctl number; by event */
+    uint16_t target;      /* the domain acted upon, CLOISTER_NO_DOMAIN */
+    uint16_t reserved0;
+    uint64_t address;     /* frame number, address or vector the rule looked at */
+    uint64_t found;
+    uint64_t allowed;
+    /* whose */
+    uint32_t enclave;     /* CLOISTER_NO_ENCLAVE */
+    uint32_t page;        /* enclave page, CLOISTER_NO_PAGE */
+    uint64_t suppressed;  /* records of this domain not written since the last one (rate limit) */
+    uint64_t reserved1[2];
+};
+
+_Static_assert(sizeof(struct cloister_trace_header) == CLOISTER_TRACE_RECORD_SIZE, "ABI");
+_Static_assert(sizeof(struct cloister_trace_record) == CLOISTER_TRACE_RECORD_SIZE, "ABI");
+
+#endif
