@@ -263,6 +263,7 @@ struct cloister_quota {
     uint64_t used;  /* out */
 };
 
+#define CLOISTER_MAX_LIST 256u
 /* LIST: enclaves in the order of their ids, from `start` on. EFAULT: BAD_POINTER. */
 struct cloister_enclave_info {
     uint32_t enclave;
@@ -291,7 +292,7 @@ struct cloister_enclave_info {
 struct cloister_list {
     struct cloister_head head;
     uint32_t start;    /* first id wanted */
-    uint32_t capacity; /* entries that fit into buffer, 1 .. 256 */
+    uint32_t capacity; /* entries that fit into buffer, 1 .. CLOISTER_MAX_LIST */
     uint32_t count;    /* out: entries written; less than capacity: there are no more */
     uint32_t reserved0;
     uint64_t buffer;   /* address of struct cloister_enclave_info[capacity] */
@@ -325,7 +326,7 @@ struct cloister_audit {
     uint64_t grants;
     uint64_t iommu;
     uint64_t views;
-    uint64_t frame_table;    /* ... and frames whose owner or reference count is not as it must be */
+    uint64_t anonymity;    /* ... and frames whose owner or reference count is not as it must be */
 };
 
 /* TRACE_RING: the frames of one CPU's ring. ENXIO: no such CPU (found, allowed = highest). */

@@ -40,11 +40,7 @@
 #ifndef CLOISTER_IMAGE_H
 #define CLOISTER_IMAGE_H
 
-#ifdef __XEN__
-#include <xen/types.h>
-#else
 #include <stdint.h>
-#endif
 
 #define CLOISTER_IMAGE_MAGIC UINT64_C(0x3130455641434c43) /* "CLCAVE01" */
 #define CLOISTER_IMAGE_VERSION 1u

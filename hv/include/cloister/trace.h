@@ -21,11 +21,7 @@
 #ifndef CLOISTER_TRACE_H
 #define CLOISTER_TRACE_H
 
-#ifdef __XEN__
-#include <xen/types.h>
-#else
 #include <stdint.h>
-#endif
 
 #define CLOISTER_TRACE_MAGIC UINT32_C(0x52544c43) /* "CLTR" */
 #define CLOISTER_TRACE_VERSION 1u

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* The control operations: one table describes them all; the head of abi.h is their manual. */
+#include "monitor.h"
+#include "refuse.h"
+
+static int serve_info(void *arg)
+{
+    struct cloister_info *op = arg;
+
+    op->abi_version = CLOISTER_ABI_VERSION;
+    op->flags = host_flags();
+    op->create_reason = host_refusal();
+    op->max_enclaves = TENANT_MAX_ENCLAVES;
+    op->boot_id = trace_boot_id();
+    op->sealed_frames = frame_count(FRAME_SEALED);
+    op->table_frames = frame_count(FRAME_TABLE);
+    op->context_frames = frame_count(FRAME_CONTEXT);
+    op->shared_frames = frame_count(FRAME_SHARED);
+    op->overhead_frames = frame_count(FRAME_FREE);
+    op->refusals = trace_refusals();
+    op->suppressed = trace_suppressed();
+    enclaves_count(op);
+    tenants_count(op);
+    return 0;
+}
+
+static int serve_create(void *arg)
+{
+    return enclave_create(arg);
+}
+
+static int serve_add_pages(void *arg)
+{
+    return enclave_add_pages(arg);
+}
+
+static int serve_share(void *arg)
+{
+    return enclave_share(arg);
+}
+
+static int serve_init(void *arg)
+{
+    return enclave_init(arg);
+}
+
+static int serve_destroy(void *arg)
+{
+    return enclave_destroy(arg);
+}
+
+static int serve_quota(void *arg)
+{
+    return tenant_quota(arg);
+}
+
+static int serve_list(void *arg)
+{
+    return enclave_list(arg);
+}
+
+static int serve_domain(void *arg)
+{
+    return tenant_statistics(arg);
+}
+
+static bool audit_frame(frame_t frame, struct frame_entry entry, void *context)
+{
+    struct cloister_audit *audit = context;
+
+    (void)entry;
+    audit->frames++;
+    audit->anonymity += !host_frame_is_anonymous(frame);
+    return host_preempted();
+}
+
+/* cursor[0]: 0 the frame table, 1 everything outside the monitor; cursor[1..3] belong to that stage. */
+static int serve_audit(void *arg)
+{
+    struct cloister_audit *op = arg;
+    int rc = 0;
+
+    if (op->cursor[0] == 0) {
+        if (!frame_walk(&op->cursor[1], audit_frame, op)) {
+            return -ERESTART;
+        }
+        op->views += enclaves_audit(&op->entries);
+        op->cursor[0] = 1;
+        op->cursor[1] = 0;
+    }
+    rc = host_audit(op);
+    if (!rc && op->second_stage + op->pv_tables + op->grants + op->iommu + op->views +
+                       op->anonymity) {
+        monitor_refused(CLOISTER_EVENT_AUDIT, CLOISTER_REASON_NONE, 0, CLOISTER_NO_DOMAIN,
+                        CLOISTER_OP_AUDIT, 0);
+    }
+    return rc;
+}
+
+static int serve_trace_ring(void *arg)
+{
+    struct cloister_trace_ring *op = arg;
+
+    op->cpus = host_cpu_count();
+    if (op->cpu >= op->cpus) {
+        return refuse(&op->head, -ENXIO, CLOISTER_REASON_BATCH, op->cpu, op->cpus - 1);
+    }
+    for (unsigned int page = 0; page < CLOISTER_TRACE_RING_PAGES; page++) {
+        op->frames[page] = host_trace_ring_frame(op->cpu, page);
+    }
+    return 0;
+}
+
+union control_arg {
+    struct cloister_head head;
+    struct cloister_info info;
+    struct cloister_create create;
+    struct cloister_add_pages add_pages;
+    struct cloister_share share;
+    struct cloister_init init;
+    struct cloister_destroy destroy;
+    struct cloister_quota quota;
+    struct cloister_list list;
+    struct cloister_domain domain;
+    struct cloister_audit audit;
+    struct cloister_trace_ring trace_ring;
+};
+
+struct control_op {
+    uint16_t size; /* of the argument */
+    bool changes;  /* traced when it succeeds, too */
+    int (*serve)(void *arg);
+};
+
+static const struct control_op control_ops[] = {
+    [CLOISTER_OP_INFO] = {sizeof(struct cloister_info), false, serve_info},
+    [CLOISTER_OP_CREATE] = {sizeof(struct cloister_create), true, serve_create},
+    [CLOISTER_OP_ADD_PAGES] = {sizeof(struct cloister_add_pages), false, serve_add_pages},
+    [CLOISTER_OP_SHARE] = {sizeof(struct cloister_share), false, serve_share},
+    [CLOISTER_OP_INIT] = {sizeof(struct cloister_init), true, serve_init},
+    [CLOISTER_OP_DESTROY] = {sizeof(struct cloister_destroy), true, serve_destroy},
+    [CLOISTER_OP_QUOTA] = {sizeof(struct cloister_quota), true, serve_quota},
+    [CLOISTER_OP_LIST] = {sizeof(struct cloister_list), false, serve_list},
+    [CLOISTER_OP_DOMAIN] = {sizeof(struct cloister_domain), false, serve_domain},
+    [CLOISTER_OP_AUDIT] = {sizeof(struct cloister_audit), false, serve_audit},
+    [CLOISTER_OP_TRACE_RING] = {sizeof(struct cloister_trace_ring), false, serve_trace_ring},
+};
+
+#define CONTROL_OPS (sizeof(control_ops) / sizeof(control_ops[0]))
+
+/* Whom an operation is about, for the trace. */
+static void describe_target(struct cloister_trace_record *record, uint32_t op,
+                            const union control_arg *arg)
+{
+    switch (op) {
+    case CLOISTER_OP_CREATE:
+        record->target = arg->create.domain;
+        record->enclave = arg->create.enclave;
+        break;
+    case CLOISTER_OP_QUOTA:
+    case CLOISTER_OP_DOMAIN:
+        record->target = arg->quota.domain;
+        record->address = arg->quota.limit;
+        break;
+    case CLOISTER_OP_ADD_PAGES:
+    case CLOISTER_OP_SHARE:
+    case CLOISTER_OP_INIT:
+    case CLOISTER_OP_DESTROY:
+        record->enclave = arg->destroy.enclave;
+        break;
+    default:
+        break;
+    }
+}
+
+static void trace_control(uint32_t op, int rc, const union control_arg *arg)
+{
+    struct cloister_trace_record record = trace_record(CLOISTER_EVENT_CONTROL);
+
+    record.operation = op;
+    record.decision = rc ? CLOISTER_REFUSED : CLOISTER_ALLOWED;
+    record.error = rc;
+    record.reason = arg->head.reason;
+    record.found = arg->head.found;
+    record.allowed = arg->head.allowed;
+    describe_target(&record, op, arg);
+
+    struct tenant *actor = tenant_get(record.domain);
+    if (actor) {
+        tenant_trace(actor, &record);
+        tenant_put(actor);
+    }
+}
+
+static int serve(uint32_t op, uint64_t address, union control_arg *arg)
+{
+    const struct control_op *entry = &control_ops[op];
+
+    if (host_copy_in(arg, address, entry->size)) {
+        return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
+    }
+    if (arg->head.reserved0 || arg->head.reserved1) {
+        return refuse(&arg->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, 0, 0);
+    }
+    arg->head = (struct cloister_head){.reason = CLOISTER_REASON_NONE};
+    int rc = entry->serve(arg);
+    if (host_copy_out(address, arg, entry->size) && !rc) {
+        return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
+    }
+    return rc;
+}
+
+int monitor_control(uint32_t op, uint64_t address, bool privileged, bool multicall)
+{
+    union control_arg arg;
+    int rc;
+
+    memset(&arg, 0, sizeof(arg));
+    if (!privileged) {
+        rc = refuse(&arg.head, -EPERM, CLOISTER_REASON_NOT_PRIVILEGED, op, 0);
+    } else if (multicall) {
+        rc = refuse(&arg.head, -EBUSY, CLOISTER_REASON_IN_MULTICALL, op, 0);
+    } else if (op >= CONTROL_OPS) {
+        rc = refuse(&arg.head, -ENOSYS, CLOISTER_REASON_UNKNOWN_OP, op, CONTROL_OPS - 1);
+    } else {
+        rc = serve(op, address, &arg);
+    }
+    if (rc ? rc != -ERESTART : control_ops[op].changes) {
+        trace_control(op, rc, &arg);
+    }
+    return rc;
+}
+
+int monitor_guard(enum cloister_reason rule, uint16_t target, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (frame_is_protected((frame_t){first + i})) {
+            monitor_refused(CLOISTER_EVENT_GUARD, rule, -EPERM, target, 0, first + i);
+            return -EPERM;
+        }
+    }
+    return 0;
+}
+
+void monitor_refused(enum cloister_trace_event event, enum cloister_reason reason, int error,
+                     uint16_t target, uint32_t operation, uint64_t address)
+{
+    struct cloister_trace_record record = trace_record(event);
+    struct frame_entry entry = frame_lookup((frame_t){address});
+
+    record.decision = CLOISTER_REFUSED;
+    record.reason = reason;
+    record.error = error;
+    record.target = target;
+    record.operation = operation;
+    record.address = address;
+    if (event == CLOISTER_EVENT_GUARD && entry.state != FRAME_FREE) {
+        record.enclave = entry.enclave;
+        record.page = entry.page;
+    }
+    struct tenant *actor = tenant_get(record.domain);
+    if (actor) {
+        tenant_trace(actor, &record);
+        tenant_put(actor);
+    } else {
+        trace_write(&record, NULL);
+    }
+}
+
+int monitor_init(void)
+{
+    int rc = frame_table_init();
+
+    if (!rc) {
+        rc = trace_init();
+    }
+    tenants_init();
+    enclaves_init();
+    return rc;
+}

@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: MIT */
+#include "enclave.h"
+
+#include "launch.h"
+#include "refuse.h"
+
+static struct {
+    struct host_lock lock;
+    struct enclave *first;
+    uint32_t next_id;
+    uint64_t created;
+    uint64_t destroyed;
+} enclaves;
+
+void enclaves_init(void)
+{
+    memset(&enclaves, 0, sizeof(enclaves));
+    enclaves.next_id = 1;
+    host_lock_init(&enclaves.lock);
+}
+
+/* --- finding and holding --------------------------------------------------------------------- */
+
+static struct enclave *find(uint32_t id)
+{
+    struct enclave *enclave = enclaves.first;
+
+    while (enclave && enclave->id != id) {
+        enclave = enclave->next;
+    }
+    return enclave;
+}
+
+/* Takes the builder token of a BUILDING enclave; NULL with the refusal in *rc and *head. */
+static struct enclave *builder_take(uint32_t id, struct cloister_head *head, int *rc)
+{
+    *rc = 0;
+    host_lock(&enclaves.lock);
+    struct enclave *enclave = find(id);
+    if (!enclave) {
+        *rc = refuse(head, -ENOENT, CLOISTER_REASON_NO_SUCH_ENCLAVE, id, 0);
+    } else if (enclave->state == CLOISTER_ENCLAVE_DYING) {
+        *rc = refuse(head, -EBUSY, CLOISTER_REASON_ENCLAVE_DYING, id, 0);
+    } else if (enclave->state != CLOISTER_ENCLAVE_BUILDING || enclave->building) {
+        *rc = refuse(head, -EBUSY, CLOISTER_REASON_ENCLAVE_STATE, enclave->state,
+                     CLOISTER_ENCLAVE_BUILDING);
+    } else {
+        enclave->building = true;
+    }
+    host_unlock(&enclaves.lock);
+    return *rc ? NULL : enclave;
+}
+
+static void builder_drop(struct enclave *enclave)
+{
+    host_lock(&enclaves.lock);
+    enclave->building = false;
+    host_unlock(&enclaves.lock);
+}
+
+/* --- memory, charged to the tenant ------------------------------------------------------------- */
+
+static int charge(struct enclave *enclave, struct cloister_head *head, uint64_t frames)
+{
+    uint64_t left;
+
+    if (tenant_charge(enclave->tenant, frames, &left)) {
+        return refuse(head, -EDQUOT, CLOISTER_REASON_QUOTA, frames, left);
+    }
+    enclave->frames += frames;
+    return 0;
+}
+
+static void uncharge(struct enclave *enclave, uint64_t frames)
+{
+    enclave->frames -= frames;
+    tenant_uncharge(enclave->tenant, frames);
+}
+
+/* --- creation ----------------------------------------------------------------------------------- */
+
+static void threads_free(struct enclave *enclave)
+{
+    for (uint32_t i = 0; enclave->threads && i < enclave->header.launch.thread_count; i++) {
+        struct thread *thread = &enclave->threads[i];
+        for (unsigned int f = 0; thread->world && f < WORLD_FRAMES; f++) {
+            frame_give_back(thread->context[f]);
+        }
+    }
+    host_free(enclave->threads);
+    enclave->threads = NULL;
+}
+
+static int thread_make(struct enclave *enclave, uint32_t index)
+{
+    struct thread *thread = &enclave->threads[index];
+
+    thread->enclave = enclave;
+    thread->index = index;
+    for (unsigned int taken = 0; taken < WORLD_FRAMES; taken++) {
+        if (frame_take(FRAME_CONTEXT, enclave->id, index, &thread->context[taken])) {
+            while (taken > 0) {
+                frame_give_back(thread->context[--taken]);
+            }
+            return -ENOMEM;
+        }
+    }
+    host_world_init(thread, enclave->view.root);
+    return 0;
+}
+
+static void nothing_mapped(uint64_t gpfn, frame_t frame, void *context)
+{
+    (void)gpfn;
+    (void)frame;
+    (void)context;
+    host_panic("a new view maps something");
+}
+
+/* Undoes enclave_make(). */
+static void enclave_unmake(struct enclave *enclave)
+{
+    uint64_t cursor = 0;
+
+    threads_free(enclave);
+    while (!view_unmap_all(&enclave->view, &cursor, nothing_mapped, NULL)) {
+    }
+    uncharge(enclave, enclave->frames);
+    host_free(enclave->shared);
+    enclave->shared = NULL;
+}
+
+/* Everything an enclave needs before its first page. */
+static int enclave_make(struct enclave *enclave, struct cloister_head *head)
+{
+    const struct cloister_launch *launch = &enclave->header.launch;
+
+    int rc = charge(enclave, head, 1 + launch->thread_count * WORLD_FRAMES);
+    if (rc) {
+        return rc;
+    }
+    enclave->threads = host_alloc(launch->thread_count * sizeof(*enclave->threads));
+    enclave->shared = host_alloc(launch->shared_count * sizeof(*enclave->shared));
+    if (!enclave->threads || !enclave->shared || view_init(&enclave->view, enclave->id)) {
+        enclave_unmake(enclave);
+        return refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
+    }
+    for (uint32_t i = 0; i < launch->thread_count; i++) {
+        if (thread_make(enclave, i)) {
+            enclave_unmake(enclave);
+            return refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
+        }
+    }
+    measure_begin(&enclave->measurement, launch);
+    return 0;
+}
+
+/* Registers a made enclave with its tenant and in the list. Ids grow, so it goes to the end. */
+static void enclave_publish(struct enclave *enclave)
+{
+    host_lock(&enclaves.lock);
+    struct enclave **link = &enclaves.first;
+    while (*link && (*link)->id < enclave->id) {
+        link = &(*link)->next;
+    }
+    enclave->next = *link;
+    *link = enclave;
+    enclaves.created++;
+    host_unlock(&enclaves.lock);
+}
+
+static uint32_t id_next(void)
+{
+    host_lock(&enclaves.lock);
+    uint32_t id = enclaves.next_id++;
+    host_unlock(&enclaves.lock);
+    return id;
+}
+
+/* Whether this tenant can have one more enclave; reserves its place if so. */
+static int tenant_admit(struct tenant *tenant, struct cloister_head *head)
+{
+    enum cloister_reason reason = host_domain_refusal(tenant->domain);
+    int rc = 0;
+
+    if (reason) {
+        return refuse(head, -EOPNOTSUPP, reason, tenant->id, 0);
+    }
+    host_lock(&tenant->lock);
+    if (tenant->dying) {
+        rc = refuse(head, -ESRCH, CLOISTER_REASON_DOMAIN_DYING, tenant->id, 0);
+    } else if (tenant->enclaves >= TENANT_MAX_ENCLAVES) {
+        rc = refuse(head, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES, tenant->enclaves,
+                    TENANT_MAX_ENCLAVES);
+    } else {
+        tenant->enclaves++;
+    }
+    host_unlock(&tenant->lock);
+    return rc;
+}
+
+static void tenant_dismiss(struct tenant *tenant)
+{
+    host_lock(&tenant->lock);
+    tenant->enclaves--;
+    host_unlock(&tenant->lock);
+}
+
+static void enclave_free(struct enclave *enclave)
+{
+    memset(enclave, 0, sizeof(*enclave));
+    __asm__ volatile("" : : "r"(enclave) : "memory"); /* the wipe is not optimised away */
+    host_free(enclave);
+}
+
+/* With the header copied in and checked. */
+static int create_for_tenant(struct cloister_create *op, struct enclave *enclave)
+{
+    struct tenant *tenant = tenant_get(op->domain);
+    int rc;
+
+    if (!tenant) {
+        return refuse(&op->head, -ESRCH, CLOISTER_REASON_NO_SUCH_DOMAIN, op->domain, 0);
+    }
+    rc = tenant_admit(tenant, &op->head);
+    if (!rc) {
+        enclave->tenant = tenant;
+        enclave->id = id_next();
+        enclave->state = CLOISTER_ENCLAVE_BUILDING;
+        rc = enclave_make(enclave, &op->head);
+        if (rc) {
+            tenant_dismiss(tenant);
+        } else {
+            op->enclave = enclave->id;
+            enclave_publish(enclave);
+        }
+    }
+    tenant_put(tenant);
+    return rc;
+}
+
+int enclave_create(struct cloister_create *op)
+{
+    enum cloister_reason reason = host_refusal();
+    struct enclave *enclave;
+    int rc;
+
+    if (op->reserved0 || op->enclave) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, 0, 0);
+    }
+    if (reason) {
+        return refuse(&op->head, -EOPNOTSUPP, reason, 0, 0);
+    }
+    enclave = host_alloc(sizeof(*enclave));
+    if (!enclave) {
+        return refuse(&op->head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
+    }
+    if (host_copy_in(&enclave->header, op->header, sizeof(enclave->header))) {
+        rc = refuse(&op->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, op->header, 0);
+    } else {
+        rc = launch_check(&enclave->header, &op->head);
+    }
+    if (!rc && !measure_signature_valid(&enclave->header)) {
+        rc = refuse(&op->head, -EACCES, CLOISTER_REASON_IMAGE_SIGNATURE, 0, 0);
+    }
+    if (!rc) {
+        measure_author(&enclave->header, enclave->author);
+        rc = create_for_tenant(op, enclave);
+    }
+    if (rc) {
+        enclave_free(enclave);
+    }
+    return rc;
+}
+
+/* --- pages -------------------------------------------------------------------------------------- */
+
+static int page_check(struct enclave *enclave, struct cloister_head *head,
+                      const struct cloister_page_record *record)
+{
+    const uint32_t known = CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_X | CLOISTER_PAGE_ZERO;
+    const uint32_t wx = CLOISTER_PAGE_W | CLOISTER_PAGE_X;
+    frame_t present;
+
+    if (record->page >= enclave->header.launch.page_count) {
+        return refuse(head, -EINVAL, CLOISTER_REASON_PAGE_RANGE, record->page,
+                      enclave->header.launch.page_count - 1);
+    }
+    if (enclave->pages_added >= enclave->header.launch.record_count) {
+        return refuse(head, -EINVAL, CLOISTER_REASON_PAGE_RANGE, enclave->pages_added + 1,
+                      enclave->header.launch.record_count);
+    }
+    if (!(record->flags & CLOISTER_PAGE_R) || (record->flags & wx) == wx ||
+        (record->flags & ~known)) {
+        return refuse(head, -EINVAL, CLOISTER_REASON_PAGE_FLAGS, record->flags, known);
+    }
+    if (view_lookup(&enclave->view, record->page, &present)) {
+        return refuse(head, -EEXIST, CLOISTER_REASON_PAGE_DUPLICATE, record->page, 0);
+    }
+    return 0;
+}
+
+/* Fills a fresh sealed frame and maps it. The frame belongs to the caller on an error. */
+static int page_fill(struct enclave *enclave, struct cloister_head *head,
+                     const struct cloister_page_record *record, uint64_t content, frame_t frame)
+{
+    bool zero = record->flags & CLOISTER_PAGE_ZERO;
+    void *page = host_frame_map(frame);
+    int rc = 0;
+
+    if (!zero && host_copy_in(page, content, CLOISTER_PAGE_SIZE)) {
+        rc = refuse(head, -EFAULT, CLOISTER_REASON_BAD_POINTER, content, 0);
+    } else if (view_map(&enclave->view, record->page, frame,
+                        record->flags & (CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_X))) {
+        rc = refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
+    } else {
+        measure_page(&enclave->measurement, record, zero ? NULL : page);
+        enclave->pages_added++;
+    }
+    host_frame_unmap(page);
+    return rc;
+}
+
+static int page_add(struct enclave *enclave, struct cloister_head *head,
+                    const struct cloister_page_record *record, uint64_t content)
+{
+    frame_t frame;
+
+    int rc = page_check(enclave, head, record);
+    if (rc) {
+        return rc;
+    }
+    uint64_t frames = 1 + view_tables_needed(&enclave->view, record->page);
+    rc = charge(enclave, head, frames);
+    if (rc) {
+        return rc;
+    }
+    if (frame_take(FRAME_SEALED, enclave->id, record->page, &frame)) {
+        uncharge(enclave, frames);
+        return refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
+    }
+    rc = page_fill(enclave, head, record, content, frame);
+    if (rc) {
+        frame_give_back(frame);
+        uncharge(enclave, frames);
+    }
+    return rc;
+}
+
+int enclave_add_pages(struct cloister_add_pages *op)
+{
+    int rc;
+
+    if (op->reserved0) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, op->reserved0, 0);
+    }
+    if (!op->count || op->count > CLOISTER_MAX_BATCH || op->done > op->count) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_BATCH, op->count, CLOISTER_MAX_BATCH);
+    }
+    struct enclave *enclave = builder_take(op->enclave, &op->head, &rc);
+    if (!enclave) {
+        return rc;
+    }
+    while (op->done < op->count) {
+        struct cloister_page_record record;
+        uint64_t address = op->records + (uint64_t)op->done * sizeof(record);
+
+        if (host_preempted()) {
+            rc = -ERESTART;
+        } else if (host_copy_in(&record, address, sizeof(record))) {
+            rc = refuse(&op->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
+        } else {
+            rc = page_add(enclave, &op->head, &record,
+                          op->content + (uint64_t)op->done * CLOISTER_PAGE_SIZE);
+        }
+        if (rc) {
+            break;
+        }
+        op->done++;
+    }
+    builder_drop(enclave);
+    return rc;
+}
+
+/* --- sharing ------------------------------------------------------------------------------------- */
+
+static int share_one(struct enclave *enclave, struct cloister_head *head, uint32_t place, uint32_t ref)
+{
+    struct shared_page *shared = &enclave->shared[place];
+    uint64_t gpfn = CLOISTER_SHARED_GPFN + place;
+    frame_t frame;
+
+    if (shared->present) {
+        return refuse(head, -EEXIST, CLOISTER_REASON_SHARE_DUPLICATE, place, 0);
+    }
+    uint64_t frames = view_tables_needed(&enclave->view, gpfn);
+    int rc = charge(enclave, head, frames);
+    if (rc) {
+        return rc;
+    }
+    if (host_grant_acquire(enclave->tenant->domain, ref, &frame)) {
+        uncharge(enclave, frames);
+        return refuse(head, -EINVAL, CLOISTER_REASON_SHARE_GRANT, ref, 0);
+    }
+    rc = frame_share(frame, enclave->id, place);
+    if (rc == -EEXIST) {
+        refuse(head, rc, CLOISTER_REASON_SHARE_FRAME, ref, 0);
+    } else if (rc) {
+        refuse(head, rc, CLOISTER_REASON_NO_MEMORY, 0, 0);
+    } else {
+        rc = view_map(&enclave->view, gpfn, frame, CLOISTER_PAGE_R | CLOISTER_PAGE_W);
+        if (rc) {
+            frame_unshare(frame);
+            refuse(head, rc, CLOISTER_REASON_NO_MEMORY, 0, 0);
+        }
+    }
+    if (rc) {
+        host_grant_release(enclave->tenant->domain, ref, frame);
+        uncharge(enclave, frames);
+        return rc;
+    }
+    *shared = (struct shared_page){.present = true, .ref = ref, .frame = frame};
+    enclave->shared_pages++;
+    return 0;
+}
+
+int enclave_share(struct cloister_share *op)
+{
+    int rc;
+
+    if (!op->count || op->count > CLOISTER_MAX_SHARED_PAGES || op->done > op->count) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_BATCH, op->count,
+                      CLOISTER_MAX_SHARED_PAGES);
+    }
+    struct enclave *enclave = builder_take(op->enclave, &op->head, &rc);
+    if (!enclave) {
+        return rc;
+    }
+    uint32_t window = enclave->header.launch.shared_count;
+    if (op->first > window || op->count > window - op->first) {
+        rc = refuse(&op->head, -EINVAL, CLOISTER_REASON_SHARE_RANGE,
+                    (uint64_t)op->first + op->count, window);
+    }
+    while (!rc && op->done < op->count) {
+        uint64_t address = op->refs + (uint64_t)op->done * sizeof(uint32_t);
+        uint32_t ref;
+
+        if (host_preempted()) {
+            rc = -ERESTART;
+        } else if (host_copy_in(&ref, address, sizeof(ref))) {
+            rc = refuse(&op->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
+        } else {
+            rc = share_one(enclave, &op->head, op->first + op->done, ref);
+        }
+        if (!rc) {
+            op->done++;
+        }
+    }
+    builder_drop(enclave);
+    return rc;
+}
+
+/* --- initialisation -------------------------------------------------------------------------------- */
+
+/* Gives the enclave a free slot of its tenant and a handle that names it. */
+static int slot_take(struct enclave *enclave, const uint64_t random[2])
+{
+    struct tenant *tenant = enclave->tenant;
+    uint32_t slot = 0;
+
+    host_lock(&tenant->lock);
+    while (slot < TENANT_MAX_ENCLAVES && tenant->slots[slot]) {
+        slot++;
+    }
+    if (slot < TENANT_MAX_ENCLAVES) {
+        enclave->slot = slot;
+        enclave->handle[0] = (random[0] & ~(uint64_t)(TENANT_MAX_ENCLAVES - 1)) | slot;
+        enclave->handle[1] = random[1];
+        tenant->slots[slot] = enclave;
+    }
+    host_unlock(&tenant->lock);
+    return slot < TENANT_MAX_ENCLAVES ? 0 : -ENOSPC;
+}
+
+static int init_decode(const struct enclave *enclave, struct cloister_init *op, uint64_t random[2])
+{
+    if (enclave->pages_added != enclave->header.launch.record_count) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_IMAGE_INCOMPLETE, enclave->pages_added,
+                      enclave->header.launch.record_count);
+    }
+    measure_value(&enclave->measurement, op->measurement);
+    if (memcmp(op->measurement, enclave->header.measurement, sizeof(op->measurement)) != 0) {
+        return refuse(&op->head, -EACCES, CLOISTER_REASON_IMAGE_MEASUREMENT, 0, 0);
+    }
+    if (host_random(random, 2 * sizeof(*random))) {
+        return refuse(&op->head, -EIO, CLOISTER_REASON_HOST_ENTROPY, 0, 0);
+    }
+    return 0;
+}
+
+int enclave_init(struct cloister_init *op)
+{
+    uint64_t random[2];
+    int rc;
+
+    if (op->reserved0) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, op->reserved0, 0);
+    }
+    struct enclave *enclave = builder_take(op->enclave, &op->head, &rc);
+    if (!enclave) {
+        return rc;
+    }
+    rc = init_decode(enclave, op, random);
+    if (!rc && slot_take(enclave, random)) {
+        rc = refuse(&op->head, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES, TENANT_MAX_ENCLAVES,
+                    TENANT_MAX_ENCLAVES);
+    }
+    host_lock(&enclaves.lock);
+    if (!rc) {
+        op->handle[0] = enclave->handle[0];
+        op->handle[1] = enclave->handle[1];
+        enclave->state = CLOISTER_ENCLAVE_READY;
+    }
+    enclave->building = false;
+    host_unlock(&enclaves.lock);
+    return rc;
+}
+
+/* --- destruction ------------------------------------------------------------------------------------ */
+
+/* Takes the token of an enclave in any state and makes it DYING. -ERESTART: the token is taken. */
+static int doom(struct enclave *enclave)
+{
+    if (enclave->building) {
+        return -ERESTART;
+    }
+    enclave->building = true;
+    enclave->state = CLOISTER_ENCLAVE_DYING;
+    return 0;
+}
+
+/* From here on nobody can ENTER; throws those out who are inside. */
+static void threads_stop(struct enclave *enclave)
+{
+    struct tenant *tenant = enclave->tenant;
+
+    host_lock(&tenant->lock);
+    if (tenant->slots[enclave->slot] == enclave) {
+        tenant->slots[enclave->slot] = NULL;
+    }
+    host_unlock(&tenant->lock);
+
+    for (uint32_t i = 0; i < enclave->header.launch.thread_count; i++) {
+        struct thread *thread = &enclave->threads[i];
+        if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == CLOISTER_THREAD_RUNNING) {
+            host_vcpu_stop(tenant->domain, thread->vcpu);
+            if (thread->state == CLOISTER_THREAD_RUNNING) {
+                host_world_abandon(thread);
+                thread->state = CLOISTER_THREAD_DEAD;
+            }
+            host_vcpu_start(tenant->domain, thread->vcpu);
+        }
+    }
+}
+
+static void leaf_release(uint64_t gpfn, frame_t frame, void *context)
+{
+    struct enclave *enclave = context;
+
+    if (gpfn < CLOISTER_SHARED_GPFN) {
+        frame_give_back(frame);
+        return;
+    }
+    struct shared_page *shared = &enclave->shared[gpfn - CLOISTER_SHARED_GPFN];
+    frame_unshare(frame);
+    host_grant_release(enclave->tenant->domain, shared->ref, frame);
+    shared->present = false;
+}
+
+static void unpublish(struct enclave *enclave)
+{
+    host_lock(&enclaves.lock);
+    struct enclave **link = &enclaves.first;
+    while (*link != enclave) {
+        link = &(*link)->next;
+    }
+    *link = enclave->next;
+    enclaves.destroyed++;
+    host_unlock(&enclaves.lock);
+}
+
+/* With the token, state DYING. -ERESTART: preempted, token dropped. */
+static int teardown(struct enclave *enclave)
+{
+    struct tenant *tenant = enclave->tenant;
+
+    threads_stop(enclave);
+    if (!view_unmap_all(&enclave->view, &enclave->cursor, leaf_release, enclave)) {
+        builder_drop(enclave);
+        return -ERESTART;
+    }
+    unpublish(enclave);
+    threads_free(enclave);
+    uncharge(enclave, enclave->frames);
+    host_free(enclave->shared);
+    enclave_free(enclave);
+    tenant_dismiss(tenant);
+    return 0;
+}
+
+int enclave_destroy(struct cloister_destroy *op)
+{
+    int rc;
+
+    if (op->reserved0) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, op->reserved0, 0);
+    }
+    host_lock(&enclaves.lock);
+    struct enclave *enclave = find(op->enclave);
+    rc = enclave ? doom(enclave)
+                 : refuse(&op->head, -ENOENT, CLOISTER_REASON_NO_SUCH_ENCLAVE, op->enclave, 0);
+    host_unlock(&enclaves.lock);
+    return rc ? rc : teardown(enclave);
+}
+
+int enclave_destroy_any(struct tenant *tenant)
+{
+    struct enclave *enclave;
+    int rc = -ENOENT;
+
+    host_lock(&enclaves.lock);
+    for (enclave = enclaves.first; enclave && enclave->tenant != tenant; enclave = enclave->next) {
+    }
+    if (enclave) {
+        rc = doom(enclave);
+    }
+    host_unlock(&enclaves.lock);
+    return rc ? rc : teardown(enclave);
+}
+
+/* --- reporting --------------------------------------------------------------------------------------- */
+
+static struct cloister_enclave_info describe(const struct enclave *enclave)
+{
+    const struct cloister_image_header *header = &enclave->header;
+    struct cloister_enclave_info info = {
+        .enclave = enclave->id,
+        .domain = enclave->tenant->id,
+        .state = enclave->state,
+        .flags = header->launch.flags,
+        .thread_count = header->launch.thread_count,
+        .page_count = header->launch.page_count,
+        .pages_added = enclave->pages_added,
+        .shared_pages = enclave->shared_pages,
+        .frames = enclave->frames,
+        .entries = enclave->entries,
+        .faults = enclave->faults,
+        .image_version = header->image_version,
+        .security_version = header->security_version,
+    };
+
+    memcpy(info.measurement, header->measurement, sizeof(info.measurement));
+    memcpy(info.author, enclave->author, sizeof(info.author));
+    memcpy(info.family_id, header->family_id, sizeof(info.family_id));
+    memcpy(info.image_id, header->image_id, sizeof(info.image_id));
+    memcpy(info.name, header->name, sizeof(info.name));
+    for (uint32_t i = 0; enclave->threads && i < header->launch.thread_count; i++) {
+        info.interruptions += enclave->threads[i].interruptions;
+        info.threads_running += enclave->threads[i].state == CLOISTER_THREAD_RUNNING;
+        info.threads_dead += enclave->threads[i].state == CLOISTER_THREAD_DEAD;
+    }
+    return info;
+}
+
+/* Describes the first enclave with an id of at least `start`. */
+static bool describe_from(uint32_t start, struct cloister_enclave_info *info)
+{
+    host_lock(&enclaves.lock);
+    struct enclave *enclave = enclaves.first;
+    while (enclave && enclave->id < start) {
+        enclave = enclave->next;
+    }
+    if (enclave) {
+        *info = describe(enclave);
+    }
+    host_unlock(&enclaves.lock);
+    return enclave != NULL;
+}
+
+int enclave_list(struct cloister_list *op)
+{
+    struct cloister_enclave_info info;
+    uint32_t start = op->start;
+
+    if (op->reserved0 || op->count) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, op->count, 0);
+    }
+    if (!op->capacity || op->capacity > CLOISTER_MAX_LIST) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_BATCH, op->capacity, CLOISTER_MAX_LIST);
+    }
+    while (op->count < op->capacity && describe_from(start, &info)) {
+        uint64_t address = op->buffer + (uint64_t)op->count * sizeof(info);
+        if (host_copy_out(address, &info, sizeof(info))) {
+            return refuse(&op->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
+        }
+        op->count++;
+        start = info.enclave + 1;
+    }
+    return 0;
+}
+
+void enclaves_count(struct cloister_info *info)
+{
+    host_lock(&enclaves.lock);
+    info->created = enclaves.created;
+    info->destroyed = enclaves.destroyed;
+    info->enclaves = enclaves.created - enclaves.destroyed;
+    host_unlock(&enclaves.lock);
+}
+
+uint64_t enclaves_audit(uint64_t *entries)
+{
+    uint64_t violations = 0;
+
+    host_lock(&enclaves.lock);
+    for (const struct enclave *enclave = enclaves.first; enclave; enclave = enclave->next) {
+        if (!enclave->building) {
+            violations += view_audit(&enclave->view, entries);
+        }
+    }
+    host_unlock(&enclaves.lock);
+    return violations;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Enclaves: creation, pages, initialisation, destruction.
+ *
+ *   (none) --CREATE--> BUILDING --INIT--> READY
+ *   BUILDING, READY --DESTROY or end of the domain--> DYING --all scrubbed--> (none)
+ *
+ * Only a READY enclave is in its tenant's slots and can be entered.
+ *
+ * Locking: `enclaves.lock` protects the list and `state`. The builder token (`building`, taken
+ * and dropped under that lock) gives one operation at a time the right to change pages, view and
+ * measurement; no lock is held while pages are copied and hashed. Order: enclaves.lock -> tenant.lock.
+ */
+#ifndef CLOISTER_MONITOR_ENCLAVE_H
+#define CLOISTER_MONITOR_ENCLAVE_H
+
+#include "measure.h"
+#include "thread.h"
+#include "view.h"
+
+struct shared_page {
+    bool present;
+    uint32_t ref;
+    frame_t frame;
+};
+
+struct enclave {
+    uint32_t id;
+    uint8_t state; /* enum cloister_enclave_state */
+    bool building; /* an operation has the builder token */
+    uint32_t holds;
+    struct tenant *tenant;
+    struct enclave *next; /* in the order of ids */
+
+    uint64_t handle[2]; /* READY only */
+    uint32_t slot;
+    uint32_t pages_added;
+    uint32_t shared_pages;
+    uint64_t frames; /* charged */
+    uint64_t entries;
+    uint64_t faults;
+    uint64_t cursor; /* teardown's */
+    struct view view;
+    struct measurement measurement;
+    struct cloister_image_header header;
+    uint8_t author[32];
+    struct shared_page *shared; /* header.launch.shared_count */
+    struct thread *threads;     /* header.launch.thread_count */
+};
+
+void enclaves_init(void);
+
+/* The operations of abi.h, with its errors. */
+MUST_USE int enclave_create(struct cloister_create *op);
+MUST_USE int enclave_add_pages(struct cloister_add_pages *op);
+MUST_USE int enclave_share(struct cloister_share *op);
+MUST_USE int enclave_init(struct cloister_init *op);
+MUST_USE int enclave_destroy(struct cloister_destroy *op);
+MUST_USE int enclave_list(struct cloister_list *op);
+
+/* Destroys any one enclave of a dying tenant. -ENOENT: it has none; -ERESTART: call again. */
+MUST_USE int enclave_destroy_any(struct tenant *tenant);
+
+/* Fills the enclaves' part of an INFO and checks every view. */
+void enclaves_count(struct cloister_info *info);
+uint64_t enclaves_audit(uint64_t *entries);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one seam between the monitor and whatever it runs on.
+ *
+ * hv/monitor calls only these functions and knows no header of Xen's. hv/xen/glue.c and the world
+ * switch implement them for Xen; tests/unit/monitor/fake_host.c implements them for an ordinary
+ * program. Actions return 0 or a negative errno; predicates return bool.
+ */
+#ifndef CLOISTER_MONITOR_HOST_H
+#define CLOISTER_MONITOR_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cloister/abi.h>
+
+#include "errors.h"
+
+#define MUST_USE __attribute__((warn_unused_result))
+
+/* A 4 KiB machine page, by number. A type of its own, so that no address is taken for one. */
+typedef struct {
+    uint64_t number;
+} frame_t;
+
+struct thread;
+struct view;
+
+/* --- memory ------------------------------------------------------------------------------- */
+
+/* A fresh frame that no domain owns and nothing refers to. Content is undefined. -ENOMEM. */
+MUST_USE int host_frame_alloc(frame_t *frame);
+/* Gives a frame back. The caller has zeroed it. */
+void host_frame_free(frame_t frame);
+/* The monitor's own mapping of a frame, until host_frame_unmap(). Never fails. */
+void *host_frame_map(frame_t frame);
+void host_frame_unmap(void *mapping);
+/* One past the highest frame number of the machine. */
+uint64_t host_frame_limit(void);
+
+/* Zeroed private memory of the monitor; NULL if there is none. */
+void *host_alloc(size_t size);
+/* Frees it; NULL is allowed. Secrets must be wiped before. */
+void host_free(void *memory);
+
+/* --- locks -------------------------------------------------------------------------------- */
+
+struct host_lock {
+    uint64_t opaque[4];
+};
+void host_lock_init(struct host_lock *lock);
+void host_lock(struct host_lock *lock);
+void host_unlock(struct host_lock *lock);
+
+/* --- the caller of a control operation -------------------------------------------------------- */
+
+/* Copy from and to the caller's memory. -EFAULT. */
+MUST_USE int host_copy_in(void *to, uint64_t from, size_t size);
+MUST_USE int host_copy_out(uint64_t to, const void *from, size_t size);
+/* Other work waits for this CPU: save progress and return -ERESTART. */
+bool host_preempted(void);
+
+/* --- time, identity, randomness ----------------------------------------------------------------- */
+
+uint64_t host_now(void); /* ns since boot */
+unsigned int host_cpu(void);
+unsigned int host_cpu_count(void);
+MUST_USE int host_random(void *to, size_t size); /* -EIO: no entropy */
+/* Fills the who and where of a record from whatever runs on this CPU now. */
+void host_describe_actor(struct cloister_trace_record *record);
+/* CLOISTER_INFO_* of this machine. */
+uint32_t host_flags(void);
+
+/* --- domains. `domain` is the host's own object, opaque here --------------------------------------- */
+
+/* Why no enclave can be created on this machine, or in this domain: NONE or a reason. */
+enum cloister_reason host_refusal(void);
+enum cloister_reason host_domain_refusal(void *domain);
+uint16_t host_domain_id(void *domain);
+/* Stops a vCPU and waits until it has left the CPU; and lets it go on. Not for the current one. */
+void host_vcpu_stop(void *domain, uint16_t vcpu);
+void host_vcpu_start(void *domain, uint16_t vcpu);
+
+/* Holds a page that `domain` granted to the caller, writable and whole. -EINVAL. */
+MUST_USE int host_grant_acquire(void *domain, uint32_t ref, frame_t *frame);
+void host_grant_release(void *domain, uint32_t ref, frame_t frame);
+
+/* --- second-stage tables: the CPU's encoding ----------------------------------------------------- */
+
+uint64_t host_view_table_entry(frame_t table);
+/* `flags`: CLOISTER_PAGE_R/W/X. */
+uint64_t host_view_leaf_entry(frame_t frame, uint32_t flags);
+/* The inverse, for lookups and audits: false for an entry that maps nothing. */
+bool host_view_entry_frame(uint64_t entry, frame_t *frame);
+
+/* --- worlds --------------------------------------------------------------------------------------- */
+
+/* Frames that a thread's register context takes. */
+#define WORLD_FRAMES 2u
+
+/* Prepares a thread's world in its context frames (zeroed) for the view with this root. */
+void host_world_init(struct thread *thread, frame_t view_root);
+/* The thread's next entry starts afresh at the launch state with these arguments ... */
+void host_world_start(struct thread *thread, uint64_t arg0, uint64_t arg1);
+/* ... or goes on behind the OCALL it made, with these results. */
+void host_world_answer(struct thread *thread, uint64_t arg0, uint64_t arg1);
+/* The thread's vCPU is stopped: forget that it was about to enter. */
+void host_world_abandon(struct thread *thread);
+
+/* --- audit ------------------------------------------------------------------------------------------ */
+
+/* Walks all tables outside the monitor; adds to the counters. -ERESTART: call again. */
+MUST_USE int host_audit(struct cloister_audit *audit);
+/* The frame has no owner and no references, as a protected frame must. */
+bool host_frame_is_anonymous(frame_t frame);
+
+/* One CPU's trace ring: CLOISTER_TRACE_RING_PAGES contiguous pages that dom0 may map read-only. */
+void *host_trace_ring_alloc(unsigned int cpu);
+uint64_t host_trace_ring_frame(unsigned int cpu, unsigned int page);
+
+/* An inconsistency of the monitor itself: stop the machine rather than go on. */
+void host_panic(const char *what) __attribute__((__noreturn__));
+
+#endif

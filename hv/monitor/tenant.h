@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tenant: what the monitor keeps for one domain: its quota, its enclaves by handle, its trace budget.
+ *
+ * Every domain that can have enclaves gets one when it is created and loses it when it is destroyed, after
+ * tenant_end() has been called to the end.
+ *
+ * Lock order: tenants.lock (the list) -> tenant.lock -> ring and frame-table locks. `quota`, `used`,
+ * `slots`, `dying` and `budget` are protected by tenant.lock.
+ */
+#ifndef CLOISTER_MONITOR_TENANT_H
+#define CLOISTER_MONITOR_TENANT_H
+
+#include "trace.h"
+
+/* A slot number stands in the low bits of the handle, so that ENTER needs no search. */
+#define TENANT_SLOT_BITS 8u
+#define TENANT_MAX_ENCLAVES (1u << TENANT_SLOT_BITS)
+
+struct enclave;
+
+struct tenant {
+    struct host_lock lock;
+    void *domain; /* the host's object */
+    uint16_t id;
+    bool dying;
+    uint64_t quota; /* frames */
+    uint64_t used;
+    uint32_t enclaves;
+    uint64_t entries;
+    uint64_t interruptions;
+    uint64_t reentries;
+    struct trace_budget budget;
+    struct enclave *slots[TENANT_MAX_ENCLAVES];
+    struct tenant *next;
+};
+
+void tenants_init(void);
+
+/* NULL: no memory. */
+struct tenant *tenant_create(void *domain);
+/* The domain is dying: destroys its enclaves. -ERESTART: call again. */
+MUST_USE int tenant_end(struct tenant *tenant);
+/* Nothing refers to the domain any more. */
+void tenant_destroy(struct tenant *tenant);
+
+/* Finds a tenant by domain id and keeps it until tenant_put(); NULL: none. */
+struct tenant *tenant_get(uint16_t id);
+void tenant_put(struct tenant *tenant);
+
+/* Charges frames to the quota. -EDQUOT, with *left = frames it could still have. */
+MUST_USE int tenant_charge(struct tenant *tenant, uint64_t frames, uint64_t *left);
+void tenant_uncharge(struct tenant *tenant, uint64_t frames);
+
+/* The operations of abi.h, with its errors. */
+MUST_USE int tenant_quota(struct cloister_quota *op);
+MUST_USE int tenant_statistics(struct cloister_domain *op);
+/* Adds the entries and interruptions of all tenants since boot. */
+void tenants_count(struct cloister_info *info);
+
+/* The domain has enclaves now. */
+bool tenant_has_enclaves(struct tenant *tenant);
+
+/* Writes a record at the tenant's rate. */
+void tenant_trace(struct tenant *tenant, struct cloister_trace_record *record);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "enclave.h"
+
+/* A refusal of a call: what is answered, and what is traced. */
+struct call_refusal {
+    int error;
+    enum cloister_reason reason;
+    uint32_t enclave;
+};
+
+static struct call_refusal refusal(int error, enum cloister_reason reason, uint32_t enclave)
+{
+    return (struct call_refusal){.error = error, .reason = reason, .enclave = enclave};
+}
+
+static void trace_call_refusal(struct tenant *tenant, const struct thread_call *call,
+                               const struct call_refusal *refused)
+{
+    struct cloister_trace_record record = trace_record(CLOISTER_EVENT_CALL);
+
+    record.decision = CLOISTER_REFUSED;
+    record.reason = refused->reason;
+    record.error = refused->error;
+    record.operation = call->operation;
+    record.target = tenant->id;
+    record.enclave = refused->enclave;
+    record.found = call->thread;
+    tenant_trace(tenant, &record);
+}
+
+/* The READY enclave of a handle. Both halves are always compared: timing tells nothing about either. */
+static struct enclave *find_by_handle(struct tenant *tenant, const uint64_t handle[2])
+{
+    struct enclave *enclave = tenant->slots[handle[0] % TENANT_MAX_ENCLAVES];
+
+    if (!enclave || ((enclave->handle[0] ^ handle[0]) | (enclave->handle[1] ^ handle[1]))) {
+        return NULL;
+    }
+    return enclave;
+}
+
+/* What ENTER does with a thread in its state. */
+static struct call_refusal decode_enter(const struct thread *thread)
+{
+    uint32_t id = thread->enclave->id;
+
+    switch ((enum cloister_thread_state)thread->state) {
+    case CLOISTER_THREAD_IDLE:
+        return refusal(0, CLOISTER_REASON_NONE, id);
+    case CLOISTER_THREAD_RUNNING:
+        return refusal(-EBUSY, CLOISTER_REASON_THREAD_BUSY, id);
+    case CLOISTER_THREAD_INTERRUPTED:
+    case CLOISTER_THREAD_OCALL:
+        return refusal(-EBUSY, CLOISTER_REASON_THREAD_INTERRUPTED, id);
+    case CLOISTER_THREAD_DEAD:
+        break;
+    }
+    return refusal(-EIO, CLOISTER_REASON_THREAD_DEAD, id);
+}
+
+static struct call_refusal decode_resume(const struct thread *thread)
+{
+    uint32_t id = thread->enclave->id;
+
+    switch ((enum cloister_thread_state)thread->state) {
+    case CLOISTER_THREAD_INTERRUPTED:
+    case CLOISTER_THREAD_OCALL:
+        return refusal(0, CLOISTER_REASON_NONE, id);
+    case CLOISTER_THREAD_RUNNING:
+        return refusal(-EBUSY, CLOISTER_REASON_THREAD_BUSY, id);
+    case CLOISTER_THREAD_IDLE:
+        return refusal(-EINVAL, CLOISTER_REASON_THREAD_IDLE, id);
+    case CLOISTER_THREAD_DEAD:
+        break;
+    }
+    return refusal(-EIO, CLOISTER_REASON_THREAD_DEAD, id);
+}
+
+/* Makes an IDLE, INTERRUPTED or OCALL thread RUNNING on the caller's vCPU. */
+static void perform_claim(struct thread *thread, const struct thread_call *call)
+{
+    if (thread->state == CLOISTER_THREAD_IDLE) {
+        host_world_start(thread, call->arg[0], call->arg[1]);
+    } else if (thread->state == CLOISTER_THREAD_OCALL) {
+        host_world_answer(thread, call->arg[0], call->arg[1]);
+    }
+    thread->vcpu = call->vcpu;
+    thread->state = CLOISTER_THREAD_RUNNING;
+    thread->enclave->entries++;
+    thread->enclave->tenant->entries++;
+}
+
+/* Under tenant.lock. */
+static struct call_refusal serve(struct tenant *tenant, const struct thread_call *call,
+                                 struct thread **enter, struct thread_result *result)
+{
+    struct call_refusal refused;
+    struct enclave *enclave = find_by_handle(tenant, call->handle);
+
+    if (!enclave) {
+        return refusal(-ENOENT, CLOISTER_REASON_RANDOM_HANDLE, CLOISTER_NO_ENCLAVE);
+    }
+    if (call->thread >= enclave->header.launch.thread_count) {
+        return refusal(-EINVAL, CLOISTER_REASON_NO_SUCH_THREAD, enclave->id);
+    }
+    struct thread *thread = &enclave->threads[call->thread];
+
+    switch (call->operation) {
+    case CLOISTER_CALL_ENTER:
+        refused = decode_enter(thread);
+        break;
+    case CLOISTER_CALL_RESUME:
+        refused = decode_resume(thread);
+        break;
+    case CLOISTER_CALL_STATUS:
+        result->outcome = 0;
+        result->value[0] = thread->state;
+        result->value[1] = thread->interruptions;
+        return refusal(0, CLOISTER_REASON_NONE, enclave->id);
+    default:
+        return refusal(-EINVAL, CLOISTER_REASON_UNKNOWN_OP, enclave->id);
+    }
+    if (!refused.error) {
+        perform_claim(thread, call);
+        *enter = thread;
+        result->outcome = -EAGAIN;
+    }
+    return refused;
+}
+
+struct thread *thread_call(struct tenant *tenant, const struct thread_call *call,
+                           struct thread_result *result)
+{
+    struct thread *enter = NULL;
+    struct call_refusal refused;
+
+    if (!call->user_mode) {
+        refused = refusal(-EPERM, CLOISTER_REASON_CALLER_MODE, CLOISTER_NO_ENCLAVE);
+    } else if (!call->flags_ok) {
+        refused = refusal(-EINVAL, CLOISTER_REASON_CALLER_FLAGS, CLOISTER_NO_ENCLAVE);
+    } else {
+        host_lock(&tenant->lock);
+        refused = serve(tenant, call, &enter, result);
+        host_unlock(&tenant->lock);
+    }
+    if (refused.error) {
+        result->outcome = refused.error;
+        if (refused.error != -EBUSY) {
+            trace_call_refusal(tenant, call, &refused);
+        }
+    }
+    return enter;
+}
+
+static void trace_thread(struct thread *thread, enum cloister_reason reason, uint64_t vector,
+                         uint64_t page)
+{
+    struct cloister_trace_record record = trace_record(CLOISTER_EVENT_FAULT);
+
+    record.decision = CLOISTER_REFUSED;
+    record.reason = reason;
+    record.target = thread->enclave->tenant->id;
+    record.enclave = thread->enclave->id;
+    record.operation = thread->index;
+    record.address = vector;
+    record.page = page < CLOISTER_NO_PAGE ? page : CLOISTER_NO_PAGE;
+    tenant_trace(thread->enclave->tenant, &record);
+}
+
+/* The thread dies; its caller learns the vector and the page, no more. */
+static enum thread_next die(struct thread *thread, enum cloister_reason reason, uint64_t vector,
+                            uint64_t page, struct thread_result *result)
+{
+    trace_thread(thread, reason, vector, page);
+    thread->enclave->faults++;
+    *result = (struct thread_result){.outcome = CLOISTER_EXIT_FAULT, .value = {vector, page}};
+    __atomic_store_n(&thread->state, CLOISTER_THREAD_DEAD, __ATOMIC_RELEASE);
+    return THREAD_LEAVE;
+}
+
+static enum thread_next leave(struct thread *thread, enum cloister_thread_state state,
+                              enum cloister_exit outcome, const struct thread_exit *exit,
+                              struct thread_result *result)
+{
+    result->outcome = outcome;
+    result->value[0] = exit->value[0];
+    result->value[1] = exit->value[1];
+    __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
+    return THREAD_LEAVE;
+}
+
+static enum thread_next forbidden(struct thread *thread)
+{
+    trace_thread(thread, CLOISTER_REASON_ENCLAVE_INSTRUCTION, 0, CLOISTER_NO_PAGE);
+    return THREAD_INJECT;
+}
+
+static enum thread_next serve_enclave(struct thread *thread, const struct thread_exit *exit,
+                                      struct thread_result *result)
+{
+    switch (exit->number) {
+    case CLOISTER_ENCLAVE_RETURN:
+        return leave(thread, CLOISTER_THREAD_IDLE, CLOISTER_EXIT_RETURN, exit, result);
+    case CLOISTER_ENCLAVE_OCALL:
+        return leave(thread, CLOISTER_THREAD_OCALL, CLOISTER_EXIT_OCALL, exit, result);
+    case CLOISTER_ENCLAVE_FAULT:
+        return die(thread, CLOISTER_REASON_ENCLAVE_FAULT, exit->value[0] & 0xff,
+                   exit->value[1] & CLOISTER_NO_PAGE, result);
+    case CLOISTER_ENCLAVE_AEX_COUNT:
+        result->outcome = thread->interruptions;
+        return THREAD_ANSWER;
+    default:
+        return forbidden(thread);
+    }
+}
+
+enum thread_next thread_exit(struct thread *thread, const struct thread_exit *exit,
+                             struct thread_result *result)
+{
+    switch (exit->kind) {
+    case THREAD_EXIT_CALL:
+        return serve_enclave(thread, exit, result);
+    case THREAD_EXIT_FORBIDDEN:
+        return forbidden(thread);
+    case THREAD_EXIT_VIEW:
+        return die(thread, CLOISTER_REASON_ENCLAVE_VIEW, CLOISTER_VECTOR_VIEW,
+                   exit->address / CLOISTER_PAGE_SIZE, result);
+    case THREAD_EXIT_VECTOR:
+        break;
+    }
+    return die(thread,
+               exit->number == CLOISTER_VECTOR_STATE ? CLOISTER_REASON_WORLD_STATE
+                                                     : CLOISTER_REASON_ENCLAVE_FAULT,
+               exit->number, 0, result);
+}
+
+void thread_interrupted(struct thread *thread)
+{
+    thread->interruptions++;
+    __atomic_fetch_add(&thread->enclave->tenant->interruptions, 1, __ATOMIC_RELAXED);
+}
+
+void thread_reentered(struct thread *thread)
+{
+    __atomic_fetch_add(&thread->enclave->tenant->reentries, 1, __ATOMIC_RELAXED);
+}
+
+void thread_suspend(struct thread *thread)
+{
+    __atomic_store_n(&thread->state, CLOISTER_THREAD_INTERRUPTED, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "trace.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+#define RING_SLOTS (CLOISTER_TRACE_RING_PAGES * CLOISTER_PAGE_SIZE / CLOISTER_TRACE_RECORD_SIZE - 1)
+
+struct ring {
+    struct host_lock lock;
+    struct cloister_trace_header *header;
+    struct cloister_trace_record *records;
+};
+
+static struct {
+    struct ring *rings;
+    uint64_t boot_id;
+    uint64_t refusals;
+    uint64_t suppressed;
+} trace;
+
+int trace_init(void)
+{
+    int rc = host_random(&trace.boot_id, sizeof(trace.boot_id));
+    if (rc) {
+        return rc;
+    }
+    trace.refusals = 0;
+    trace.suppressed = 0;
+    trace.rings = host_alloc(host_cpu_count() * sizeof(*trace.rings));
+    if (!trace.rings) {
+        return -ENOMEM;
+    }
+    for (unsigned int cpu = 0; cpu < host_cpu_count(); cpu++) {
+        struct ring *ring = &trace.rings[cpu];
+
+        host_lock_init(&ring->lock);
+        ring->header = host_trace_ring_alloc(cpu);
+        if (!ring->header) {
+            return -ENOMEM;
+        }
+        ring->records = (struct cloister_trace_record *)(ring->header + 1);
+        *ring->header = (struct cloister_trace_header){
+            .magic = CLOISTER_TRACE_MAGIC,
+            .version = CLOISTER_TRACE_VERSION,
+            .capacity = RING_SLOTS,
+            .cpu = cpu,
+            .boot_id = trace.boot_id,
+        };
+    }
+    return 0;
+}
+
+uint64_t trace_boot_id(void)
+{
+    return trace.boot_id;
+}
+
+uint64_t trace_refusals(void)
+{
+    return __atomic_load_n(&trace.refusals, __ATOMIC_RELAXED);
+}
+
+uint64_t trace_suppressed(void)
+{
+    return __atomic_load_n(&trace.suppressed, __ATOMIC_RELAXED);
+}
+
+struct cloister_trace_record trace_record(enum cloister_trace_event event)
+{
+    struct cloister_trace_record record = {
+        .event = event,
+        .time = host_now(),
+        .domain = CLOISTER_NO_DOMAIN,
+        .vcpu = CLOISTER_NO_VCPU,
+        .cpl = 0xff,
+        .target = CLOISTER_NO_DOMAIN,
+        .enclave = CLOISTER_NO_ENCLAVE,
+        .page = CLOISTER_NO_PAGE,
+        .pcpu = host_cpu(),
+    };
+
+    host_describe_actor(&record);
+    return record;
+}
+
+/* Whether the budget has room for one more record; counts it either way. */
+static bool budget_spend(struct trace_budget *budget, uint64_t now)
+{
+    if (budget->second != now / NS_PER_SECOND) {
+        budget->second = now / NS_PER_SECOND;
+        budget->left = CLOISTER_TRACE_RATE;
+    }
+    if (!budget->left) {
+        budget->suppressed++;
+        budget->unreported++;
+        return false;
+    }
+    budget->left--;
+    return true;
+}
+
+void trace_write(struct cloister_trace_record *record, struct trace_budget *budget)
+{
+    if (record->decision == CLOISTER_REFUSED) {
+        __atomic_fetch_add(&trace.refusals, 1, __ATOMIC_RELAXED);
+    }
+    if (budget) {
+        budget->refusals += record->decision == CLOISTER_REFUSED;
+        if (!budget_spend(budget, record->time)) {
+            __atomic_fetch_add(&trace.suppressed, 1, __ATOMIC_RELAXED);
+            return;
+        }
+        record->suppressed = budget->unreported;
+        budget->unreported = 0;
+    }
+
+    struct ring *ring = &trace.rings[record->pcpu];
+    host_lock(&ring->lock);
+    uint64_t sequence = ring->header->next;
+    struct cloister_trace_record *slot = &ring->records[sequence % RING_SLOTS];
+    record->sequence = sequence;
+    *slot = *record;
+    __atomic_store_n(&ring->header->next, sequence + 1, __ATOMIC_RELEASE);
+    host_unlock(&ring->lock);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "view.h"
+
+#define ENTRIES 512u
+#define LEVEL_BITS 9u
+
+/* The slot of a page number in a table of `level` (3 is the root, 0 holds the leaves). */
+static unsigned int slot_of(uint64_t gpfn, unsigned int level)
+{
+    return (gpfn >> (LEVEL_BITS * level)) % ENTRIES;
+}
+
+/* How many pages an entry of `level` stands for. */
+static uint64_t span_of(unsigned int level)
+{
+    return UINT64_C(1) << (LEVEL_BITS * level);
+}
+
+int view_init(struct view *view, uint32_t enclave)
+{
+    view->enclave = enclave;
+    view->tables = 0;
+    int rc = frame_take(FRAME_TABLE, enclave, 0, &view->root);
+    if (!rc) {
+        view->tables = 1;
+    }
+    return rc;
+}
+
+static uint64_t entry_read(frame_t table, unsigned int slot)
+{
+    uint64_t *entries = host_frame_map(table);
+    uint64_t entry = entries[slot];
+
+    host_frame_unmap(entries);
+    return entry;
+}
+
+static void entry_write(frame_t table, unsigned int slot, uint64_t entry)
+{
+    uint64_t *entries = host_frame_map(table);
+
+    __atomic_store_n(&entries[slot], entry, __ATOMIC_RELEASE);
+    host_frame_unmap(entries);
+}
+
+/* Follows existing tables from the root; returns the level of the last one found. */
+static unsigned int walk(const struct view *view, uint64_t gpfn, frame_t *table)
+{
+    unsigned int level = VIEW_LEVELS - 1;
+    frame_t next;
+
+    *table = view->root;
+    while (level > 0 && host_view_entry_frame(entry_read(*table, slot_of(gpfn, level)), &next)) {
+        *table = next;
+        level--;
+    }
+    return level;
+}
+
+unsigned int view_tables_needed(const struct view *view, uint64_t gpfn)
+{
+    frame_t table;
+
+    return walk(view, gpfn, &table);
+}
+
+int view_map(struct view *view, uint64_t gpfn, frame_t frame, uint32_t flags)
+{
+    frame_t fresh[VIEW_MAX_NEW_TABLES];
+    frame_t table;
+    frame_t present;
+    unsigned int level = walk(view, gpfn, &table);
+
+    if (level == 0 && host_view_entry_frame(entry_read(table, slot_of(gpfn, 0)), &present)) {
+        return -EEXIST;
+    }
+    for (unsigned int taken = 0; taken < level; taken++) {
+        if (frame_take(FRAME_TABLE, view->enclave, 0, &fresh[taken])) {
+            while (taken > 0) {
+                frame_give_back(fresh[--taken]);
+            }
+            return -ENOMEM;
+        }
+    }
+    view->tables += level;
+    for (; level > 0; level--) {
+        entry_write(table, slot_of(gpfn, level), host_view_table_entry(fresh[level - 1]));
+        table = fresh[level - 1];
+    }
+    entry_write(table, slot_of(gpfn, 0), host_view_leaf_entry(frame, flags));
+    return 0;
+}
+
+bool view_lookup(const struct view *view, uint64_t gpfn, frame_t *frame)
+{
+    frame_t table;
+
+    return walk(view, gpfn, &table) == 0 &&
+           host_view_entry_frame(entry_read(table, slot_of(gpfn, 0)), frame);
+}
+
+/* The next table entry at or after *cursor that holds something; ~0 when there is none. */
+static uint64_t next_mapped(const struct view *view, uint64_t gpfn, frame_t *frame)
+{
+    while (gpfn < span_of(VIEW_LEVELS)) {
+        frame_t table;
+        unsigned int level = walk(view, gpfn, &table);
+
+        if (level == 0 && host_view_entry_frame(entry_read(table, slot_of(gpfn, 0)), frame)) {
+            return gpfn;
+        }
+        gpfn = (gpfn | (span_of(level) - 1)) + 1;
+    }
+    return UINT64_MAX;
+}
+
+/* Gives back a table and those below it; all leaves are gone. Depth is bounded by VIEW_LEVELS. */
+static void free_tables(struct view *view, frame_t table, unsigned int level)
+{
+    for (unsigned int slot = 0; level > 0 && slot < ENTRIES; slot++) {
+        frame_t below;
+        if (host_view_entry_frame(entry_read(table, slot), &below)) {
+            free_tables(view, below, level - 1);
+        }
+    }
+    frame_give_back(table);
+    view->tables--;
+}
+
+bool view_unmap_all(struct view *view, uint64_t *cursor,
+                    void (*release)(uint64_t gpfn, frame_t frame, void *context), void *context)
+{
+    frame_t frame;
+
+    if (!view->tables) {
+        return true;
+    }
+    while ((*cursor = next_mapped(view, *cursor, &frame)) != UINT64_MAX) {
+        frame_t table;
+        walk(view, *cursor, &table);
+        entry_write(table, slot_of(*cursor, 0), 0);
+        release(*cursor, frame, context);
+        ++*cursor;
+        if (host_preempted()) {
+            return false;
+        }
+    }
+    free_tables(view, view->root, VIEW_LEVELS - 1);
+    return true;
+}
+
+static uint64_t audit_leaf(const struct view *view, uint64_t gpfn, frame_t frame)
+{
+    struct frame_entry entry = frame_lookup(frame);
+    bool shared = gpfn >= CLOISTER_SHARED_GPFN;
+    uint64_t page = shared ? gpfn - CLOISTER_SHARED_GPFN : gpfn;
+
+    return entry.state != (shared ? FRAME_SHARED : FRAME_SEALED) || entry.enclave != view->enclave ||
+           entry.page != page;
+}
+
+uint64_t view_audit(const struct view *view, uint64_t *entries)
+{
+    uint64_t violations = 0;
+    uint64_t gpfn = 0;
+    frame_t frame;
+
+    while (view->tables && (gpfn = next_mapped(view, gpfn, &frame)) != UINT64_MAX) {
+        violations += audit_leaf(view, gpfn, frame);
+        ++*entries;
+        gpfn++;
+    }
+    return violations;
+}

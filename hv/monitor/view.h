@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A view: the second-stage page table of one enclave. Four levels, 4 KiB leaves only, write-back.
+ *
+ * It maps the enclave's own SEALED frames at their page numbers and SHARED frames at
+ * CLOISTER_SHARED_GPFN, and nothing else, ever. Its tables are TABLE frames of the enclave.
+ *
+ * Locking: the enclave's builder token (enclave.h). Leaves are only added before the enclave can be
+ * entered and only removed after its last thread has stopped, so no CPU holds a stale translation.
+ */
+#ifndef CLOISTER_MONITOR_VIEW_H
+#define CLOISTER_MONITOR_VIEW_H
+
+#include "frame.h"
+
+#define VIEW_LEVELS 4u
+/* Tables that one more leaf can need, at the most. */
+#define VIEW_MAX_NEW_TABLES (VIEW_LEVELS - 1)
+
+struct view {
+    frame_t root;
+    uint32_t enclave;
+    uint32_t tables; /* frames in use, the root included */
+};
+
+/* -ENOMEM. */
+MUST_USE int view_init(struct view *view, uint32_t enclave);
+
+/* How many tables view_map() would have to allocate for this page. */
+unsigned int view_tables_needed(const struct view *view, uint64_t gpfn);
+/* Maps a frame. -EEXIST: something is mapped there; -ENOMEM: no frame for a table. On an error the view
+ * is as it was. */
+MUST_USE int view_map(struct view *view, uint64_t gpfn, frame_t frame, uint32_t flags);
+bool view_lookup(const struct view *view, uint64_t gpfn, frame_t *frame);
+
+/*
+ * Takes the view apart from *cursor (a page number, at first 0) on: calls `release` for each leaf, after
+ * it is unmapped, and gives every table back, the root at last. Returns false when host_preempted() asks
+ * for a pause; call again with the same cursor.
+ */
+bool view_unmap_all(struct view *view, uint64_t *cursor,
+                    void (*release)(uint64_t gpfn, frame_t frame, void *context), void *context);
+
+/* Counts entries that the frame table does not allow here, and adds the entries looked at. */
+uint64_t view_audit(const struct view *view, uint64_t *entries);
+
+#endif

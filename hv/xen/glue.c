@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's seam (monitor/host.h) on Xen, and the hooks that need no world. */
+#include "glue.h"
+
+#include <xen/domain_page.h>
+#include <xen/event.h>
+#include <xen/guest_access.h>
+#include <xen/hypercall.h>
+#include <xen/init.h>
+#include <xen/iommu.h>
+#include <xen/mm.h>
+#include <xen/param.h>
+#include <xen/sched.h>
+#include <xen/spinlock.h>
+#include <xen/vmap.h>
+#include <xen/vm_event.h>
+
+#include <asm/altp2m.h>
+#include <asm/cloister.h>
+#include <asm/cloister_grants.h>
+#include <asm/hvm/hvm.h>
+#include <asm/hvm/nestedhvm.h>
+#include <asm/p2m.h>
+#include <asm/paging.h>
+#include <asm/vpmu.h>
+
+#include "world.h"
+
+#define RANDOM_TRIES 10
+#define RING_ORDER 4
+
+bool __ro_after_init opt_insecure_dma;
+
+static void **__ro_after_init rings;
+
+/* cloister=insecure-dma: create enclaves although devices can reach all memory. For machines without
+ * an IOMMU on which nothing is at stake. */
+static int __init cf_check parse_cloister(const char *s)
+{
+    if ( strcmp(s, "insecure-dma") )
+        return -EINVAL;
+    opt_insecure_dma = true;
+    return 0;
+}
+custom_param("cloister", parse_cloister);
+
+/* --- memory ------------------------------------------------------------------------------------------ */
+
+int host_frame_alloc(frame_t *frame)
+{
+    struct page_info *page = alloc_domheap_page(NULL, MEMF_no_owner);
+
+    if ( !page )
+        return -ENOMEM;
+    frame->number = mfn_x(page_to_mfn(page));
+    return 0;
+}
+
+void host_frame_free(frame_t frame)
+{
+    free_domheap_page(mfn_to_page(_mfn(frame.number)));
+}
+
+void *host_frame_map(frame_t frame)
+{
+    return mfn_to_virt(frame.number);
+}
+
+void host_frame_unmap(void *mapping)
+{
+    (void)mapping;
+}
+
+uint64_t host_frame_limit(void)
+{
+    return max_page;
+}
+
+void *host_alloc(size_t size)
+{
+    return size > PAGE_SIZE ? vzalloc(size) : xzalloc_bytes(size);
+}
+
+void host_free(void *memory)
+{
+    unsigned long address = (unsigned long)memory;
+
+    if ( address >= VMAP_VIRT_START && address < VMAP_VIRT_END )
+        vfree(memory);
+    else
+        xfree(memory);
+}
+
+bool host_frame_is_anonymous(frame_t frame)
+{
+    const struct page_info *page = mfn_to_page(_mfn(frame.number));
+
+    return !page_get_owner(page) && !(page->count_info & PGC_count_mask);
+}
+
+/* --- locks -------------------------------------------------------------------------------------------- */
+
+static spinlock_t *lock_of(struct host_lock *lock)
+{
+    BUILD_BUG_ON(sizeof(spinlock_t) > sizeof(*lock));
+    return (spinlock_t *)lock;
+}
+
+void host_lock_init(struct host_lock *lock)
+{
+    spin_lock_init(lock_of(lock));
+}
+
+void host_lock(struct host_lock *lock)
+{
+    spin_lock(lock_of(lock));
+}
+
+void host_unlock(struct host_lock *lock)
+{
+    spin_unlock(lock_of(lock));
+}
+
+/* --- the caller ------------------------------------------------------------------------------------------ */
+
+int host_copy_in(void *to, uint64_t from, size_t size)
+{
+    return raw_copy_from_guest(to, (void *)from, size) ? -EFAULT : 0;
+}
+
+int host_copy_out(uint64_t to, const void *from, size_t size)
+{
+    return raw_copy_to_guest((void *)to, from, size) ? -EFAULT : 0;
+}
+
+bool host_preempted(void)
+{
+    return hypercall_preempt_check();
+}
+
+uint64_t host_now(void)
+{
+    return NOW();
+}
+
+unsigned int host_cpu(void)
+{
+    return smp_processor_id();
+}
+
+unsigned int host_cpu_count(void)
+{
+    return nr_cpu_ids;
+}
+
+/* One value from the CPU's generator (Intel SDM vol. 1, 7.3.17): the seed source where there is one. */
+static bool random_step(uint64_t *value)
+{
+    bool ok;
+
+    if ( boot_cpu_has(X86_FEATURE_RDSEED) )
+        asm volatile ( "rdseed %0; setc %1" : "=r" (*value), "=qm" (ok) : : "cc" );
+    else
+        asm volatile ( "rdrand %0; setc %1" : "=r" (*value), "=qm" (ok) : : "cc" );
+    return ok;
+}
+
+static bool random_value(uint64_t *value)
+{
+    for ( unsigned int i = 0; i < RANDOM_TRIES; i++ )
+    {
+        uint64_t again;
+
+        /* A generator that repeats itself is broken. */
+        if ( random_step(value) && random_step(&again) && again != *value )
+            return true;
+        cpu_relax();
+    }
+    return false;
+}
+
+int host_random(void *to, size_t size)
+{
+    uint8_t *bytes = to;
+
+    if ( !boot_cpu_has(X86_FEATURE_RDRAND) && !boot_cpu_has(X86_FEATURE_RDSEED) )
+        return -EIO;
+    for ( size_t done = 0; done < size; done += sizeof(uint64_t) )
+    {
+        uint64_t value;
+
+        if ( !random_value(&value) )
+            return -EIO;
+        memcpy(bytes + done, &value, min(size - done, sizeof(value)));
+    }
+    return 0;
+}
+
+void host_describe_actor(struct cloister_trace_record *record)
+{
+    const struct vcpu *v = current;
+    const struct cpu_user_regs *regs = guest_cpu_user_regs();
+
+    if ( is_system_domain(v->domain) )
+        return;
+    record->domain = v->domain->domain_id;
+    record->vcpu = v->vcpu_id;
+    record->rip = regs->rip;
+    if ( is_hvm_vcpu(v) )
+    {
+        record->cpl = hvm_get_cpl(current);
+        record->cr3 = v->arch.hvm.guest_cr[3];
+    }
+    else
+    {
+        record->cpl = guest_kernel_mode(v, regs) ? 0 : 3;
+        record->cr3 = pagetable_get_paddr(v->arch.guest_table);
+    }
+    if ( record->event == CLOISTER_EVENT_CALL &&
+         hvm_copy_from_guest_linear(record->insn, regs->rip, sizeof(record->insn), 0, NULL) ==
+             HVMTRANS_okay )
+        record->insn_size = sizeof(record->insn);
+}
+
+/* --- the machine and its domains -------------------------------------------------------------------------- */
+
+static bool dma_is_confined(void)
+{
+    return hardware_domain && is_iommu_enabled(hardware_domain) &&
+           need_iommu_pt_sync(hardware_domain);
+}
+
+uint32_t host_flags(void)
+{
+    return world_ops.flag | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
+           (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
+           (cpumask_weight(per_cpu(cpu_sibling_mask, 0)) > 1 ? CLOISTER_INFO_SMT : 0) |
+           (boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB)
+                ? CLOISTER_INFO_IBPB : 0);
+}
+
+enum cloister_reason host_refusal(void)
+{
+    if ( !world_available() )
+        return CLOISTER_REASON_HOST_CPU;
+    if ( !dma_is_confined() && !opt_insecure_dma )
+        return CLOISTER_REASON_HOST_IOMMU;
+    if ( vpmu_mode != XENPMU_MODE_OFF )
+        return CLOISTER_REASON_HOST_VPMU;
+    return CLOISTER_REASON_NONE;
+}
+
+enum cloister_reason host_domain_refusal(void *domain)
+{
+    struct domain *d = domain;
+
+    if ( !is_hvm_domain(d) || !hap_enabled(d) )
+        return CLOISTER_REASON_DOMAIN_KIND;
+    if ( nestedhvm_enabled(d) )
+        return CLOISTER_REASON_DOMAIN_NESTED;
+    if ( altp2m_active(d) )
+        return CLOISTER_REASON_DOMAIN_ALTP2M;
+    if ( p2m_pod_active(d) )
+        return CLOISTER_REASON_DOMAIN_POD;
+    if ( paging_mode_log_dirty(d) )
+        return CLOISTER_REASON_DOMAIN_LOG_DIRTY;
+    if ( vm_event_check_ring(d->vm_event_monitor) || d->vmtrace_size )
+        return CLOISTER_REASON_DOMAIN_VM_EVENT;
+    return CLOISTER_REASON_NONE;
+}
+
+uint16_t host_domain_id(void *domain)
+{
+    const struct domain *d = domain;
+
+    return d->domain_id;
+}
+
+void host_vcpu_stop(void *domain, uint16_t vcpu)
+{
+    const struct domain *d = domain;
+
+    vcpu_pause(d->vcpu[vcpu]);
+}
+
+void host_vcpu_start(void *domain, uint16_t vcpu)
+{
+    const struct domain *d = domain;
+
+    vcpu_unpause(d->vcpu[vcpu]);
+}
+
+int host_grant_acquire(void *domain, uint32_t ref, frame_t *frame)
+{
+    mfn_t mfn;
+    int rc = cloister_grant_acquire(domain, ref, &mfn);
+
+    if ( !rc )
+        frame->number = mfn_x(mfn);
+    return rc;
+}
+
+void host_grant_release(void *domain, uint32_t ref, frame_t frame)
+{
+    cloister_grant_release(domain, ref, _mfn(frame.number));
+}
+
+/* --- second-stage entries ------------------------------------------------------------------------------------ */
+
+uint64_t host_view_table_entry(frame_t table)
+{
+    return world_ops.table_entry(table.number);
+}
+
+uint64_t host_view_leaf_entry(frame_t frame, uint32_t flags)
+{
+    return world_ops.leaf_entry(frame.number, flags);
+}
+
+bool host_view_entry_frame(uint64_t entry, frame_t *frame)
+{
+    return world_ops.entry_frame(entry, &frame->number);
+}
+
+/* --- trace rings ------------------------------------------------------------------------------------------------ */
+
+void *host_trace_ring_alloc(unsigned int cpu)
+{
+    void *ring = alloc_xenheap_pages(RING_ORDER, 0);
+
+    BUILD_BUG_ON(CLOISTER_TRACE_RING_PAGES != 1 << RING_ORDER);
+    if ( !ring )
+        return NULL;
+    memset(ring, 0, CLOISTER_TRACE_RING_PAGES * PAGE_SIZE);
+    for ( unsigned int i = 0; i < CLOISTER_TRACE_RING_PAGES; i++ )
+        share_xen_page_with_privileged_guests(virt_to_page(ring + i * PAGE_SIZE), SHARE_ro);
+    rings[cpu] = ring;
+    return ring;
+}
+
+uint64_t host_trace_ring_frame(unsigned int cpu, unsigned int page)
+{
+    return virt_to_mfn(rings[cpu] + page * PAGE_SIZE);
+}
+
+void host_panic(const char *what)
+{
+    panic("Cloister: %s\n", what);
+}
+
+/* --- start -------------------------------------------------------------------------------------------------------- */
+
+static int __init cf_check cloister_start(void)
+{
+    bool available = world_init();
+    int rc;
+
+    rings = xzalloc_array(void *, nr_cpu_ids);
+    rc = rings ? monitor_init() : -ENOMEM;
+    if ( rc )
+        panic("Cloister: the monitor cannot start (%d)\n", rc);
+    printk("Cloister: monitor ready, worlds by %s%s\n",
+           world_ops.flag == CLOISTER_INFO_SVM ? "SVM" :
+           world_ops.flag == CLOISTER_INFO_VMX ? "VMX" : "nothing",
+           available ? "" : ": no enclaves on this CPU");
+    return 0;
+}
+presmp_initcall(cloister_start);
+
+/* --- hooks ---------------------------------------------------------------------------------------------------------- */
+
+long do_cloister_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
+{
+    int rc = monitor_control(cmd, (unsigned long)arg.p, is_control_domain(current->domain),
+                             current->mc_state.flags & MCSF_in_multicall);
+
+    if ( rc == -ERESTART )
+        return hypercall_create_continuation(__HYPERVISOR_cloister_op, "ih", cmd, arg);
+    return rc;
+}
+
+int cloister_domain_create(struct domain *d)
+{
+    d->arch.cloister = tenant_create(d);
+    return d->arch.cloister ? 0 : -ENOMEM;
+}
+
+int cloister_domain_end(struct domain *d)
+{
+    return d->arch.cloister ? tenant_end(d->arch.cloister) : 0;
+}
+
+void cloister_domain_destroy(struct domain *d)
+{
+    if ( d->arch.cloister )
+        tenant_destroy(d->arch.cloister);
+    d->arch.cloister = NULL;
+}
+
+/*
+ * Device memory is what Xen does not manage, or gives to dom_io, or a page of the domain's own that Xen
+ * made for it (the APIC-access page). Everything else is RAM: somebody's, or Xen's.
+ */
+static bool is_device_frame(const struct domain *d, mfn_t mfn)
+{
+    const struct page_info *page;
+
+    if ( !mfn_valid(mfn) )
+        return true;
+    page = mfn_to_page(mfn);
+    return page_get_owner(page) == dom_io || (page_get_owner(page) == d && is_special_page(page));
+}
+
+int cloister_guard_mmio(const struct domain *d, unsigned long mfn, unsigned long count)
+{
+    for ( unsigned long i = 0; i < count; i++ )
+    {
+        if ( !is_device_frame(d, _mfn(mfn + i)) )
+        {
+            monitor_refused(CLOISTER_EVENT_GUARD, CLOISTER_REASON_GUARD_MMIO, -EPERM, d->domain_id,
+                            0, mfn + i);
+            return -EPERM;
+        }
+    }
+    return 0;
+}
+
+int cloister_guard_iommu(const struct domain *d, unsigned long mfn, unsigned long count)
+{
+    return monitor_guard(CLOISTER_REASON_GUARD_IOMMU, d->domain_id, mfn, count);
+}
+
+/* Controls that would save, trace or rewrite the inside of a domain, or lose its enclaves. */
+static bool is_frozen(const struct xen_domctl *op)
+{
+    switch ( op->cmd )
+    {
+    case XEN_DOMCTL_gethvmcontext:
+    case XEN_DOMCTL_sethvmcontext:
+    case XEN_DOMCTL_soft_reset:
+    case XEN_DOMCTL_setdebugging:
+    case XEN_DOMCTL_vm_event_op:
+    case XEN_DOMCTL_monitor_op:
+    case XEN_DOMCTL_vmtrace_op:
+    case XEN_DOMCTL_debug_op:
+    case XEN_DOMCTL_gdbsx_guestmemio:
+        return true;
+
+    case XEN_DOMCTL_shadow_op:
+        return op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_ENABLE ||
+               op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
+
+    default:
+        return false;
+    }
+}
+
+int cloister_freeze(struct domain *d, const struct xen_domctl *op)
+{
+    if ( !d || !d->arch.cloister || !is_frozen(op) || !tenant_has_enclaves(d->arch.cloister) )
+        return 0;
+    monitor_refused(CLOISTER_EVENT_FREEZE, CLOISTER_REASON_ENCLAVES_LIVE, -EBUSY, d->domain_id,
+                    op->cmd, 0);
+    return -EBUSY;
+}

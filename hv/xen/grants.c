@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Included at the end of Xen's grant_table.c, whose functions for holding a granted page are static.
+ *
+ * An enclave's shared window holds its pages as a grant copy does, only longer: the grant is pinned
+ * for writing (so the tenant's kernel sees it in use and keeps the page), and a reference is held.
+ */
+#include <asm/cloister_grants.h>
+
+int cloister_grant_acquire(struct domain *d, uint32_t ref, mfn_t *mfn)
+{
+    struct page_info *page;
+    uint16_t offset, length;
+
+    if ( acquire_grant_for_copy(d, ref, current->domain->domain_id, false, mfn, &page, &offset,
+                                &length, false) != GNTST_okay )
+        return -EINVAL;
+    if ( !offset && length == PAGE_SIZE && page_get_owner(page) == d &&
+         get_page_type(page, PGT_writable_page) )
+        return 0;
+
+    release_grant_for_copy(d, ref, false);
+    put_page(page);
+    return -EINVAL;
+}
+
+void cloister_grant_release(struct domain *d, uint32_t ref, mfn_t mfn)
+{
+    release_grant_for_copy(d, ref, false);
+    put_page_and_type(mfn_to_page(mfn));
+}

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+obj-y += bearssl/
+obj-y += monitor/
+obj-y += audit.o
+obj-y += glue.o
+obj-y += svm.o
+obj-y += world.o
+
+CFLAGS-y += -I$(srctree)/arch/x86/cloister/shim -I$(srctree)/arch/x86/cloister/include
+CFLAGS-y += -I$(srctree)/arch/x86/cloister -I$(srctree)/arch/x86/cloister/bearssl/inc

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+obj-y += calls.o
+obj-y += enclave.o
+obj-y += frame.o
+obj-y += launch.o
+obj-y += measure.o
+obj-y += tenant.o
+obj-y += thread.o
+obj-y += trace.o
+obj-y += view.o
+
+CFLAGS-y += -I$(srctree)/arch/x86/cloister/shim -I$(srctree)/arch/x86/cloister/include
+CFLAGS-y += -I$(srctree)/arch/x86/cloister/bearssl/inc
+CFLAGS-y += -Wno-declaration-after-statement

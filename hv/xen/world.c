@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "world.h"
+
+#include <xen/init.h>
+
+#include <asm/cloister.h>
+#include <asm/cpufeature.h>
+#include <asm/hvm/hvm.h>
+#include <asm/i387.h>
+#include <asm/msr-index.h>
+#include <asm/xstate.h>
+
+#define MXCSR_RESET 0x1f80u
+#define XSAVE_MXCSR_OFFSET 24u /* in the legacy region (Intel SDM vol. 1, 10.5.1) */
+
+struct world_ops __ro_after_init world_ops;
+
+/* Features of the enclave's XCR0, and a state with all of them at their reset values. */
+static uint64_t __ro_after_init world_xcr0;
+static bool __ro_after_init have_barrier;
+static uint8_t xsave_reset[WORLD_XSAVE_SIZE] __aligned(64);
+
+bool __init world_init(void)
+{
+    if ( !cpu_has_xsave || !hvm_enabled )
+        return false;
+    world_xcr0 = xfeature_mask & (X86_XCR0_FP | X86_XCR0_SSE | X86_XCR0_YMM);
+    have_barrier = boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB);
+    *(uint32_t *)(xsave_reset + XSAVE_MXCSR_OFFSET) = MXCSR_RESET;
+
+    if ( cpu_has_svm )
+        world_ops = world_ops_svm;
+    return world_available();
+}
+
+bool world_available(void)
+{
+    return world_ops.flag != 0;
+}
+
+static void xsave_to(void *area)
+{
+    asm volatile ( "xsave64 (%0)"
+                   :
+                   : "r" (area), "a" ((uint32_t)world_xcr0), "d" (0)
+                   : "memory" );
+}
+
+static void xrstor_from(const void *area)
+{
+    asm volatile ( "xrstor64 (%0)"
+                   :
+                   : "r" (area), "a" ((uint32_t)world_xcr0), "d" (0)
+                   : "memory" );
+}
+
+static void xcr0_set(uint64_t xcr0)
+{
+    if ( !set_xcr0(xcr0) )
+        host_panic("XCR0");
+}
+
+void world_fpu_enter(struct vcpu *v, struct world *world)
+{
+    world->tenant_fpu = v->fpu_dirtied;
+    vcpu_save_fpu(v);
+    clts();
+    xcr0_set(world_xcr0);
+    xrstor_from(world->xsave);
+}
+
+void world_fpu_leave(struct vcpu *v, struct world *world)
+{
+    xsave_to(world->xsave);
+    xrstor_from(xsave_reset);
+    xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
+    vcpu_restore_fpu_nonlazy(v, false);
+    if ( world->tenant_fpu )
+        vcpu_restore_fpu_lazy(v);
+    else if ( !v->fpu_dirtied )
+        stts();
+}
+
+void world_barrier(void)
+{
+    if ( have_barrier )
+        wrmsrl(MSR_PRED_CMD, PRED_CMD_IBPB);
+}
+
+/* --- the monitor's seam (host.h) ------------------------------------------------------------------ */
+
+void host_world_init(struct thread *thread, frame_t view_root)
+{
+    struct world *world = host_frame_map(thread->context[0]);
+
+    BUILD_BUG_ON(sizeof(*world) > PAGE_SIZE);
+    world->thread = thread;
+    world->control = host_frame_map(thread->context[1]);
+    world->control_pa = thread->context[1].number << PAGE_SHIFT;
+    world->cpu = NR_CPUS;
+    thread->world = world;
+    world_ops.init(world, view_root.number << PAGE_SHIFT);
+}
+
+void host_world_start(struct thread *thread, uint64_t arg0, uint64_t arg1)
+{
+    struct world *world = thread->world;
+
+    memset(&world->enclave, 0, sizeof(world->enclave));
+    world->enclave.rdi = arg0;
+    world->enclave.rsi = arg1;
+    world->enclave.rdx = thread->index;
+    memcpy(world->xsave, xsave_reset, XSTATE_AREA_MIN_SIZE);
+    world_ops.start(world, &thread->enclave->header.launch, thread->index, arg0, arg1);
+}
+
+void host_world_answer(struct thread *thread, uint64_t arg0, uint64_t arg1)
+{
+    struct world *world = thread->world;
+
+    world->enclave.rdi = arg0;
+    world->enclave.rsi = arg1;
+    world_ops.set_rax(world, 0);
+}
+
+void host_world_abandon(struct thread *thread)
+{
+    struct domain *d = thread->enclave->tenant->domain;
+    struct vcpu *v = d->vcpu[thread->vcpu];
+
+    if ( v->arch.cloister.pending == thread->world )
+        v->arch.cloister.pending = NULL;
+}
+
+/* --- calls and exits -------------------------------------------------------------------------------- */
+
+static void answer(struct cpu_user_regs *regs, const struct thread_result *result)
+{
+    regs->rax = result->outcome;
+    if ( result->outcome >= 0 )
+    {
+        regs->rdi = result->value[0];
+        regs->rsi = result->value[1];
+    }
+}
+
+bool cloister_call(struct cpu_user_regs *regs)
+{
+    struct vcpu *v = current;
+    unsigned int cpl = hvm_get_cpl(v);
+    struct thread_result result = { };
+    const struct thread_call call = {
+        .operation = regs->rdi,
+        .handle = { regs->rsi, regs->rdx },
+        .thread = regs->r10,
+        .arg = { regs->r8, regs->r9 },
+        .user_mode = cpl == 3 && hvm_guest_x86_mode(v) == 8,
+        .flags_ok = (regs->rflags & (X86_EFLAGS_IF | X86_EFLAGS_TF)) == X86_EFLAGS_IF,
+        .vcpu = v->vcpu_id,
+    };
+    struct thread *thread;
+
+    if ( !cpl )
+        return false;
+    thread = thread_call(v->domain->arch.cloister, &call, &result);
+    if ( thread )
+        v->arch.cloister.pending = thread->world;
+    answer(regs, &result);
+    return true;
+}
+
+void world_suspend(struct vcpu *v)
+{
+    struct world *world = v->arch.cloister.pending;
+
+    v->arch.cloister.pending = NULL;
+    thread_suspend(world->thread);
+}
+
+void world_interrupted(struct vcpu *v, struct world *world)
+{
+    ASSERT(v->arch.cloister.pending == world);
+    thread_interrupted(world->thread);
+}
+
+void world_exit(struct vcpu *v, struct world *world, const struct thread_exit *exit,
+                struct cpu_user_regs *regs)
+{
+    struct thread_result result = { };
+
+    switch ( thread_exit(world->thread, exit, &result) )
+    {
+    case THREAD_LEAVE:
+        v->arch.cloister.pending = NULL;
+        answer(regs, &result);
+        break;
+
+    case THREAD_ANSWER:
+        world_ops.set_rax(world, result.outcome);
+        break;
+
+    case THREAD_INJECT:
+        world_ops.inject(world, X86_EXC_GP, 0);
+        break;
+    }
+}

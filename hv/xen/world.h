@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The world switch: how a vCPU runs an enclave's thread instead of its tenant.
+ *
+ * A thread has a second VMCB or VMCS. It is entered in the last C function before the VM entry and left in
+ * the first code after the VM exit, with interrupts off in between, so no other line of Xen runs while a vCPU
+ * is inside: scheduling, pausing and destroying see a tenant that has just been answered -EAGAIN.
+ *
+ * svm.c and vmx.c implement struct world_ops; world_init() chooses once. What happens between the two exits
+ * is the same for both and stands in world.c.
+ */
+#ifndef CLOISTER_XEN_WORLD_H
+#define CLOISTER_XEN_WORLD_H
+
+#include <xen/sched.h>
+
+#include <asm/hvm/asid.h>
+
+#include "glue.h"
+
+/* The general registers, in the order of struct cpu_user_regs from r15 to rdi. */
+struct world_gprs {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+};
+
+/* x87, SSE and AVX state in the standard XSAVE format (Intel SDM vol. 1, 13.4). */
+#define WORLD_XSAVE_SIZE 832u
+
+/* Stands in a context frame of its thread. */
+struct world {
+    struct thread *thread;
+    void *control;     /* VMCB or VMCS, the other context frame */
+    uint64_t control_pa;
+    struct hvm_vcpu_asid asid;
+    unsigned int cpu;  /* where the ASID is valid */
+    bool tenant_fpu;   /* the tenant's FPU state was loaded at entry */
+    struct world_gprs enclave;
+    struct world_gprs tenant;
+    uint8_t xsave[WORLD_XSAVE_SIZE] __attribute__((aligned(64)));
+};
+
+/* What a VM exit of an enclave asks for. */
+enum world_exit_kind {
+    WORLD_EXIT_INTERRUPT, /* the host's business; nothing of the enclave's */
+    WORLD_EXIT_THREAD,    /* `exit` is for the monitor */
+    WORLD_EXIT_REPEAT,    /* go on: an event has been put back */
+};
+
+struct world_ops {
+    uint32_t flag; /* CLOISTER_INFO_SVM or _VMX */
+    void (*init)(struct world *world, uint64_t view_root);
+    void (*start)(struct world *world, const struct cloister_launch *launch, uint32_t index,
+                  uint64_t arg0, uint64_t arg1);
+    /* Puts a value into the RAX of the next entry. */
+    void (*set_rax)(struct world *world, uint64_t rax);
+    /* Raises an exception without (-1) or with an error code at the next entry. */
+    void (*inject)(struct world *world, uint8_t vector, int32_t error_code);
+    uint64_t (*table_entry)(uint64_t frame);
+    uint64_t (*leaf_entry)(uint64_t frame, uint32_t flags);
+    bool (*entry_frame)(uint64_t entry, uint64_t *frame);
+};
+
+extern struct world_ops world_ops;
+extern const struct world_ops world_ops_svm;
+
+/* Chooses the vendor. False: this CPU has no world switch in this build. */
+bool world_init(void);
+bool world_available(void);
+
+/* Common parts of an entry and an exit, interrupts off. */
+void world_fpu_enter(struct vcpu *v, struct world *world);
+void world_fpu_leave(struct vcpu *v, struct world *world);
+void world_barrier(void);
+
+/* The tenant has something to do before the enclave: it will RESUME. */
+void world_suspend(struct vcpu *v);
+/* After a host interrupt: the next entry goes in again unless the tenant has something to do. */
+void world_interrupted(struct vcpu *v, struct world *world);
+/* A synchronous exit: asks the monitor and does what it says. */
+void world_exit(struct vcpu *v, struct world *world, const struct thread_exit *exit,
+                struct cpu_user_regs *regs);
+
+#endif
