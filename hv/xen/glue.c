@@ -365,7 +365,7 @@ static int __init cf_check cloister_start(void)
            available ? "" : ": no enclaves on this CPU");
     return 0;
 }
-presmp_initcall(cloister_start);
+__initcall(cloister_start);
 
 /* --- hooks ---------------------------------------------------------------------------------------------------------- */
 

@@ -193,6 +193,7 @@ void cloister_svm_enter(struct vcpu *v)
         return;
     }
 
+    world_entered(world);
     svm_sync_vmcb(v, vmcb_in_sync);
     memcpy(&world->tenant, &regs->r15, sizeof(world->tenant));
     memcpy(&regs->r15, &world->enclave, sizeof(world->enclave));
@@ -319,7 +320,7 @@ bool cloister_svm_left(struct cpu_user_regs *regs)
     switch ( decode(world, &exit, regs) )
     {
     case WORLD_EXIT_INTERRUPT:
-        world_interrupted(v, world);
+        world_interrupted(world);
         break;
 
     case WORLD_EXIT_THREAD:

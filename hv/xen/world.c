@@ -174,13 +174,22 @@ void world_suspend(struct vcpu *v)
     struct world *world = v->arch.cloister.pending;
 
     v->arch.cloister.pending = NULL;
+    world->interrupted = false;
     thread_suspend(world->thread);
 }
 
-void world_interrupted(struct vcpu *v, struct world *world)
+void world_interrupted(struct world *world)
 {
-    ASSERT(v->arch.cloister.pending == world);
+    world->interrupted = true;
     thread_interrupted(world->thread);
+}
+
+void world_entered(struct world *world)
+{
+    if ( !world->interrupted )
+        return;
+    world->interrupted = false;
+    thread_reentered(world->thread);
 }
 
 void world_exit(struct vcpu *v, struct world *world, const struct thread_exit *exit,

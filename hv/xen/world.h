@@ -34,6 +34,7 @@ struct world {
     struct hvm_vcpu_asid asid;
     unsigned int cpu;  /* where the ASID is valid */
     bool tenant_fpu;   /* the tenant's FPU state was loaded at entry */
+    bool interrupted;  /* by the host; the tenant has not run since */
     struct world_gprs enclave;
     struct world_gprs tenant;
     uint8_t xsave[WORLD_XSAVE_SIZE] __attribute__((aligned(64)));
@@ -75,7 +76,9 @@ void world_barrier(void);
 /* The tenant has something to do before the enclave: it will RESUME. */
 void world_suspend(struct vcpu *v);
 /* After a host interrupt: the next entry goes in again unless the tenant has something to do. */
-void world_interrupted(struct vcpu *v, struct world *world);
+void world_interrupted(struct world *world);
+/* The enclave is being entered. */
+void world_entered(struct world *world);
 /* A synchronous exit: asks the monitor and does what it says. */
 void world_exit(struct vcpu *v, struct world *world, const struct thread_exit *exit,
                 struct cpu_user_regs *regs);
