@@ -74,7 +74,7 @@ static bool audit_frame(frame_t frame, struct frame_entry entry, void *context)
     return host_preempted();
 }
 
-/* cursor[0]: 0 the frame table, 1 everything outside the monitor; cursor[1..3] belong to that stage. */
+/* cursor[0]: 0 the frame table and the views, 1 everything else; cursor[1..3] belong to that stage. */
 static int serve_audit(void *arg)
 {
     struct cloister_audit *op = arg;

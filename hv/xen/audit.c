@@ -1,9 +1,289 @@
 /* SPDX-License-Identifier: MIT */
-/* The audit of every table outside the monitor through which memory can be reached. */
+/*
+ * The audit of every table outside the monitor through which memory can be reached: second-stage tables
+ * (also those for altp2m and nested guests), page tables of PV domains, active grants, IOMMU tables.
+ *
+ * It goes by domain, and within a table by chunks, so that it can stop for other work at any time. What
+ * changes behind the cursor is the guards' business. Locks: an IOMMU table's own, a grant table's own;
+ * second-stage entries are read without, as Xen's get_gfn_query_unlocked() does.
+ */
 #include "glue.h"
+
+#include <xen/iommu.h>
+#include <xen/sched.h>
+
+#include <asm/cloister_grants.h>
+#include <asm/p2m.h>
+
+#define TABLE_BITS 9
+#define TABLE_ENTRIES (1u << TABLE_BITS)
+#define CHUNK_FRAMES 1024u
+
+/* audit->cursor: [0] is the monitor's, then */
+enum { CURSOR_STAGE = 1, CURSOR_DOMAIN = 2, CURSOR_PLACE = 3 };
+enum { STAGE_DOMAINS, STAGE_PV_TABLES, STAGE_END };
+
+static uint64_t protected_in(mfn_t mfn, unsigned long count)
+{
+    uint64_t found = 0;
+
+    for ( unsigned long i = 0; i < count; i++ )
+        found += frame_is_protected((frame_t){ mfn_x(mfn) + i });
+    return found;
+}
+
+/* --- second-stage tables -------------------------------------------------------------------------- */
+
+/* RAM in a domain's table must be the domain's own. */
+static bool is_misplaced(const struct p2m_domain *p2m, mfn_t mfn, p2m_type_t type)
+{
+    return p2m_is_ram(type) && mfn_valid(mfn) &&
+           page_get_owner(mfn_to_page(mfn)) != p2m->domain;
+}
+
+/* Looks at one entry; returns the first page number behind it. */
+static unsigned long scan_p2m_entry(struct p2m_domain *p2m, unsigned long gfn,
+                                     struct cloister_audit *audit)
+{
+    unsigned int order = 0;
+    p2m_access_t access;
+    p2m_type_t type;
+    mfn_t mfn = p2m_get_gfn_type_access(p2m, _gfn(gfn), &type, &access, 0, &order, false);
+    unsigned long behind = (gfn | ((1UL << order) - 1)) + 1;
+
+    if ( !mfn_eq(mfn, INVALID_MFN) && !p2m_is_hole(type) )
+    {
+        audit->entries++;
+        audit->second_stage += protected_in(mfn, behind - gfn) ?: is_misplaced(p2m, mfn, type);
+    }
+    return behind;
+}
+
+/* *place: the next page number. False: preempted. */
+static bool scan_p2m(struct p2m_domain *p2m, uint64_t *place, struct cloister_audit *audit)
+{
+    while ( *place <= p2m->max_mapped_pfn )
+    {
+        if ( host_preempted() )
+            return false;
+        *place = scan_p2m_entry(p2m, *place, audit);
+    }
+    return true;
+}
+
+/* --- IOMMU tables ----------------------------------------------------------------------------------- */
+
+/* The root of a domain's own IOMMU table and its levels; 0 levels: it has none. */
+static unsigned int iommu_root(const struct domain *d, mfn_t *root)
+{
+    const struct domain_iommu *hd = dom_iommu(d);
+
+    if ( !is_iommu_enabled(d) || iommu_use_hap_pt(d) )
+        return 0;
+    if ( boot_cpu_data.x86_vendor & (X86_VENDOR_AMD | X86_VENDOR_HYGON) )
+    {
+        if ( !hd->arch.amd.root_table )
+            return 0;
+        *root = page_to_mfn(hd->arch.amd.root_table);
+        return hd->arch.amd.paging_mode;
+    }
+    if ( !hd->arch.vtd.pgd_maddr )
+        return 0;
+    *root = maddr_to_mfn(hd->arch.vtd.pgd_maddr);
+    return hd->arch.vtd.agaw + 2;
+}
+
+/* AMD IOMMU manual, 2.2.3: bit 0 present, bits 11:9 the next level (0 and 7: a page). Intel VT-d
+ * manual, 9.8: bits 0 and 1 read and write, bit 7 a large page. */
+static bool iommu_entry(uint64_t entry, unsigned int level, mfn_t *mfn, bool *leaf)
+{
+    *mfn = _mfn((entry & (((1UL << 52) - 1) & PAGE_MASK)) >> PAGE_SHIFT);
+    if ( boot_cpu_data.x86_vendor & (X86_VENDOR_AMD | X86_VENDOR_HYGON) )
+    {
+        unsigned int next = (entry >> 9) & 7;
+
+        *leaf = next == 0 || next == 7;
+        return entry & 1;
+    }
+    *leaf = level == 1 || (entry & (1u << 7));
+    return entry & 3;
+}
+
+/* Looks at the last-level table (or the large page, or the hole) at page number `dfn`; returns the first
+ * page number behind it. Under the domain's mapping lock. */
+static uint64_t scan_iommu_chunk(mfn_t table, unsigned int levels, uint64_t dfn,
+                                  struct cloister_audit *audit)
+{
+    for ( unsigned int level = levels; ; level-- )
+    {
+        const uint64_t *entries = mfn_to_virt(mfn_x(table));
+        unsigned int shift = TABLE_BITS * (level - 1);
+        unsigned int slot = (dfn >> shift) & (TABLE_ENTRIES - 1);
+        bool leaf;
+        mfn_t mfn;
+
+        if ( !iommu_entry(entries[slot], level, &mfn, &leaf) )
+            return ((dfn >> shift) + 1) << shift;
+        if ( leaf )
+        {
+            audit->entries++;
+            audit->iommu += protected_in(mfn, 1UL << shift);
+            return ((dfn >> shift) + 1) << shift;
+        }
+        table = mfn;
+    }
+}
+
+static bool scan_iommu(struct domain *d, uint64_t *place, struct cloister_audit *audit)
+{
+    struct domain_iommu *hd = dom_iommu(d);
+
+    for ( ; ; )
+    {
+        mfn_t root;
+        unsigned int levels;
+
+        spin_lock(&hd->arch.mapping_lock);
+        levels = iommu_root(d, &root);
+        for ( unsigned int i = 0; i < TABLE_ENTRIES && levels &&
+                                  *place >> (TABLE_BITS * levels) == 0; i++ )
+            *place = scan_iommu_chunk(root, levels, *place, audit);
+        spin_unlock(&hd->arch.mapping_lock);
+
+        if ( !levels || *place >> (TABLE_BITS * levels) )
+            return true;
+        if ( host_preempted() )
+            return false;
+    }
+}
+
+/* --- one domain ------------------------------------------------------------------------------------- */
+
+/* CURSOR_PLACE within a domain: the table's number above, the page number below. */
+#define PLACE_BITS 56
+enum { TABLE_HOST_P2M, TABLE_ALTP2M, TABLE_NESTED = TABLE_ALTP2M + MAX_ALTP2M,
+       TABLE_IOMMU = TABLE_NESTED + MAX_NESTEDP2M, TABLE_GRANTS, TABLE_END };
+
+static struct p2m_domain *table_p2m(struct domain *d, unsigned int table)
+{
+    if ( !is_hvm_domain(d) )
+        return NULL;
+    if ( table == TABLE_HOST_P2M )
+        return p2m_get_hostp2m(d);
+    return table < TABLE_NESTED ? d->arch.altp2m_p2m[table - TABLE_ALTP2M]
+                                : d->arch.nested_p2m[table - TABLE_NESTED];
+}
+
+static bool scan_table(struct domain *d, unsigned int table, uint64_t *place,
+                        struct cloister_audit *audit)
+{
+    if ( table == TABLE_IOMMU )
+        return scan_iommu(d, place, audit);
+    if ( table == TABLE_GRANTS )
+    {
+        audit->grants += cloister_grants_audit(d, &audit->entries);
+        return true;
+    }
+    return !table_p2m(d, table) || scan_p2m(table_p2m(d, table), place, audit);
+}
+
+static bool scan_domain(struct domain *d, struct cloister_audit *audit)
+{
+    unsigned int table = audit->cursor[CURSOR_PLACE] >> PLACE_BITS;
+    uint64_t place = audit->cursor[CURSOR_PLACE] & ((1UL << PLACE_BITS) - 1);
+
+    for ( ; table < TABLE_END; table++, place = 0 )
+    {
+        if ( !scan_table(d, table, &place, audit) )
+        {
+            audit->cursor[CURSOR_PLACE] = ((uint64_t)table << PLACE_BITS) | place;
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The domain with the lowest number of at least `id`, locked against going away. */
+static struct domain *next_domain(domid_t id)
+{
+    struct domain *d, *found = NULL;
+
+    rcu_read_lock(&domlist_read_lock);
+    for_each_domain ( d )
+        if ( d->domain_id >= id && (!found || d->domain_id < found->domain_id) )
+            found = d;
+    if ( found && !get_domain(found) )
+        found = NULL;
+    rcu_read_unlock(&domlist_read_lock);
+    return found;
+}
+
+static bool scan_domains(struct cloister_audit *audit)
+{
+    struct domain *d;
+
+    while ( (d = next_domain(audit->cursor[CURSOR_DOMAIN])) != NULL )
+    {
+        bool done = scan_domain(d, audit);
+
+        audit->cursor[CURSOR_DOMAIN] = d->domain_id + done;
+        put_domain(d);
+        if ( !done )
+            return false;
+        audit->cursor[CURSOR_PLACE] = 0;
+    }
+    return true;
+}
+
+/* --- page tables of PV domains ------------------------------------------------------------------------ */
+
+static bool is_pv_leaf_table(mfn_t mfn)
+{
+    const unsigned long mask = PGT_type_mask | PGT_validated;
+
+    return mfn_valid(mfn) &&
+           (mfn_to_page(mfn)->u.inuse.type_info & mask) == (PGT_l1_page_table | PGT_validated);
+}
+
+static void scan_pv_table(const l1_pgentry_t *entries, struct cloister_audit *audit)
+{
+    for ( unsigned int slot = 0; slot < TABLE_ENTRIES; slot++ )
+    {
+        if ( l1e_get_flags(entries[slot]) & _PAGE_PRESENT )
+        {
+            audit->entries++;
+            audit->pv_tables += protected_in(l1e_get_mfn(entries[slot]), 1);
+        }
+    }
+}
+
+static bool scan_pv_tables(uint64_t *place, struct cloister_audit *audit)
+{
+    while ( *place < max_page )
+    {
+        if ( is_pv_leaf_table(_mfn(*place)) )
+            scan_pv_table(mfn_to_virt(*place), audit);
+        ++*place;
+        if ( !(*place % CHUNK_FRAMES) && host_preempted() )
+            return false;
+    }
+    return true;
+}
 
 int host_audit(struct cloister_audit *audit)
 {
-    (void)audit;
+    if ( audit->cursor[CURSOR_STAGE] == STAGE_DOMAINS )
+    {
+        if ( !scan_domains(audit) )
+            return -ERESTART;
+        audit->cursor[CURSOR_STAGE] = STAGE_PV_TABLES;
+        audit->cursor[CURSOR_PLACE] = 0;
+    }
+    if ( audit->cursor[CURSOR_STAGE] == STAGE_PV_TABLES )
+    {
+        if ( !scan_pv_tables(&audit->cursor[CURSOR_PLACE], audit) )
+            return -ERESTART;
+        audit->cursor[CURSOR_STAGE] = STAGE_END;
+    }
     return 0;
 }

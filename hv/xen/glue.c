@@ -232,7 +232,7 @@ static bool dma_is_confined(void)
 
 uint32_t host_flags(void)
 {
-    return world_ops.flag | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
+    return world_ops.flag | HOST_TEST_FLAG | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
            (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
            (cpumask_weight(per_cpu(cpu_sibling_mask, 0)) > 1 ? CLOISTER_INFO_SMT : 0) |
            (boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB)
@@ -305,6 +305,11 @@ void host_grant_release(void *domain, uint32_t ref, frame_t frame)
     cloister_grant_release(domain, ref, _mfn(frame.number));
 }
 
+bool cloister_frame_is_protected(unsigned long mfn)
+{
+    return frame_is_protected((frame_t){ mfn });
+}
+
 /* --- second-stage entries ------------------------------------------------------------------------------------ */
 
 uint64_t host_view_table_entry(frame_t table)
@@ -371,8 +376,14 @@ __initcall(cloister_start);
 
 long do_cloister_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
-    int rc = monitor_control(cmd, (unsigned long)arg.p, is_control_domain(current->domain),
-                             current->mc_state.flags & MCSF_in_multicall);
+    int rc;
+
+#ifdef CLOISTER_TEST
+    if ( cmd == CLOISTER_OP_TEST && is_control_domain(current->domain) )
+        return cloister_test(arg);
+#endif
+    rc = monitor_control(cmd, (unsigned long)arg.p, is_control_domain(current->domain),
+                         current->mc_state.flags & MCSF_in_multicall);
 
     if ( rc == -ERESTART )
         return hypercall_create_continuation(__HYPERVISOR_cloister_op, "ih", cmd, arg);

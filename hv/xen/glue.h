@@ -11,4 +11,13 @@
 /* Booted with cloister=insecure-dma: enclaves without an IOMMU. */
 extern bool opt_insecure_dma;
 
+#ifdef CLOISTER_TEST
+#include <xen/guest_access.h>
+#define HOST_TEST_FLAG CLOISTER_INFO_TEST
+/* CLOISTER_OP_TEST; test.c. */
+long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg);
+#else
+#define HOST_TEST_FLAG 0
+#endif
+
 #endif

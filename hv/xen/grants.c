@@ -29,3 +29,26 @@ void cloister_grant_release(struct domain *d, uint32_t ref, mfn_t mfn)
     release_grant_for_copy(d, ref, false);
     put_page_and_type(mfn_to_page(mfn));
 }
+
+uint64_t cloister_grants_audit(struct domain *d, uint64_t *entries)
+{
+    struct grant_table *gt = d->grant_table;
+    uint64_t violations = 0;
+
+    if ( !gt )
+        return 0;
+    grant_read_lock(gt);
+    for ( grant_ref_t ref = 0; ref < nr_grant_entries(gt); ref++ )
+    {
+        struct active_grant_entry *act = active_entry_acquire(gt, ref);
+
+        if ( act->pin )
+        {
+            ++*entries;
+            violations += cloister_frame_is_protected(mfn_x(act->mfn));
+        }
+        active_entry_release(act);
+    }
+    grant_read_unlock(gt);
+    return violations;
+}

@@ -337,6 +337,29 @@ struct cloister_trace_ring {
     uint64_t frames[CLOISTER_TRACE_RING_PAGES]; /* out: frame numbers, to map with DOMID_XEN */
 };
 
+/*
+ * TEST: only in a build with CLOISTER_TEST, which INFO shows as CLOISTER_INFO_TEST; else ENOSYS. It looks
+ * where nobody may look and breaks what the audit must find. ENOENT: no such page.
+ */
+#define CLOISTER_OP_TEST 100u
+enum cloister_test_kind {
+    CLOISTER_TEST_FRAME = 0,        /* out: frame = where `page` of `enclave` is */
+    CLOISTER_TEST_READ = 1,         /* out: data = the first bytes of `frame` */
+    CLOISTER_TEST_REFERENCE = 2,    /* take (page = 1) or drop (page = 0) a reference on `frame` */
+    CLOISTER_TEST_SECOND_STAGE = 3, /* map `frame` at page number `page` of domain `enclave`, or unmap
+                                       it (frame = ~0) */
+    CLOISTER_TEST_IOMMU = 4,        /* the same in the domain's IOMMU table */
+};
+struct cloister_test {
+    struct cloister_head head;
+    uint32_t enclave;
+    uint32_t page;
+    uint32_t kind; /* enum cloister_test_kind */
+    uint32_t reserved0;
+    uint64_t frame;
+    uint8_t data[64];
+};
+
 _Static_assert(sizeof(struct cloister_head) == 24, "ABI");
 _Static_assert(sizeof(struct cloister_create) == 40, "ABI");
 _Static_assert(sizeof(struct cloister_add_pages) == 56, "ABI");

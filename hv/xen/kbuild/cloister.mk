@@ -4,6 +4,7 @@ obj-y += monitor/
 obj-y += audit.o
 obj-y += glue.o
 obj-y += svm.o
+obj-y += test.o
 obj-y += world.o
 
 CFLAGS-y += -I$(srctree)/arch/x86/cloister/shim -I$(srctree)/arch/x86/cloister/include

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "logstate.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+void log_state_initialise(struct log_state *state, bool anchored)
+{
+    memset(state, 0, sizeof(*state));
+    state->anchored = anchored;
+    memcpy(state->head, LOG_ZERO_HASH, DIGEST_HEX + 1);
+}
+
+void log_state_boot(struct log_state *state, uint64_t boot_id, unsigned int cpus)
+{
+    state->booted = true;
+    state->boot_id = boot_id;
+    state->cpus = cpus;
+    memset(state->next, 0, sizeof(state->next));
+}
+
+static bool has_suffix(const char *line, size_t size)
+{
+    return size > LOG_SUFFIX && !memcmp(line + size - LOG_SUFFIX, ",\"hash\":\"", 9) &&
+           !memcmp(line + size - 2, "\"}", 2);
+}
+
+bool log_line_intact(const char *line, size_t size)
+{
+    char hash[DIGEST_HEX + 1];
+
+    if (!has_suffix(line, size))
+        return false;
+    digest_sha256_hex(line, size - LOG_SUFFIX, hash);
+    return !memcmp(hash, line + size - 2 - DIGEST_HEX, DIGEST_HEX);
+}
+
+/* The bytes of BODY's start, strictly: what the chain rests on is not left to a JSON parser. */
+static bool parse_start(const char *line, size_t size, uint64_t *index, const char **prev)
+{
+    static const char first[] = "{\"index\":", second[] = ",\"prev\":\"", third[] = "\",\"at\":\"";
+    const char *at = line, *end = line + size;
+    uint64_t value = 0;
+    unsigned int digits = 0;
+
+    if (size < sizeof(first) - 1 || memcmp(at, first, sizeof(first) - 1))
+        return false;
+    at += sizeof(first) - 1;
+    for (; at < end && *at >= '0' && *at <= '9'; at++, digits++) {
+        if (digits == 19 || (digits == 1 && value == 0))
+            return false;
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
+    if (!digits || (size_t)(end - at) < sizeof(second) - 1 + DIGEST_HEX + sizeof(third) - 1 ||
+        memcmp(at, second, sizeof(second) - 1))
+        return false;
+    at += sizeof(second) - 1;
+    if (memcmp(at + DIGEST_HEX, third, sizeof(third) - 1))
+        return false;
+    *index = value;
+    *prev = at;
+    return true;
+}
+
+static bool get_number(json_object *object, const char *key, uint64_t *value)
+{
+    json_object *member;
+
+    if (!json_object_object_get_ex(object, key, &member) ||
+        !json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 0)
+        return false;
+    *value = json_object_get_uint64(member);
+    return true;
+}
+
+static bool get_boot(json_object *object, uint64_t *boot_id)
+{
+    json_object *member;
+    char *end;
+
+    if (!json_object_object_get_ex(object, "boot", &member) ||
+        !json_object_is_type(member, json_type_string))
+        return false;
+    *boot_id = strtoull(json_object_get_string(member), &end, 16);
+    return !*end;
+}
+
+static const char *apply_open(struct log_state *state, json_object *object)
+{
+    uint64_t format, boot_id;
+    json_object *next;
+
+    if (!get_number(object, "format", &format) || format != LOG_FORMAT)
+        return "written in a format that this program does not know";
+    if (!json_object_object_get_ex(object, "next", &next) ||
+        !json_object_is_type(next, json_type_array) ||
+        json_object_array_length(next) > LOG_MAX_CPUS)
+        return "its list of positions is malformed";
+    size_t cpus = json_object_array_length(next);
+    if (!cpus)
+        return NULL; /* no ring was ever read */
+    if (!get_boot(object, &boot_id))
+        return "it names no boot";
+
+    uint64_t positions[LOG_MAX_CPUS];
+    for (size_t i = 0; i < cpus; i++)
+        positions[i] = json_object_get_uint64(json_object_array_get_idx(next, i));
+    if (state->booted && (state->boot_id != boot_id || state->cpus != cpus ||
+                          memcmp(state->next, positions, cpus * sizeof(positions[0]))))
+        return "its positions are not those of the lines before";
+    log_state_boot(state, boot_id, (unsigned int)cpus);
+    memcpy(state->next, positions, cpus * sizeof(positions[0]));
+    return NULL;
+}
+
+static const char *apply_boot(struct log_state *state, json_object *object)
+{
+    uint64_t boot_id, cpus;
+
+    if (!get_boot(object, &boot_id) || !get_number(object, "cpus", &cpus) || !cpus ||
+        cpus > LOG_MAX_CPUS)
+        return "it names no boot or no CPUs";
+    log_state_boot(state, boot_id, (unsigned int)cpus);
+    return NULL;
+}
+
+/* A trace record, or `count` lost ones. */
+static const char *apply_records(struct log_state *state, json_object *object, bool lost)
+{
+    uint64_t boot_id, cpu, sequence, count = 1;
+
+    if (!get_boot(object, &boot_id) || !get_number(object, "cpu", &cpu) ||
+        !get_number(object, "seq", &sequence) || (lost && !get_number(object, "count", &count)))
+        return "it does not say which record it is";
+    if (!state->booted || boot_id != state->boot_id || cpu >= state->cpus)
+        return "its record belongs to a boot or CPU that no line before has announced";
+    if (sequence < state->next[cpu])
+        return "its record was logged before";
+    if (sequence > state->next[cpu])
+        return "records are missing before it";
+    state->next[cpu] = sequence + count;
+    if (lost)
+        state->lost += count;
+    else
+        state->traces++;
+    return NULL;
+}
+
+static const char *apply_kind(struct log_state *state, json_object *object)
+{
+    json_object *kind;
+
+    if (!json_object_object_get_ex(object, "kind", &kind) ||
+        !json_object_is_type(kind, json_type_string))
+        return "it has no kind";
+    const char *name = json_object_get_string(kind);
+    if (!strcmp(name, "open"))
+        return apply_open(state, object);
+    if (!strcmp(name, "boot"))
+        return apply_boot(state, object);
+    if (!strcmp(name, "trace") || !strcmp(name, "lost"))
+        return apply_records(state, object, name[0] == 'l');
+    return NULL;
+}
+
+static const char *apply_content(struct log_state *state, const char *line, size_t size)
+{
+    json_tokener *tokener = json_tokener_new();
+    const char *wrong = "out of memory";
+
+    if (!tokener)
+        return wrong;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    json_object *object = json_tokener_parse_ex(tokener, line, (int)size);
+    if (!object || !json_object_is_type(object, json_type_object) ||
+        json_tokener_get_parse_end(tokener) != size)
+        wrong = "it is not a JSON object";
+    else
+        wrong = apply_kind(state, object);
+    json_object_put(object);
+    json_tokener_free(tokener);
+    return wrong;
+}
+
+const char *log_state_apply(struct log_state *state, const char *line, size_t size)
+{
+    uint64_t index;
+    const char *prev;
+
+    if (size > LOG_MAX_LINE || !has_suffix(line, size) || !parse_start(line, size, &index, &prev))
+        return "it is not a line of this log";
+    if (!log_line_intact(line, size))
+        return "its hash is not that of its content";
+    if (state->anchored && index != state->index)
+        return "its index does not follow: lines were removed, inserted or moved";
+    if ((state->anchored || index == 0) && memcmp(prev, state->head, DIGEST_HEX))
+        return "its prev is not the hash of the line before";
+    const char *wrong = apply_content(state, line, size);
+    if (wrong)
+        return wrong;
+    state->anchored = true;
+    state->index = index + 1;
+    memcpy(state->head, line + size - 2 - DIGEST_HEX, DIGEST_HEX);
+    return NULL;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The test build's back door (CLOISTER_OP_TEST in abi.h). Nothing of it is in any other build. */
+#ifdef CLOISTER_TEST
+
+#include "glue.h"
+
+#include <xen/iommu.h>
+#include <xen/mm.h>
+#include <xen/sched.h>
+
+#include <asm/p2m.h>
+
+static bool is_wanted(frame_t frame, struct frame_entry entry, void *context)
+{
+    struct cloister_test *op = context;
+
+    if ( entry.state != FRAME_SEALED || entry.enclave != op->enclave || entry.page != op->page )
+        return false;
+    op->frame = frame.number;
+    return true;
+}
+
+static int find_frame(struct cloister_test *op)
+{
+    uint64_t cursor = 0;
+
+    return frame_walk(&cursor, is_wanted, op) ? -ENOENT : 0;
+}
+
+static int read_frame(struct cloister_test *op)
+{
+    if ( op->frame >= host_frame_limit() )
+        return -ENOENT;
+    memcpy(op->data, mfn_to_virt(op->frame), sizeof(op->data));
+    return 0;
+}
+
+static int change_reference(const struct cloister_test *op)
+{
+    struct page_info *page = mfn_to_page(_mfn(op->frame));
+
+    if ( op->frame >= host_frame_limit() || !frame_is_protected((frame_t){ op->frame }) )
+        return -ENOENT;
+    page->count_info += op->page ? 1 : -1;
+    return 0;
+}
+
+/* Behind the guard's back. */
+static int change_second_stage(struct domain *d, const struct cloister_test *op)
+{
+    struct p2m_domain *p2m = is_hvm_domain(d) ? p2m_get_hostp2m(d) : NULL;
+    bool unmap = op->frame == ~0UL;
+    int rc;
+
+    if ( !p2m )
+        return -EINVAL;
+    rc = p2m->set_entry(p2m, _gfn(op->page), unmap ? INVALID_MFN : _mfn(op->frame), 0,
+                        unmap ? p2m_invalid : p2m_mmio_direct, p2m_access_rw, -1);
+    if ( !rc && !unmap )
+        p2m->max_mapped_pfn = max(p2m->max_mapped_pfn, (unsigned long)op->page);
+    return rc;
+}
+
+static int change_iommu(struct domain *d, const struct cloister_test *op)
+{
+    const struct domain_iommu *hd = dom_iommu(d);
+    unsigned int flush = 0;
+
+    if ( !is_iommu_enabled(d) )
+        return -EINVAL;
+    if ( op->frame == ~0UL )
+        return iommu_call(hd->platform_ops, unmap_page, d, _dfn(op->page), 0, &flush);
+    return iommu_call(hd->platform_ops, map_page, d, _dfn(op->page), _mfn(op->frame),
+                      IOMMUF_readable | IOMMUF_writable, &flush);
+}
+
+static int change_table(const struct cloister_test *op)
+{
+    struct domain *d = get_domain_by_id(op->enclave);
+    int rc;
+
+    if ( !d )
+        return -ESRCH;
+    rc = op->kind == CLOISTER_TEST_IOMMU ? change_iommu(d, op) : change_second_stage(d, op);
+    put_domain(d);
+    return rc;
+}
+
+long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
+{
+    struct cloister_test op;
+    int rc;
+
+    if ( copy_from_guest(&op, arg, 1) )
+        return -EFAULT;
+    switch ( op.kind )
+    {
+    case CLOISTER_TEST_FRAME:
+        rc = find_frame(&op);
+        break;
+
+    case CLOISTER_TEST_READ:
+        rc = read_frame(&op);
+        break;
+
+    case CLOISTER_TEST_REFERENCE:
+        rc = change_reference(&op);
+        break;
+
+    case CLOISTER_TEST_SECOND_STAGE:
+    case CLOISTER_TEST_IOMMU:
+        rc = change_table(&op);
+        break;
+
+    default:
+        rc = -EINVAL;
+        break;
+    }
+    return rc ?: copy_to_guest(arg, &op, 1) ? -EFAULT : 0;
+}
+
+#else
+/* A translation unit is not empty (C11, 6.9). */
+struct cloister_test;
+#endif
