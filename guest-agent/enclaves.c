@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of enclaves: ownership, ends, and the comparison with the host's list. */
+#include "enclaves.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balloon.h"
+#include "log.h"
+#include "state.h"
+
+void enclaves_start(struct enclaves *table, const struct config *config, struct hostlink *link,
+                    const struct enclaves_events *events, void *context)
+{
+    *table = (struct enclaves){
+        .config = config, .link = link, .events = *events, .context = context};
+}
+
+static struct enclave *find(const struct enclaves *table, uint32_t id)
+{
+    /* Those that are being created have no id yet. */
+    if (!id)
+        return NULL;
+    for (struct enclave *enclave = table->first; enclave; enclave = enclave->next)
+        if (enclave->id == id)
+            return enclave;
+    return NULL;
+}
+
+/* Takes it out of the table and releases what it holds; answers whoever still waits. */
+static void enclave_forget(struct enclave *enclave, bool keep_state)
+{
+    struct enclaves *table = enclave->table;
+
+    for (struct enclave **at = &table->first; *at; at = &(*at)->next)
+        if (*at == enclave) {
+            *at = enclave->next;
+            break;
+        }
+    if (!keep_state) {
+        if (enclave->id)
+            state_remove(table->config->state, enclave->id);
+        balloon_grow(enclave->balloon_kb);
+    }
+    image_free(&enclave->image);
+    grant_release(&enclave->grant);
+    if (enclave->waiting)
+        table->events.answer(table->context, enclave->owner.app, enclave->number,
+                             &enclave->outcome, NULL, 0, -1);
+    free(enclave);
+}
+
+void enclaves_stop(struct enclaves *table)
+{
+    while (table->first) {
+        struct enclave *enclave = table->first;
+
+        enclave->waiting = false;
+        enclave_forget(enclave, enclave->step == ENCLAVE_LIVING);
+    }
+}
+
+static void adopt_one(void *context, const struct state_entry *entry)
+{
+    struct enclaves *table = context;
+    struct enclave *enclave;
+
+    if (!process_alive(&entry->process)) {
+        /* The host's list still has it, we shall not: it will be destroyed. */
+        state_remove(table->config->state, entry->id);
+        balloon_grow(entry->balloon_kb);
+        return;
+    }
+    enclave = calloc(1, sizeof(*enclave));
+    if (!enclave)
+        return;
+    enclave->table = table;
+    enclave->owner = (struct owner){.app = 0, .uid = entry->uid, .process = entry->process};
+    enclave->step = ENCLAVE_LIVING;
+    enclave->id = entry->id;
+    memcpy(enclave->loaded.handle, entry->handle, sizeof(entry->handle));
+    enclave->frames = entry->frames;
+    enclave->balloon_kb = entry->balloon_kb;
+    enclave->grant = GRANT_NONE;
+    enclave->next = table->first;
+    table->first = enclave;
+    log_info("enclave %" PRIu32 " belongs to process %d, which still runs", entry->id,
+             (int)entry->process.pid);
+}
+
+void enclaves_adopt(struct enclaves *table)
+{
+    state_load(table->config->state, adopt_one, table);
+}
+
+void enclaves_usage(const struct enclaves *table, uid_t uid, uint32_t *count, uint64_t *frames)
+{
+    *count = 0;
+    *frames = 0;
+    for (const struct enclave *enclave = table->first; enclave; enclave = enclave->next)
+        if (enclave->owner.uid == uid) {
+            (*count)++;
+            *frames += enclave->frames;
+        }
+}
+
+uint32_t enclaves_count(const struct enclaves *table)
+{
+    uint32_t count = 0;
+
+    for (const struct enclave *enclave = table->first; enclave; enclave = enclave->next)
+        count++;
+    return count;
+}
+
+bool enclaves_visible(const struct enclaves *table, uid_t uid, uint32_t id)
+{
+    const struct enclave *enclave = find(table, id);
+
+    return uid == 0 || (enclave && enclave->owner.uid == uid);
+}
+
+static bool within_limits(struct enclaves *table, uid_t uid, uint64_t frames,
+                          struct app_reply *refusal)
+{
+    const struct limits *limits = config_limits(table->config, uid);
+    uint64_t used;
+    uint32_t count;
+
+    enclaves_usage(table, uid, &count, &used);
+    if (count >= limits->max_enclaves) {
+        app_refuse(refusal, -EDQUOT, APP_ORIGIN_AGENT,
+                   "user %u has %" PRIu32 " enclaves and may have %" PRIu32
+                   " (max_enclaves in agent.conf)",
+                   uid, count, limits->max_enclaves);
+        refusal->found = count;
+        refusal->allowed = limits->max_enclaves;
+        return false;
+    }
+    if (frames > limits->max_frames || used > limits->max_frames - frames) {
+        app_refuse(refusal, -EDQUOT, APP_ORIGIN_AGENT,
+                   "user %u has %" PRIu64 " frames, wants %" PRIu64 " more and may have %" PRIu64
+                   " (max_frames in agent.conf)",
+                   uid, used, frames, limits->max_frames);
+        refusal->found = used + frames;
+        refusal->allowed = limits->max_frames;
+        return false;
+    }
+    return true;
+}
+
+int enclaves_load(struct enclaves *table, const struct owner *owner, uint32_t number,
+                  struct image *image, struct app_reply *refusal)
+{
+    const struct cloister_launch *launch = &image->header->launch;
+    struct enclave *enclave = NULL;
+    struct grant grant = GRANT_NONE;
+    int error;
+
+    if (!within_limits(table, owner->uid, launch->record_count, refusal))
+        goto refused;
+    if (hostlink_state(table->link) != HOSTLINK_UP) {
+        app_refuse(refusal, -EHOSTDOWN, APP_ORIGIN_AGENT,
+                   "the host daemon (cloisterd) is not connected");
+        goto refused;
+    }
+    error = grant_allocate(launch->shared_count, &grant);
+    if (error) {
+        app_refuse(refusal, error, APP_ORIGIN_AGENT,
+                   "cannot allocate %" PRIu32 " pages for the shared window: %s%s",
+                   launch->shared_count, strerror(-error),
+                   error == -ENOSPC ? " (grant_limit in agent.conf)"
+                   : error == -ENOENT || error == -ENODEV ? " (load xen-gntalloc)"
+                                                          : "");
+        goto refused;
+    }
+    enclave = calloc(1, sizeof(*enclave));
+    if (!enclave) {
+        app_refuse(refusal, -ENOMEM, APP_ORIGIN_AGENT, "the agent has no memory left");
+        goto refused;
+    }
+
+    enclave->table = table;
+    enclave->owner = *owner;
+    enclave->number = number;
+    enclave->waiting = true;
+    enclave->image = *image;
+    *image = (struct image){0};
+    enclave->grant = grant;
+    enclave->frames = launch->record_count;
+    enclave->loaded.thread_count = launch->thread_count;
+    enclave->loaded.shared_pages = launch->shared_count;
+    enclave->loaded.flags = launch->flags;
+    enclave->loaded.map_offset = grant.offset;
+    enclave->loaded.image_version = enclave->image.header->image_version;
+    enclave->loaded.security_version = enclave->image.header->security_version;
+    memcpy(enclave->loaded.name, enclave->image.header->name, sizeof(enclave->loaded.name));
+    enclave->next = table->first;
+    table->first = enclave;
+    loading_begin(enclave);
+    return 0;
+
+refused:
+    grant_release(&grant);
+    image_free(image);
+    return refusal->error;
+}
+
+static void destroyed(void *context, int error, const struct cloister_msg_reply *reply,
+                      const void *body, size_t size)
+{
+    struct enclave *enclave = context;
+
+    (void)body;
+    (void)size;
+    enclave->in_flight--;
+    if (!reply) {
+        if (!enclave->outcome.error)
+            app_refuse(&enclave->outcome, error, APP_ORIGIN_AGENT,
+                       "the host daemon went away; the enclave ends as soon as it is back");
+    } else if (error == -EBUSY || error == -EAGAIN || error == -EINTR || error == -ENOMEM) {
+        return; /* stays ENDING; the next tick asks again */
+    } else if (error && error != -ENOENT) {
+        log_error("enclave %" PRIu32 " cannot be destroyed: %s", enclave->id, strerror(-error));
+        if (!enclave->outcome.error)
+            app_refuse(&enclave->outcome, error, APP_ORIGIN_HOST,
+                       "the host cannot destroy the enclave: %s", strerror(-error));
+    }
+    enclave_forget(enclave, false);
+}
+
+static void end(struct enclave *enclave)
+{
+    const struct cloister_msg_enclave body = {.enclave = enclave->id};
+    const struct hostlink_part part = {&body, sizeof(body)};
+
+    enclave->step = ENCLAVE_ENDING;
+    if (hostlink_state(enclave->table->link) != HOSTLINK_UP) {
+        /* The comparison with the host's list on the next link destroys it. */
+        enclave_forget(enclave, false);
+        return;
+    }
+    if (!hostlink_request(enclave->table->link, CLOISTER_MSG_DESTROY, &part, 1, destroyed,
+                          enclave))
+        enclave->in_flight++;
+}
+
+/* Goes on with the end of an enclave that failed or was abandoned, if nothing is in flight. */
+void enclave_settle(struct enclave *enclave)
+{
+    if (enclave->in_flight || !(enclave->outcome.error || enclave->abandoned))
+        return;
+    if (enclave->id)
+        end(enclave);
+    else
+        enclave_forget(enclave, false);
+}
+
+int enclaves_unload(struct enclaves *table, const struct owner *asker, uint32_t number,
+                    const struct app_unload *unload, struct app_reply *refusal)
+{
+    struct enclave *enclave = find(table, unload->enclave);
+    bool own = enclave && (enclave->owner.app ? enclave->owner.app == asker->app
+                                              : enclave->owner.uid == asker->uid);
+
+    /* Whoever knows the handle can do worse than measure this comparison. */
+    if (!own || enclave->step < ENCLAVE_LIVING || enclave->loaded.handle[0] != unload->handle[0] ||
+        enclave->loaded.handle[1] != unload->handle[1]) {
+        app_refuse(refusal, -ENOENT, APP_ORIGIN_AGENT, "this application has no enclave %" PRIu32,
+                   unload->enclave);
+        return refusal->error;
+    }
+    if (enclave->step == ENCLAVE_ENDING) {
+        app_refuse(refusal, -EALREADY, APP_ORIGIN_AGENT, "enclave %" PRIu32 " is being unloaded",
+                   unload->enclave);
+        return refusal->error;
+    }
+    if (hostlink_state(table->link) != HOSTLINK_UP) {
+        end(enclave);
+        app_refuse(refusal, -EHOSTDOWN, APP_ORIGIN_AGENT,
+                   "the host daemon (cloisterd) is not connected; the enclave ends as soon as it "
+                   "is back");
+        return refusal->error;
+    }
+    enclave->owner.app = asker->app;
+    enclave->number = number;
+    enclave->waiting = true;
+    end(enclave);
+    return 0;
+}
+
+static void abandon(struct enclave *enclave)
+{
+    enclave->waiting = false;
+    if (enclave->step == ENCLAVE_ENDING)
+        return;
+    enclave->abandoned = true;
+    enclave_settle(enclave);
+}
+
+void enclaves_owner_gone(struct enclaves *table, uint64_t app)
+{
+    struct enclave *enclave, *next;
+
+    for (enclave = table->first; enclave; enclave = next) {
+        next = enclave->next;
+        if (app && enclave->owner.app == app)
+            abandon(enclave);
+    }
+}
+
+static void ask_list(struct enclaves *table, uint32_t start);
+
+static void orphan_destroyed(void *context, int error, const struct cloister_msg_reply *reply,
+                             const void *body, size_t size)
+{
+    (void)context;
+    (void)body;
+    (void)size;
+    if (error && reply && error != -ENOENT)
+        log_error("an orphaned enclave cannot be destroyed: %s", strerror(-error));
+}
+
+static void destroy_orphan(struct enclaves *table, uint32_t id)
+{
+    const struct cloister_msg_enclave body = {.enclave = id};
+    const struct hostlink_part part = {&body, sizeof(body)};
+
+    log_info("enclave %" PRIu32 " belongs to nobody: destroyed", id);
+    if (hostlink_request(table->link, CLOISTER_MSG_DESTROY, &part, 1, orphan_destroyed, NULL))
+        log_warning("enclave %" PRIu32 " stays until the next connection", id);
+}
+
+/* The list is complete: what the host does not have is gone. */
+static void listed_all(struct enclaves *table)
+{
+    struct enclave *enclave, *next;
+
+    for (enclave = table->first; enclave; enclave = next) {
+        next = enclave->next;
+        if (enclave->unconfirmed && enclave->step == ENCLAVE_LIVING) {
+            log_warning("the host has no enclave %" PRIu32 " any more", enclave->id);
+            enclave_forget(enclave, false);
+        }
+    }
+}
+
+static void listed(void *context, int error, const struct cloister_msg_reply *reply,
+                   const void *body, size_t size)
+{
+    struct enclaves *table = context;
+    const struct cloister_enclave_info *info = body;
+    size_t count = size / sizeof(*info);
+    uint32_t last = 0;
+
+    if (error || size % sizeof(*info)) {
+        if (reply)
+            log_error("the host daemon cannot list our enclaves: %s",
+                      error ? strerror(-error) : "malformed list");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct cloister_enclave_info entry;
+        struct enclave *enclave;
+
+        memcpy(&entry, (const uint8_t *)body + i * sizeof(entry), sizeof(entry));
+        enclave = find(table, entry.enclave);
+        if (enclave)
+            enclave->unconfirmed = false;
+        else if (entry.enclave && entry.state != CLOISTER_ENCLAVE_DYING)
+            destroy_orphan(table, entry.enclave);
+        if (entry.enclave > last)
+            last = entry.enclave;
+    }
+    if (count && last >= table->list_start && last != UINT32_MAX)
+        ask_list(table, last + 1);
+    else
+        listed_all(table);
+}
+
+static void ask_list(struct enclaves *table, uint32_t start)
+{
+    const struct cloister_msg_enclave body = {.enclave = start};
+    const struct hostlink_part part = {&body, sizeof(body)};
+
+    table->list_start = start;
+    if (hostlink_request(table->link, CLOISTER_MSG_LIST, &part, 1, listed, table))
+        log_warning("cannot ask the host for our enclaves; trying on the next connection");
+}
+
+void enclaves_link_up(struct enclaves *table)
+{
+    for (struct enclave *enclave = table->first; enclave; enclave = enclave->next)
+        enclave->unconfirmed = true;
+    ask_list(table, 1);
+}
+
+void enclaves_link_down(struct enclaves *table)
+{
+    struct enclave *enclave, *next;
+
+    /* Those with a request in flight have been told by its end. */
+    for (enclave = table->first; enclave; enclave = next) {
+        next = enclave->next;
+        if (enclave->step != ENCLAVE_LIVING)
+            loading_failed_by_host(enclave, -ECONNRESET, NULL, "load the enclave");
+    }
+}
+
+void enclaves_tick(struct enclaves *table, uint64_t now)
+{
+    struct enclave *enclave, *next;
+
+    table->now = now;
+    for (enclave = table->first; enclave; enclave = next) {
+        next = enclave->next;
+        if (enclave->step == ENCLAVE_BALLOONING)
+            loading_begin(enclave);
+        else if (enclave->step == ENCLAVE_ENDING && !enclave->in_flight)
+            end(enclave);
+        else if (enclave->step == ENCLAVE_LIVING && enclave->owner.app == 0 &&
+                 !process_alive(&enclave->owner.process))
+            abandon(enclave);
+    }
+}

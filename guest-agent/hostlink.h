@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The link to cloisterd: offers the channel, greets, sends requests, matches replies.
+ *
+ *   DOWN ──open──> WAITING ──cloisterd comes──> GREETING ──reply to HELLO──> UP
+ *     ^               │                            │                        │
+ *     └───────────────┴───── it goes, breaks the protocol, or is silent ────┘
+ *
+ * A link that ends fails every request that has no reply yet, and is offered again a second later
+ * as a new channel. What cloisterd had done of them is not known then; whoever asked finds out by
+ * LIST on the next link.
+ *
+ * Nothing here blocks; hostlink_run does all that can be done now. One thread.
+ */
+#ifndef CLOISTER_AGENT_HOSTLINK_H
+#define CLOISTER_AGENT_HOSTLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cloister/protocol.h"
+#include "transport.h"
+
+#define HOSTLINK_MAX_QUEUED 1024u         /* requests without reply */
+#define HOSTLINK_MAX_BYTES (32u << 20)    /* of requests not yet sent */
+#define HOSTLINK_RETRY 1000u              /* milliseconds between two offers */
+
+enum hostlink_state { HOSTLINK_DOWN, HOSTLINK_WAITING, HOSTLINK_GREETING, HOSTLINK_UP };
+
+/*
+ * The end of a request, exactly once, from within hostlink_run or hostlink_free. `error` is 0 or a
+ * negative errno: cloisterd's (then *reply is set, with reason, found and allowed) or the link's
+ * (reply NULL): -ECONNRESET it ended, -ETIMEDOUT no reply in time, -EPROTO it broke the protocol,
+ * -ECANCELED the agent ends. `body` is what follows the reply, valid during the call.
+ */
+typedef void hostlink_done(void *context, int error, const struct cloister_msg_reply *reply,
+                           const void *body, size_t size);
+
+struct hostlink_events {
+    void (*up)(void *context);   /* may send requests */
+    void (*down)(void *context); /* after all requests were ended; was up before */
+};
+
+struct hostlink_part {
+    const void *data;
+    size_t size;
+};
+
+struct hostlink;
+
+/* `timeout`: milliseconds that a request may be without reply. -ENOMEM. */
+__attribute__((warn_unused_result)) int hostlink_new(const struct transport *transport,
+                                                     const struct hostlink_events *events,
+                                                     void *context, uint64_t timeout,
+                                                     struct hostlink **link);
+/* Ends all requests, closes the channel. */
+void hostlink_free(struct hostlink *link);
+
+/* Does what can be done at `now` (milliseconds, monotonic). */
+void hostlink_run(struct hostlink *link, uint64_t now);
+/* The descriptor was readable: takes the event. Call hostlink_run then. */
+void hostlink_wake(struct hostlink *link);
+/* To poll for reading; -1 while the link is down. Changes when the state does. */
+int hostlink_descriptor(const struct hostlink *link);
+enum hostlink_state hostlink_state(const struct hostlink *link);
+
+/*
+ * Queues a request; its body is the parts one after the other, copied.
+ *   -EHOSTDOWN  the link is not up
+ *   -EMSGSIZE   more than CLOISTER_MAX_BODY
+ *   -ENOBUFS    too much is queued already
+ *   -ENOMEM
+ * Where it fails `done` is never called.
+ */
+__attribute__((warn_unused_result)) int hostlink_request(struct hostlink *link, uint16_t type,
+                                                         const struct hostlink_part *parts,
+                                                         unsigned int count, hostlink_done *done,
+                                                         void *context);
+
+#endif
