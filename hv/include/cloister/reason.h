@@ -7,7 +7,8 @@
  * have been accepted; both 0 where the rule compares nothing). The same codes stand in the head of
  * every control operation (abi.h) and in every trace record (trace.h).
  *
- * X(code, NAME, "what is wrong and what to do"): numbers are ABI and are never reused.
+ * X(code, NAME, "what is wrong and what to do"): numbers are ABI and are never reused. ADMISSION and
+ * ADMISSION_DEBUG come from the host daemon, all others from the monitor.
  */
 #ifndef CLOISTER_REASON_H
 #define CLOISTER_REASON_H
@@ -70,7 +71,9 @@
     X(54, ENCLAVE_FAULT, "the enclave did not handle a fault of its own")                          \
     X(55, ENCLAVE_VIEW, "the enclave touched an address outside its view")                         \
     X(56, WORLD_STATE, "the CPU refused the enclave's register state")                             \
-    X(57, RANDOM_HANDLE, "ENTER, RESUME or STATUS with a handle that names no enclave")
+    X(57, RANDOM_HANDLE, "ENTER, RESUME or STATUS with a handle that names no enclave")            \
+    X(58, ADMISSION, "the host's admission policy refuses this image: see its admission.conf")     \
+    X(59, ADMISSION_DEBUG, "debug images need `allow debug yes` in the host's admission.conf")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {
