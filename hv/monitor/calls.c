@@ -233,13 +233,13 @@ int monitor_control(uint32_t op, uint64_t address, bool privileged, bool multica
 
 int monitor_guard(enum cloister_reason rule, uint16_t target, uint64_t first, uint64_t count)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        if (frame_is_protected((frame_t){first + i})) {
-            monitor_refused(CLOISTER_EVENT_GUARD, rule, -EPERM, target, 0, first + i);
-            return -EPERM;
-        }
+    frame_t frame;
+
+    if (!frame_any_protected(first, count, &frame)) {
+        return 0;
     }
-    return 0;
+    monitor_refused(CLOISTER_EVENT_GUARD, rule, -EPERM, target, 0, frame.number);
+    return -EPERM;
 }
 
 void monitor_refused(enum cloister_trace_event event, enum cloister_reason reason, int error,

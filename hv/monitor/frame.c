@@ -3,10 +3,17 @@
 
 #define CHUNK_ENTRIES 512u
 
-struct frame_chunk {
-    struct frame_entry entries[CHUNK_ENTRIES];
+/* An entry is read and written as one word: without the lock, too, it is the old or the new one. */
+union frame_word {
+    struct frame_entry entry;
+    uint64_t word;
 };
 
+struct frame_chunk {
+    uint64_t words[CHUNK_ENTRIES];
+};
+
+_Static_assert(sizeof(struct frame_entry) == sizeof(uint64_t), "an entry is one word");
 _Static_assert(sizeof(struct frame_chunk) == CLOISTER_PAGE_SIZE, "a chunk is one frame");
 
 static struct {
@@ -65,15 +72,23 @@ static int chunk_ensure(frame_t frame)
     return 0;
 }
 
+/* The chunk of this frame exists. */
+static void entry_write(frame_t frame, struct frame_entry entry)
+{
+    union frame_word word = {.entry = entry};
+
+    __atomic_store_n(&chunk_of(frame)->words[frame.number % CHUNK_ENTRIES], word.word,
+                     __ATOMIC_RELEASE);
+}
+
 /* Moves a frame to `state` if it is FREE now. */
 static bool entry_claim(frame_t frame, enum frame_state state, uint32_t enclave, uint32_t page)
 {
-    struct frame_entry *entry = &chunk_of(frame)->entries[frame.number % CHUNK_ENTRIES];
-
     host_lock(&table.lock);
-    bool free = entry->state == FRAME_FREE;
+    bool free = frame_lookup(frame).state == FRAME_FREE;
     if (free) {
-        *entry = (struct frame_entry){.enclave = enclave, .page = page & 0xfffffff, .state = state};
+        entry_write(frame, (struct frame_entry){
+                               .enclave = enclave, .page = page & 0xfffffff, .state = state});
         table.count[state]++;
     }
     host_unlock(&table.lock);
@@ -82,11 +97,9 @@ static bool entry_claim(frame_t frame, enum frame_state state, uint32_t enclave,
 
 static void entry_release(frame_t frame)
 {
-    struct frame_entry *entry = &chunk_of(frame)->entries[frame.number % CHUNK_ENTRIES];
-
     host_lock(&table.lock);
-    table.count[entry->state]--;
-    *entry = (struct frame_entry){.state = FRAME_FREE};
+    table.count[frame_lookup(frame).state]--;
+    entry_write(frame, (struct frame_entry){.state = FRAME_FREE});
     host_unlock(&table.lock);
 }
 
@@ -145,7 +158,9 @@ struct frame_entry frame_lookup(frame_t frame)
     if (!chunk) {
         return (struct frame_entry){.state = FRAME_FREE};
     }
-    return chunk->entries[frame.number % CHUNK_ENTRIES];
+    union frame_word word = {.word = __atomic_load_n(&chunk->words[frame.number % CHUNK_ENTRIES],
+                                                     __ATOMIC_ACQUIRE)};
+    return word.entry;
 }
 
 bool frame_is_protected(frame_t frame)
@@ -163,15 +178,36 @@ uint64_t frame_count(enum frame_state state)
     return count;
 }
 
-bool frame_walk(uint64_t *cursor, bool (*visit)(frame_t frame, struct frame_entry entry, void *context),
-                void *context)
+/* The first protected frame of [*cursor, end); *cursor is then behind it, or at the end. */
+static bool next_protected(uint64_t *cursor, uint64_t end, frame_t *found)
 {
-    while (*cursor < table.limit) {
+    uint64_t limit = end < table.limit ? end : table.limit;
+
+    while (*cursor < limit) {
         frame_t frame = {(*cursor)++};
 
         if (!chunk_of(frame)) {
             *cursor = (frame.number | (CHUNK_ENTRIES - 1)) + 1;
-        } else if (frame_is_protected(frame) && visit(frame, frame_lookup(frame), context)) {
+        } else if (frame_is_protected(frame)) {
+            *found = frame;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool frame_any_protected(uint64_t first, uint64_t count, frame_t *found)
+{
+    return next_protected(&first, count < UINT64_MAX - first ? first + count : UINT64_MAX, found);
+}
+
+bool frame_walk(uint64_t *cursor, bool (*visit)(frame_t frame, struct frame_entry entry, void *context),
+                void *context)
+{
+    frame_t frame;
+
+    while (next_protected(cursor, table.limit, &frame)) {
+        if (visit(frame, frame_lookup(frame), context)) {
             return false;
         }
     }

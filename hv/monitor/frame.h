@@ -56,6 +56,8 @@ void frame_unshare(frame_t frame);
 struct frame_entry frame_lookup(frame_t frame);
 /* No table outside the monitor may refer to this frame. */
 bool frame_is_protected(frame_t frame);
+/* One of the frames [first, first + count) is protected: *found is the first of them. */
+bool frame_any_protected(uint64_t first, uint64_t count, frame_t *found);
 /* Frames in a state now; FRAME_FREE counts the frames of the table itself. */
 uint64_t frame_count(enum frame_state state);
 

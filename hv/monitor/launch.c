@@ -4,6 +4,7 @@
 #include "refuse.h"
 
 #define TSS_SIZE 104u
+#define DESCRIPTOR_SIZE 8
 
 static int check_count(struct cloister_head *head, enum cloister_reason reason, uint32_t found,
                        uint32_t highest)
@@ -28,6 +29,13 @@ static bool all_inside(const struct cloister_launch *launch, uint64_t base, uint
     return stride <= whole && inside(launch, base, (launch->thread_count - 1) * stride + size);
 }
 
+/* The whole descriptor of a selector of the GDT for ring 0 lies within the table's limit. */
+static bool is_selector(const struct cloister_launch *launch, uint16_t selector)
+{
+    return !(selector % DESCRIPTOR_SIZE) &&
+           selector + (DESCRIPTOR_SIZE - 1) <= launch->gdt_limit;
+}
+
 static int check_layout(const struct cloister_launch *launch, struct cloister_head *head)
 {
     const struct {
@@ -41,10 +49,8 @@ static int check_layout(const struct cloister_launch *launch, struct cloister_he
         {launch->tss_base, all_inside(launch, launch->tss_base, launch->tss_stride, TSS_SIZE)},
         {launch->gdt_base, inside(launch, launch->gdt_base, launch->gdt_limit + 1u)},
         {launch->idt_base, inside(launch, launch->idt_base, launch->idt_limit + 1u)},
-        {launch->code_selector, launch->code_selector <= launch->gdt_limit &&
-                                    !(launch->code_selector & 7)},
-        {launch->data_selector, launch->data_selector <= launch->gdt_limit &&
-                                    !(launch->data_selector & 7)},
+        {launch->code_selector, is_selector(launch, launch->code_selector)},
+        {launch->data_selector, is_selector(launch, launch->data_selector)},
     };
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
