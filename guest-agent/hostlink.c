@@ -354,6 +354,9 @@ void hostlink_run(struct hostlink *link, uint64_t now)
     while (in > 0 || out > 0) {
         in = pump_in(link);
         out = in < 0 ? 0 : pump_out(link);
+        /* What it answered before it went is still there to be read. */
+        while (out < 0 && in > 0)
+            in = pump_in(link);
         if (in < 0 || out < 0) {
             if (link->state == HOSTLINK_UP)
                 log_warning("the link to the host daemon ended");
