@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The control operations: one table describes them all; the head of abi.h is their manual. */
 #include "monitor.h"
+#include "nospec.h"
 #include "refuse.h"
 
 static int serve_info(void *arg)
 {
     struct cloister_info *op = arg;
 
+    if (op->reserved0) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, op->reserved0, 0);
+    }
     op->abi_version = CLOISTER_ABI_VERSION;
     op->flags = host_flags();
     op->create_reason = host_refusal();
@@ -74,19 +78,32 @@ static bool audit_frame(frame_t frame, struct frame_entry entry, void *context)
     return host_preempted();
 }
 
-/* cursor[0]: 0 the frame table and the views, 1 everything else; cursor[1..3] belong to that stage. */
+/* cursor[0]: the stage; cursor[1..3] belong to it and start at 0. */
+enum { AUDIT_FRAMES, AUDIT_VIEWS, AUDIT_HOST };
+
+static void audit_stage(struct cloister_audit *op, uint64_t stage)
+{
+    memset(op->cursor, 0, sizeof(op->cursor));
+    op->cursor[0] = stage;
+}
+
 static int serve_audit(void *arg)
 {
     struct cloister_audit *op = arg;
     int rc = 0;
 
-    if (op->cursor[0] == 0) {
+    if (op->cursor[0] == AUDIT_FRAMES) {
         if (!frame_walk(&op->cursor[1], audit_frame, op)) {
             return -ERESTART;
         }
-        op->views += enclaves_audit(&op->entries);
-        op->cursor[0] = 1;
-        op->cursor[1] = 0;
+        audit_stage(op, AUDIT_VIEWS);
+    }
+    if (op->cursor[0] == AUDIT_VIEWS) {
+        rc = enclaves_audit(op);
+        if (rc) {
+            return rc;
+        }
+        audit_stage(op, AUDIT_HOST);
     }
     rc = host_audit(op);
     if (!rc && op->second_stage + op->pv_tables + op->grants + op->iommu + op->views +
@@ -148,6 +165,25 @@ static const struct control_op control_ops[] = {
 
 #define CONTROL_OPS (sizeof(control_ops) / sizeof(control_ops[0]))
 
+/* It has done something that is worth a record. */
+static bool has_changed(uint32_t op, const union control_arg *arg)
+{
+    return control_ops[op].changes && (op != CLOISTER_OP_QUOTA || arg->quota.set);
+}
+
+/* Writes a record at the rate of whoever acted. */
+static void trace_actor(struct cloister_trace_record *record)
+{
+    struct tenant *actor = tenant_get(record->domain);
+
+    if (actor) {
+        tenant_trace(actor, record);
+        tenant_put(actor);
+    } else {
+        trace_write(record, NULL);
+    }
+}
+
 /* Whom an operation is about, for the trace. */
 static void describe_target(struct cloister_trace_record *record, uint32_t op,
                             const union control_arg *arg)
@@ -173,7 +209,8 @@ static void describe_target(struct cloister_trace_record *record, uint32_t op,
     }
 }
 
-static void trace_control(uint32_t op, int rc, const union control_arg *arg)
+/* `known`: the argument is what the caller gave. */
+static void trace_control(uint32_t op, int rc, const union control_arg *arg, bool known)
 {
     struct cloister_trace_record record = trace_record(CLOISTER_EVENT_CONTROL);
 
@@ -183,28 +220,30 @@ static void trace_control(uint32_t op, int rc, const union control_arg *arg)
     record.reason = arg->head.reason;
     record.found = arg->head.found;
     record.allowed = arg->head.allowed;
-    describe_target(&record, op, arg);
-
-    struct tenant *actor = tenant_get(record.domain);
-    if (actor) {
-        tenant_trace(actor, &record);
-        tenant_put(actor);
+    if (known) {
+        describe_target(&record, op, arg);
     }
+    trace_actor(&record);
 }
 
-static int serve(uint32_t op, uint64_t address, union control_arg *arg)
+static int serve(uint32_t op, uint64_t address, union control_arg *arg, bool *known)
 {
-    const struct control_op *entry = &control_ops[op];
+    const struct control_op *entry = &control_ops[index_nospec(op, CONTROL_OPS)];
+    int rc;
 
-    if (host_copy_in(arg, address, entry->size)) {
+    /* What could not be answered is not begun. */
+    if (host_copy_in(arg, address, entry->size) || host_copy_out(address, arg, entry->size)) {
         return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
     }
+    *known = true;
     if (arg->head.reserved0 || arg->head.reserved1) {
-        return refuse(&arg->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, 0, 0);
+        rc = refuse(&arg->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO,
+                    arg->head.reserved0 | arg->head.reserved1, 0);
+    } else {
+        arg->head = (struct cloister_head){.reason = CLOISTER_REASON_NONE};
+        rc = entry->serve(arg);
     }
-    arg->head = (struct cloister_head){.reason = CLOISTER_REASON_NONE};
-    int rc = entry->serve(arg);
-    if (host_copy_out(address, arg, entry->size) && !rc) {
+    if (host_copy_out(address, arg, entry->size) && (!rc || rc == -ERESTART)) {
         return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
     }
     return rc;
@@ -213,6 +252,7 @@ static int serve(uint32_t op, uint64_t address, union control_arg *arg)
 int monitor_control(uint32_t op, uint64_t address, bool privileged, bool multicall)
 {
     union control_arg arg;
+    bool known = false;
     int rc;
 
     memset(&arg, 0, sizeof(arg));
@@ -223,10 +263,10 @@ int monitor_control(uint32_t op, uint64_t address, bool privileged, bool multica
     } else if (op >= CONTROL_OPS) {
         rc = refuse(&arg.head, -ENOSYS, CLOISTER_REASON_UNKNOWN_OP, op, CONTROL_OPS - 1);
     } else {
-        rc = serve(op, address, &arg);
+        rc = serve(op, address, &arg, &known);
     }
-    if (rc ? rc != -ERESTART : control_ops[op].changes) {
-        trace_control(op, rc, &arg);
+    if (rc ? rc != -ERESTART : has_changed(op, &arg)) {
+        trace_control(op, rc, &arg, known);
     }
     return rc;
 }
@@ -258,13 +298,7 @@ void monitor_refused(enum cloister_trace_event event, enum cloister_reason reaso
         record.enclave = entry.enclave;
         record.page = entry.page;
     }
-    struct tenant *actor = tenant_get(record.domain);
-    if (actor) {
-        tenant_trace(actor, &record);
-        tenant_put(actor);
-    } else {
-        trace_write(&record, NULL);
-    }
+    trace_actor(&record);
 }
 
 int monitor_init(void)

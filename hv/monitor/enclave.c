@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "enclave.h"
 
+#include "count.h"
 #include "launch.h"
 #include "refuse.h"
 
@@ -67,13 +68,13 @@ static int charge(struct enclave *enclave, struct cloister_head *head, uint64_t 
     if (tenant_charge(enclave->tenant, frames, &left)) {
         return refuse(head, -EDQUOT, CLOISTER_REASON_QUOTA, frames, left);
     }
-    enclave->frames += frames;
+    count_add(&enclave->frames, frames);
     return 0;
 }
 
 static void uncharge(struct enclave *enclave, uint64_t frames)
 {
-    enclave->frames -= frames;
+    count_add(&enclave->frames, -frames);
     tenant_uncharge(enclave->tenant, frames);
 }
 
@@ -169,10 +170,16 @@ static void enclave_publish(struct enclave *enclave)
     host_unlock(&enclaves.lock);
 }
 
+/* A number that was never used before; 0: there are no more until the next boot. */
 static uint32_t id_next(void)
 {
     host_lock(&enclaves.lock);
-    uint32_t id = enclaves.next_id++;
+    uint32_t id = enclaves.next_id;
+    if (id < UINT32_MAX) {
+        enclaves.next_id++;
+    } else {
+        id = 0;
+    }
     host_unlock(&enclaves.lock);
     return id;
 }
@@ -227,7 +234,9 @@ static int create_for_tenant(struct cloister_create *op, struct enclave *enclave
         enclave->tenant = tenant;
         enclave->id = id_next();
         enclave->state = CLOISTER_ENCLAVE_BUILDING;
-        rc = enclave_make(enclave, &op->head);
+        rc = enclave->id ? enclave_make(enclave, &op->head)
+                         : refuse(&op->head, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES,
+                                  UINT32_MAX, UINT32_MAX - 1);
         if (rc) {
             tenant_dismiss(tenant);
         } else {
@@ -315,7 +324,7 @@ static int page_fill(struct enclave *enclave, struct cloister_head *head,
         rc = refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
     } else {
         measure_page(&enclave->measurement, record, zero ? NULL : page);
-        enclave->pages_added++;
+        count_add(&enclave->pages_added, 1);
     }
     host_frame_unmap(page);
     return rc;
@@ -420,7 +429,7 @@ static int share_one(struct enclave *enclave, struct cloister_head *head, uint32
         return rc;
     }
     *shared = (struct shared_page){.present = true, .ref = ref, .frame = frame};
-    enclave->shared_pages++;
+    count_add(&enclave->shared_pages, 1);
     return 0;
 }
 
@@ -462,8 +471,9 @@ int enclave_share(struct cloister_share *op)
 
 /* --- initialisation -------------------------------------------------------------------------------- */
 
-/* Gives the enclave a free slot of its tenant and a handle that names it. */
-static int slot_take(struct enclave *enclave, const uint64_t random[2])
+/* Gives the enclave a free slot of its tenant and a handle that names it. There is one: a tenant never has
+ * more enclaves than slots. */
+static void slot_take(struct enclave *enclave, const uint64_t random[2])
 {
     struct tenant *tenant = enclave->tenant;
     uint32_t slot = 0;
@@ -472,14 +482,14 @@ static int slot_take(struct enclave *enclave, const uint64_t random[2])
     while (slot < TENANT_MAX_ENCLAVES && tenant->slots[slot]) {
         slot++;
     }
-    if (slot < TENANT_MAX_ENCLAVES) {
-        enclave->slot = slot;
-        enclave->handle[0] = (random[0] & ~(uint64_t)(TENANT_MAX_ENCLAVES - 1)) | slot;
-        enclave->handle[1] = random[1];
-        tenant->slots[slot] = enclave;
+    if (slot == TENANT_MAX_ENCLAVES) {
+        host_panic("more enclaves than slots");
     }
+    enclave->slot = slot;
+    enclave->handle[0] = (random[0] & ~(uint64_t)(TENANT_MAX_ENCLAVES - 1)) | slot;
+    enclave->handle[1] = random[1];
+    tenant->slots[slot] = enclave;
     host_unlock(&tenant->lock);
-    return slot < TENANT_MAX_ENCLAVES ? 0 : -ENOSPC;
 }
 
 static int init_decode(const struct enclave *enclave, struct cloister_init *op, uint64_t random[2])
@@ -511,12 +521,12 @@ int enclave_init(struct cloister_init *op)
         return rc;
     }
     rc = init_decode(enclave, op, random);
-    if (!rc && slot_take(enclave, random)) {
-        rc = refuse(&op->head, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES, TENANT_MAX_ENCLAVES,
-                    TENANT_MAX_ENCLAVES);
-    }
     host_lock(&enclaves.lock);
+    if (!rc && enclave->state == CLOISTER_ENCLAVE_DYING) {
+        rc = refuse(&op->head, -EBUSY, CLOISTER_REASON_ENCLAVE_DYING, op->enclave, 0);
+    }
     if (!rc) {
+        slot_take(enclave, random);
         op->handle[0] = enclave->handle[0];
         op->handle[1] = enclave->handle[1];
         enclave->state = CLOISTER_ENCLAVE_READY;
@@ -528,14 +538,15 @@ int enclave_init(struct cloister_init *op)
 
 /* --- destruction ------------------------------------------------------------------------------------ */
 
-/* Takes the token of an enclave in any state and makes it DYING. -ERESTART: the token is taken. */
+/* Makes an enclave in any state DYING and takes its token. -ERESTART: somebody else has it; nobody who
+ * does not destroy gets it after him. */
 static int doom(struct enclave *enclave)
 {
+    enclave->state = CLOISTER_ENCLAVE_DYING;
     if (enclave->building) {
         return -ERESTART;
     }
     enclave->building = true;
-    enclave->state = CLOISTER_ENCLAVE_DYING;
     return 0;
 }
 
@@ -552,11 +563,11 @@ static void threads_stop(struct enclave *enclave)
 
     for (uint32_t i = 0; i < enclave->header.launch.thread_count; i++) {
         struct thread *thread = &enclave->threads[i];
-        if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == CLOISTER_THREAD_RUNNING) {
+        if (thread_state(thread) == CLOISTER_THREAD_RUNNING) {
             host_vcpu_stop(tenant->domain, thread->vcpu);
-            if (thread->state == CLOISTER_THREAD_RUNNING) {
+            if (thread_state(thread) == CLOISTER_THREAD_RUNNING) {
                 host_world_abandon(thread);
-                thread->state = CLOISTER_THREAD_DEAD;
+                __atomic_store_n(&thread->state, CLOISTER_THREAD_DEAD, __ATOMIC_RELEASE);
             }
             host_vcpu_start(tenant->domain, thread->vcpu);
         }
@@ -650,11 +661,11 @@ static struct cloister_enclave_info describe(const struct enclave *enclave)
         .flags = header->launch.flags,
         .thread_count = header->launch.thread_count,
         .page_count = header->launch.page_count,
-        .pages_added = enclave->pages_added,
-        .shared_pages = enclave->shared_pages,
-        .frames = enclave->frames,
-        .entries = enclave->entries,
-        .faults = enclave->faults,
+        .pages_added = count_read(&enclave->pages_added),
+        .shared_pages = count_read(&enclave->shared_pages),
+        .frames = count_read(&enclave->frames),
+        .entries = count_read(&enclave->entries),
+        .faults = count_read(&enclave->faults),
         .image_version = header->image_version,
         .security_version = header->security_version,
     };
@@ -665,21 +676,30 @@ static struct cloister_enclave_info describe(const struct enclave *enclave)
     memcpy(info.image_id, header->image_id, sizeof(info.image_id));
     memcpy(info.name, header->name, sizeof(info.name));
     for (uint32_t i = 0; enclave->threads && i < header->launch.thread_count; i++) {
-        info.interruptions += enclave->threads[i].interruptions;
-        info.threads_running += enclave->threads[i].state == CLOISTER_THREAD_RUNNING;
-        info.threads_dead += enclave->threads[i].state == CLOISTER_THREAD_DEAD;
+        const struct thread *thread = &enclave->threads[i];
+
+        info.interruptions += count_read(&thread->interruptions);
+        info.threads_running += thread_state(thread) == CLOISTER_THREAD_RUNNING;
+        info.threads_dead += thread_state(thread) == CLOISTER_THREAD_DEAD;
     }
     return info;
 }
 
-/* Describes the first enclave with an id of at least `start`. */
-static bool describe_from(uint32_t start, struct cloister_enclave_info *info)
+/* The first enclave with an id of at least `start`. */
+static struct enclave *find_from(uint64_t start)
 {
-    host_lock(&enclaves.lock);
     struct enclave *enclave = enclaves.first;
+
     while (enclave && enclave->id < start) {
         enclave = enclave->next;
     }
+    return enclave;
+}
+
+static bool describe_from(uint32_t start, struct cloister_enclave_info *info)
+{
+    host_lock(&enclaves.lock);
+    const struct enclave *enclave = find_from(start);
     if (enclave) {
         *info = describe(enclave);
     }
@@ -718,16 +738,27 @@ void enclaves_count(struct cloister_info *info)
     host_unlock(&enclaves.lock);
 }
 
-uint64_t enclaves_audit(uint64_t *entries)
-{
-    uint64_t violations = 0;
+/* Leaves looked at while the list is locked. */
+#define AUDIT_BATCH 256u
 
-    host_lock(&enclaves.lock);
-    for (const struct enclave *enclave = enclaves.first; enclave; enclave = enclave->next) {
-        if (!enclave->building) {
-            violations += view_audit(&enclave->view, entries);
+int enclaves_audit(struct cloister_audit *op)
+{
+    bool more;
+
+    do {
+        host_lock(&enclaves.lock);
+        const struct enclave *enclave = find_from(op->cursor[1]);
+        more = enclave != NULL;
+        /* Who has the token is changing the view; that is looked at the next time. */
+        if (more && (enclave->building || view_audit(&enclave->view, &op->cursor[2], AUDIT_BATCH,
+                                                     &op->entries, &op->views))) {
+            op->cursor[1] = (uint64_t)enclave->id + 1;
+            op->cursor[2] = 0;
         }
-    }
-    host_unlock(&enclaves.lock);
-    return violations;
+        host_unlock(&enclaves.lock);
+        if (more && host_preempted()) {
+            return -ERESTART;
+        }
+    } while (more);
+    return 0;
 }

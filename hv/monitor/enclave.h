@@ -9,7 +9,9 @@
  *
  * Locking: `enclaves.lock` protects the list and `state`. The builder token (`building`, taken
  * and dropped under that lock) gives one operation at a time the right to change pages, view and
- * measurement; no lock is held while pages are copied and hashed. Order: enclaves.lock -> tenant.lock.
+ * measurement; no lock is held while pages are copied and hashed. DESTROY of an enclave whose token is
+ * taken makes it DYING at once and comes again for the token. Order: enclaves.lock -> tenant.lock.
+ * The counts of pages and frames are changed by who has the token and read without (count.h).
  */
 #ifndef CLOISTER_MONITOR_ENCLAVE_H
 #define CLOISTER_MONITOR_ENCLAVE_H
@@ -61,8 +63,9 @@ MUST_USE int enclave_list(struct cloister_list *op);
 /* Destroys any one enclave of a dying tenant. -ENOENT: it has none; -ERESTART: call again. */
 MUST_USE int enclave_destroy_any(struct tenant *tenant);
 
-/* Fills the enclaves' part of an INFO and checks every view. */
+/* Fills the enclaves' part of an INFO. */
 void enclaves_count(struct cloister_info *info);
-uint64_t enclaves_audit(uint64_t *entries);
+/* Checks every view from enclave cursor[1], page cursor[2] on. -ERESTART: call again. */
+MUST_USE int enclaves_audit(struct cloister_audit *op);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tenant.h"
 
+#include "count.h"
 #include "enclave.h"
 #include "refuse.h"
 
@@ -55,7 +56,10 @@ int tenant_end(struct tenant *tenant)
     }
     do {
         rc = enclave_destroy_any(tenant);
-    } while (!rc);
+    } while (!rc && !host_preempted());
+    if (!rc) {
+        return -ERESTART;
+    }
     /* None in the list, yet one is counted: another CPU is making or freeing it. */
     if (rc == -ENOENT) {
         rc = tenant_has_enclaves(tenant) ? -ERESTART : 0;
@@ -65,18 +69,18 @@ int tenant_end(struct tenant *tenant)
 
 void tenant_destroy(struct tenant *tenant)
 {
+    host_lock(&tenants.lock);
     if (tenant->enclaves || tenant->used) {
         host_panic("a domain ends with enclaves");
     }
-    host_lock(&tenants.lock);
     struct tenant **link = &tenants.first;
     while (*link != tenant) {
         link = &(*link)->next;
     }
     *link = tenant->next;
-    tenants.entries += tenant->entries;
-    tenants.interruptions += tenant->interruptions;
-    tenants.reentries += tenant->reentries;
+    tenants.entries += count_read(&tenant->entries);
+    tenants.interruptions += count_read(&tenant->interruptions);
+    tenants.reentries += count_read(&tenant->reentries);
     host_unlock(&tenants.lock);
     host_free(tenant);
 }
@@ -148,14 +152,17 @@ int tenant_quota(struct cloister_quota *op)
         return refuse(&op->head, -ESRCH, CLOISTER_REASON_NO_SUCH_DOMAIN, op->domain, 0);
     }
     host_lock(&tenant->lock);
-    if (op->set) {
-        tenant->quota = op->limit;
+    int rc = 0;
+    if (tenant->dying && op->set) {
+        rc = refuse(&op->head, -ESRCH, CLOISTER_REASON_DOMAIN_DYING, op->domain, 0);
+    } else {
+        tenant->quota = op->set ? op->limit : tenant->quota;
+        op->limit = tenant->quota;
+        op->used = tenant->used;
     }
-    op->limit = tenant->quota;
-    op->used = tenant->used;
     host_unlock(&tenant->lock);
     tenant_put(tenant);
-    return 0;
+    return rc;
 }
 
 int tenant_statistics(struct cloister_domain *op)
@@ -170,7 +177,7 @@ int tenant_statistics(struct cloister_domain *op)
     op->quota = tenant->quota;
     op->used = tenant->used;
     op->entries = tenant->entries;
-    op->interruptions = tenant->interruptions;
+    op->interruptions = count_read(&tenant->interruptions);
     op->refusals = tenant->budget.refusals;
     op->suppressed = tenant->budget.suppressed;
     host_unlock(&tenant->lock);
@@ -186,9 +193,9 @@ void tenants_count(struct cloister_info *info)
     info->interruptions = tenants.interruptions;
     info->reentries = tenants.reentries;
     for (const struct tenant *tenant = tenants.first; tenant; tenant = tenant->next) {
-        info->entries += tenant->entries;
-        info->interruptions += tenant->interruptions;
-        info->reentries += tenant->reentries;
+        info->entries += count_read(&tenant->entries);
+        info->interruptions += count_read(&tenant->interruptions);
+        info->reentries += count_read(&tenant->reentries);
     }
     host_unlock(&tenants.lock);
 }

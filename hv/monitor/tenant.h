@@ -5,8 +5,9 @@
  * Every domain that can have enclaves gets one when it is created and loses it when it is destroyed, after
  * tenant_end() has been called to the end.
  *
- * Lock order: tenants.lock (the list) -> tenant.lock -> ring and frame-table locks. `quota`, `used`,
- * `slots`, `dying` and `budget` are protected by tenant.lock.
+ * Lock order: tenants.lock (the list) -> enclaves.lock -> tenant.lock -> ring and frame-table locks.
+ * `quota`, `used`, `enclaves`, `slots`, `dying` and `budget` are protected by tenant.lock; `entries` is
+ * changed under it and, like `interruptions` and `reentries`, read without (count.h).
  */
 #ifndef CLOISTER_MONITOR_TENANT_H
 #define CLOISTER_MONITOR_TENANT_H

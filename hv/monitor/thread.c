@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "count.h"
 #include "enclave.h"
+#include "nospec.h"
 
 /* A refusal of a call: what is answered, and what is traced. */
 struct call_refusal {
@@ -44,7 +46,7 @@ static struct call_refusal decode_enter(const struct thread *thread)
 {
     uint32_t id = thread->enclave->id;
 
-    switch ((enum cloister_thread_state)thread->state) {
+    switch (thread_state(thread)) {
     case CLOISTER_THREAD_IDLE:
         return refusal(0, CLOISTER_REASON_NONE, id);
     case CLOISTER_THREAD_RUNNING:
@@ -62,7 +64,7 @@ static struct call_refusal decode_resume(const struct thread *thread)
 {
     uint32_t id = thread->enclave->id;
 
-    switch ((enum cloister_thread_state)thread->state) {
+    switch (thread_state(thread)) {
     case CLOISTER_THREAD_INTERRUPTED:
     case CLOISTER_THREAD_OCALL:
         return refusal(0, CLOISTER_REASON_NONE, id);
@@ -79,15 +81,17 @@ static struct call_refusal decode_resume(const struct thread *thread)
 /* Makes an IDLE, INTERRUPTED or OCALL thread RUNNING on the caller's vCPU. */
 static void perform_claim(struct thread *thread, const struct thread_call *call)
 {
-    if (thread->state == CLOISTER_THREAD_IDLE) {
+    enum cloister_thread_state state = thread_state(thread);
+
+    if (state == CLOISTER_THREAD_IDLE) {
         host_world_start(thread, call->arg[0], call->arg[1]);
-    } else if (thread->state == CLOISTER_THREAD_OCALL) {
+    } else if (state == CLOISTER_THREAD_OCALL) {
         host_world_answer(thread, call->arg[0], call->arg[1]);
     }
     thread->vcpu = call->vcpu;
-    thread->state = CLOISTER_THREAD_RUNNING;
-    thread->enclave->entries++;
-    thread->enclave->tenant->entries++;
+    __atomic_store_n(&thread->state, CLOISTER_THREAD_RUNNING, __ATOMIC_RELEASE);
+    count_add(&thread->enclave->entries, 1);
+    count_add(&thread->enclave->tenant->entries, 1);
 }
 
 /* Under tenant.lock. */
@@ -103,7 +107,8 @@ static struct call_refusal serve(struct tenant *tenant, const struct thread_call
     if (call->thread >= enclave->header.launch.thread_count) {
         return refusal(-EINVAL, CLOISTER_REASON_NO_SUCH_THREAD, enclave->id);
     }
-    struct thread *thread = &enclave->threads[call->thread];
+    struct thread *thread =
+        &enclave->threads[index_nospec(call->thread, enclave->header.launch.thread_count)];
 
     switch (call->operation) {
     case CLOISTER_CALL_ENTER:
@@ -114,8 +119,8 @@ static struct call_refusal serve(struct tenant *tenant, const struct thread_call
         break;
     case CLOISTER_CALL_STATUS:
         result->outcome = 0;
-        result->value[0] = thread->state;
-        result->value[1] = thread->interruptions;
+        result->value[0] = thread_state(thread);
+        result->value[1] = count_read(&thread->interruptions);
         return refusal(0, CLOISTER_REASON_NONE, enclave->id);
     default:
         return refusal(-EINVAL, CLOISTER_REASON_UNKNOWN_OP, enclave->id);
@@ -172,7 +177,7 @@ static enum thread_next die(struct thread *thread, enum cloister_reason reason, 
                             uint64_t page, struct thread_result *result)
 {
     trace_thread(thread, reason, vector, page);
-    thread->enclave->faults++;
+    count_add_shared(&thread->enclave->faults, 1);
     *result = (struct thread_result){.outcome = CLOISTER_EXIT_FAULT, .value = {vector, page}};
     __atomic_store_n(&thread->state, CLOISTER_THREAD_DEAD, __ATOMIC_RELEASE);
     return THREAD_LEAVE;
@@ -236,13 +241,13 @@ enum thread_next thread_exit(struct thread *thread, const struct thread_exit *ex
 
 void thread_interrupted(struct thread *thread)
 {
-    thread->interruptions++;
-    __atomic_fetch_add(&thread->enclave->tenant->interruptions, 1, __ATOMIC_RELAXED);
+    count_add(&thread->interruptions, 1);
+    count_add_shared(&thread->enclave->tenant->interruptions, 1);
 }
 
 void thread_reentered(struct thread *thread)
 {
-    __atomic_fetch_add(&thread->enclave->tenant->reentries, 1, __ATOMIC_RELAXED);
+    count_add_shared(&thread->enclave->tenant->reentries, 1);
 }
 
 void thread_suspend(struct thread *thread)

@@ -28,6 +28,12 @@ struct thread {
     uint64_t interruptions;
 };
 
+/* By anybody: a state that is not RUNNING comes with all that was done while the thread ran. */
+static inline enum cloister_thread_state thread_state(const struct thread *thread)
+{
+    return __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE);
+}
+
 /* What a tenant asks, as decoded from its registers. */
 struct thread_call {
     uint64_t operation; /* enum cloister_call */

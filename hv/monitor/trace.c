@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace.h"
 
+#include "count.h"
+
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define RING_SLOTS (CLOISTER_TRACE_RING_PAGES * CLOISTER_PAGE_SIZE / CLOISTER_TRACE_RECORD_SIZE - 1)
 
@@ -56,12 +58,12 @@ uint64_t trace_boot_id(void)
 
 uint64_t trace_refusals(void)
 {
-    return __atomic_load_n(&trace.refusals, __ATOMIC_RELAXED);
+    return count_read(&trace.refusals);
 }
 
 uint64_t trace_suppressed(void)
 {
-    return __atomic_load_n(&trace.suppressed, __ATOMIC_RELAXED);
+    return count_read(&trace.suppressed);
 }
 
 struct cloister_trace_record trace_record(enum cloister_trace_event event)
@@ -82,15 +84,17 @@ struct cloister_trace_record trace_record(enum cloister_trace_event event)
     return record;
 }
 
-/* Whether the budget has room for one more record; counts it either way. */
+/* Whether the budget has room for one more record. CPUs' clocks differ a little: an earlier second than
+ * the last one seen is no new one. */
 static bool budget_spend(struct trace_budget *budget, uint64_t now)
 {
-    if (budget->second != now / NS_PER_SECOND) {
-        budget->second = now / NS_PER_SECOND;
+    uint64_t second = now / NS_PER_SECOND + 1;
+
+    if (second > budget->second) {
+        budget->second = second;
         budget->left = CLOISTER_TRACE_RATE;
     }
     if (!budget->left) {
-        budget->suppressed++;
         budget->unreported++;
         return false;
     }
@@ -100,13 +104,14 @@ static bool budget_spend(struct trace_budget *budget, uint64_t now)
 
 void trace_write(struct cloister_trace_record *record, struct trace_budget *budget)
 {
-    if (record->decision == CLOISTER_REFUSED) {
-        __atomic_fetch_add(&trace.refusals, 1, __ATOMIC_RELAXED);
-    }
+    bool refused = record->decision == CLOISTER_REFUSED;
+
+    count_add_shared(&trace.refusals, refused);
     if (budget) {
-        budget->refusals += record->decision == CLOISTER_REFUSED;
+        budget->refusals += refused;
         if (!budget_spend(budget, record->time)) {
-            __atomic_fetch_add(&trace.suppressed, 1, __ATOMIC_RELAXED);
+            budget->suppressed += refused;
+            count_add_shared(&trace.suppressed, refused);
             return;
         }
         record->suppressed = budget->unreported;

@@ -11,11 +11,11 @@
 
 /* How many records a domain may still write in this second, and how many it was denied. */
 struct trace_budget {
-    uint64_t second;
+    uint64_t second;     /* since boot, counted from 1 */
     uint32_t left;
     uint64_t refusals;   /* since the domain came */
     uint64_t suppressed; /* of those, not written */
-    uint64_t unreported; /* suppressed since the last written record */
+    uint64_t unreported; /* records of any kind not written since the last one that was */
 };
 
 /* -ENOMEM, -EIO (no randomness for the boot id). */

@@ -160,16 +160,18 @@ static uint64_t audit_leaf(const struct view *view, uint64_t gpfn, frame_t frame
            entry.page != page;
 }
 
-uint64_t view_audit(const struct view *view, uint64_t *entries)
+bool view_audit(const struct view *view, uint64_t *cursor, uint32_t batch, uint64_t *entries,
+                uint64_t *violations)
 {
-    uint64_t violations = 0;
-    uint64_t gpfn = 0;
     frame_t frame;
 
-    while (view->tables && (gpfn = next_mapped(view, gpfn, &frame)) != UINT64_MAX) {
-        violations += audit_leaf(view, gpfn, frame);
+    for (; batch > 0; batch--) {
+        if (!view->tables || (*cursor = next_mapped(view, *cursor, &frame)) == UINT64_MAX) {
+            return true;
+        }
+        *violations += audit_leaf(view, *cursor, frame);
         ++*entries;
-        gpfn++;
+        ++*cursor;
     }
-    return violations;
+    return false;
 }

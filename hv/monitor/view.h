@@ -41,7 +41,9 @@ bool view_lookup(const struct view *view, uint64_t gpfn, frame_t *frame);
 bool view_unmap_all(struct view *view, uint64_t *cursor,
                     void (*release)(uint64_t gpfn, frame_t frame, void *context), void *context);
 
-/* Counts entries that the frame table does not allow here, and adds the entries looked at. */
-uint64_t view_audit(const struct view *view, uint64_t *entries);
+/* Looks at up to `batch` leaves from *cursor (a page number, at first 0) on; counts them, and those that
+ * the frame table does not allow here. True: that was the end. */
+bool view_audit(const struct view *view, uint64_t *cursor, uint32_t batch, uint64_t *entries,
+                uint64_t *violations);
 
 #endif
