@@ -74,8 +74,13 @@ static frame_t map(uint64_t gpfn, uint32_t flags)
 
 static uint64_t violations(uint64_t *entries)
 {
+    uint64_t found = 0;
+    uint64_t cursor = 0;
+
     *entries = 0;
-    return view_audit(&view, entries);
+    while (!view_audit(&view, &cursor, 3, entries, &found)) {
+    }
+    return found;
 }
 
 /* Looks the page up without the monitor's help. */
