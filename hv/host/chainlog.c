@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,7 +32,13 @@ static void end_line(struct chainlog *log)
     if (line->overflow)
         return;
     memcpy(log->pending.head, hash, sizeof(hash));
+    log->pending.anchored = true;
     log->pending.index++;
+    if (log->move.set) {
+        log->pending.next[log->move.cpu] = log->move.next;
+        log->pending.traces += log->move.traces;
+        log->pending.lost += log->move.lost;
+    }
 }
 
 static void begin_line(struct chainlog *log, const char *kind)
@@ -42,6 +49,7 @@ static void begin_line(struct chainlog *log, const char *kind)
     char start[160], stamp[32];
 
     log->line_start = line->used;
+    memset(&log->move, 0, sizeof(log->move));
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
@@ -116,25 +124,30 @@ int chainlog_boot(struct chainlog *log, uint64_t boot_id, unsigned int cpus)
     return rc;
 }
 
-void chainlog_position(struct chainlog *log, struct line *line, unsigned int cpu,
-                       uint64_t sequence)
+static void say_position(struct chainlog *log, unsigned int cpu, uint64_t sequence)
 {
-    line_identifier(line, "boot", log->pending.boot_id);
-    line_number(line, "cpu", cpu);
-    line_number(line, "seq", sequence);
-    log->pending.next[cpu] = sequence + 1;
-    log->pending.traces++;
+    line_identifier(&log->batch, "boot", log->pending.boot_id);
+    line_number(&log->batch, "cpu", cpu);
+    line_number(&log->batch, "seq", sequence);
+    log->move.set = true;
+    log->move.cpu = cpu;
+}
+
+void chainlog_record(struct chainlog *log, unsigned int cpu, uint64_t sequence)
+{
+    say_position(log, cpu, sequence);
+    log->move.next = sequence + 1;
+    log->move.traces = 1;
 }
 
 int chainlog_lost(struct chainlog *log, unsigned int cpu, uint64_t sequence, uint64_t count)
 {
     struct line *line = chainlog_begin(log, "lost");
 
-    chainlog_position(log, line, cpu, sequence);
+    say_position(log, cpu, sequence);
     line_number(line, "count", count);
-    log->pending.traces--;
-    log->pending.lost += count;
-    log->pending.next[cpu] = sequence + count;
+    log->move.next = sequence + count;
+    log->move.lost = count;
     return chainlog_end(log);
 }
 
@@ -273,7 +286,8 @@ int chainlog_sync(struct chainlog *log)
 
 void chainlog_close(struct chainlog *log)
 {
-    (void)chainlog_sync(log);
+    int rc = chainlog_sync(log); /* kept in log->error; there is nobody left to tell */
+    (void)rc;
     if (log->fd >= 0)
         close(log->fd);
     if (log->lock >= 0)

@@ -72,6 +72,11 @@ struct chainlog {
     struct log_state pending; /* behind the last line of the batch */
     struct line batch;
     size_t line_start;
+    struct {
+        bool set; /* the line in progress moves this position */
+        unsigned int cpu;
+        uint64_t next, traces, lost;
+    } move;
     char *buffer;
 };
 
@@ -95,9 +100,8 @@ int chainlog_end(struct chainlog *log);
 int chainlog_boot(struct chainlog *log, uint64_t boot_id, unsigned int cpus);
 /* Records sequence .. sequence + count - 1 of `cpu` are lost. */
 int chainlog_lost(struct chainlog *log, unsigned int cpu, uint64_t sequence, uint64_t count);
-/* To be called between begin and end of a "trace" line: moves that CPU's position. */
-void chainlog_position(struct chainlog *log, struct line *line, unsigned int cpu,
-                       uint64_t sequence);
+/* Says in the line in progress (kind "trace") that it is record `sequence` of `cpu`. */
+void chainlog_record(struct chainlog *log, unsigned int cpu, uint64_t sequence);
 
 /* Number of the next record of `cpu` to log, the batch included. */
 uint64_t chainlog_next(const struct chainlog *log, unsigned int cpu);

@@ -48,6 +48,7 @@
 /* What a reader knows after some line. Start with log_state_initialise. */
 struct log_state {
     bool anchored;             /* a line was seen; else any index and prev are accepted */
+    bool lenient;              /* believe every intact line wherever it stands (recovery only) */
     uint64_t index;            /* of the next line */
     char head[DIGEST_HEX + 1]; /* hash of the last line */
     bool booted;               /* the fields below are known */

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* The host daemon: see cloisterd(8). Modules start in order and stop in reverse. */
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admission.h"
+#include "agents.h"
+#include "config.h"
+#include "control.h"
+#include "domains.h"
+#include "loop.h"
+#include "notes.h"
+#include "say.h"
+#include "supervisor.h"
+#include "tracer.h"
+
+/* Exit statuses, as in cloisterd(8). */
+enum { EXIT_CONFIG = 2, EXIT_NO_MONITOR = 4 };
+
+static struct config config;
+static struct admission admission;
+static struct session_host host = {.admission = &admission};
+
+static const char usage[] =
+    "Usage: cloisterd [OPTION]...\n"
+    "Runs the host's side of Cloister in Xen's control domain: writes the trace log, answers the\n"
+    "tenants' agents, keeps enclave-memory quotas, admits images.\n"
+    "\n"
+    "  -f, --foreground       do not go into the background\n"
+    "  -c, --config FILE      read settings from FILE (" CONFIG_FILE ")\n"
+    "      --check-config     check settings and admission policy, then exit\n"
+    "      --log-dir DIR      keep the trace log in DIR (" CONFIG_LOG_DIRECTORY ")\n"
+    "      --state-dir DIR    keep quotas in DIR (" CONFIG_STATE_DIRECTORY ")\n"
+    "      --socket PATH      listen at PATH (" CONFIG_SOCKET ")\n"
+    "      --admission FILE   read the admission policy from FILE (" ADMISSION_FILE ")\n"
+    "      --libvirt URI      follow libvirt at URI (xen:///system); none: do without\n"
+    "  -v, --verbose          say more\n"
+    "  -h, --help\n"
+    "  -V, --version\n";
+
+struct arguments {
+    const char *config_file;
+    bool foreground, check;
+    struct {
+        const char *key, *value;
+    } settings[16];
+    unsigned int setting_count;
+};
+
+static void parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+    static const struct option options[] = {
+        {"foreground", no_argument, NULL, 'f'},    {"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 1},    {"log-dir", required_argument, NULL, 2},
+        {"state-dir", required_argument, NULL, 3}, {"socket", required_argument, NULL, 4},
+        {"admission", required_argument, NULL, 5}, {"libvirt", required_argument, NULL, 6},
+        {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+    };
+    static const char *const keys[] = {[2] = "log-directory", [3] = "state-directory",
+                                       [4] = "socket", [5] = "admission", [6] = "libvirt-uri"};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "fc:vhV", options, NULL)) != -1) {
+        switch (option) {
+        case 'f':
+            arguments->foreground = true;
+            break;
+        case 'c':
+            arguments->config_file = optarg;
+            break;
+        case 1:
+            arguments->check = true;
+            break;
+        case 'v':
+            config.verbose = true;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        case 'V':
+            puts("cloisterd " CLOISTER_VERSION);
+            exit(0);
+        case '?':
+            fputs("Try 'cloisterd --help'.\n", stderr);
+            exit(EXIT_CONFIG);
+        default:
+            if (arguments->setting_count < 16) {
+                arguments->settings[arguments->setting_count].key = keys[option];
+                arguments->settings[arguments->setting_count++].value = optarg;
+            }
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "cloisterd: what is '%s'? Try 'cloisterd --help'.\n", argv[optind]);
+        exit(EXIT_CONFIG);
+    }
+}
+
+/* A file that is not named on the command line may be absent. */
+static int load_config(const struct arguments *arguments, char *why, size_t why_size)
+{
+    const char *file = arguments->config_file ? arguments->config_file : CONFIG_FILE;
+    int rc = config_load(&config, file, why, why_size);
+
+    if (rc == -ENOENT && !arguments->config_file)
+        rc = 0;
+    for (unsigned int i = 0; i < arguments->setting_count && !rc; i++) {
+        rc = config_set(&config, arguments->settings[i].key, arguments->settings[i].value);
+        if (rc)
+            snprintf(why, why_size, "'%s' is no value for %s", arguments->settings[i].value,
+                     arguments->settings[i].key);
+    }
+    return rc;
+}
+
+static int load_admission(char *why, size_t why_size)
+{
+    int rc = admission_load(&admission, config.admission, why, why_size);
+
+    if (rc == -ENOENT && !strcmp(config.admission, ADMISSION_FILE)) {
+        admission_free(&admission); /* the default policy */
+        rc = 0;
+    }
+    return rc;
+}
+
+/* A policy that cannot be read leaves the old one in force. */
+static void reload(void)
+{
+    char why[400];
+
+    if (load_admission(why, sizeof(why)))
+        say_error("the admission policy stays as it was: %s", why);
+    else
+        say_info("admission policy read: %u rules, default %s", admission.count,
+                 admission.default_allow ? "allow" : "deny");
+}
+
+static void signal_ready(struct loop_watch *watch, uint32_t events)
+{
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGHUP)
+        reload();
+    else
+        loop_stop();
+}
+
+static struct loop_watch signals = {.ready = signal_ready};
+
+/* Before any thread starts: they inherit the mask. */
+static void block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static void note_daemon(const char *event)
+{
+    struct note note;
+
+    note_begin(&note, "daemon");
+    line_text(&note.line, "event", event);
+    line_text(&note.line, "version", CLOISTER_VERSION);
+    line_number(&note.line, "pid", (uint64_t)getpid());
+    note_end(&note);
+}
+
+static void fail(const char *why, int status)
+{
+    say_error("%s", why);
+    exit(status);
+}
+
+/* The state directory of a system that has no supervisor to make it. */
+static void make_state_directory(void)
+{
+    if (mkdir(config.state_directory, 0700) && errno != EEXIST)
+        say_warning("%s cannot be made: %s; quotas cannot be kept", config.state_directory,
+                    strerror(errno));
+}
+
+static void run(void)
+{
+    static const struct domain_hooks hooks = {agents_domain_appeared, agents_domain_gone};
+    char why[400] = "";
+    int rc = hypercall_open(&host.monitor, why, sizeof(why));
+
+    if (rc)
+        fail(why, rc == -ENOSYS || rc == -ENODEV ? EXIT_NO_MONITOR : 1);
+    make_state_directory();
+    note_daemon("started");
+    if (loop_initialise() || signals.fd < 0 || loop_add(&signals, EPOLLIN))
+        fail("no descriptors are left", 1);
+    if (tracer_initialise(&config, why, sizeof(why)) ||
+        control_initialise(&config, host.monitor, why, sizeof(why)) ||
+        domains_initialise(&config, host.monitor, &hooks, why, sizeof(why)) ||
+        agents_initialise(&host))
+        fail(why, 1);
+
+    say_info("version %s: ready, log in %s", CLOISTER_VERSION, config.log_directory);
+    supervisor_tell("READY=1");
+    loop_run();
+    supervisor_tell("STOPPING=1");
+    say_info("stopping");
+
+    agents_finalise();
+    domains_finalise();
+    control_finalise();
+    note_daemon("stopped");
+    tracer_finalise();
+    hypercall_close(host.monitor);
+    loop_finalise();
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    char why[400] = "";
+
+    config_initialise(&config);
+    admission_initialise(&admission);
+    parse_arguments(argc, argv, &arguments);
+    say_initialise("cloisterd", config.verbose ? SAY_DEBUG : SAY_INFO);
+    if (load_config(&arguments, why, sizeof(why)) || load_admission(why, sizeof(why)))
+        fail(why, EXIT_CONFIG);
+    if (arguments.check) {
+        printf("cloisterd: the settings are good; admission policy: %u rules, default %s\n",
+               admission.count, admission.default_allow ? "allow" : "deny");
+        return 0;
+    }
+    if (!arguments.foreground && daemon(0, 0))
+        fail("cannot go into the background", 1);
+    block_signals();
+    run();
+    admission_free(&admission);
+    return 0;
+}

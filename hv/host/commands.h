@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the socket's commands answer, but trace, which is control.c's. */
+#ifndef CLOISTER_HOST_COMMANDS_H
+#define CLOISTER_HOST_COMMANDS_H
+
+#include <json-c/json.h>
+
+#include "config.h"
+#include "hypercall.h"
+
+void commands_initialise(const struct config *config, struct hypercalls *monitor);
+
+/* The answer to `request`, to be released by the caller; never NULL but without memory. */
+json_object *commands_answer(const char *command, json_object *request);
+
+/* {"ok":false,...} */
+json_object *commands_refusal(int error, const char *message);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admission.h"
+#include "quota.h"
+#include "textfile.h"
+
+#define MAX_FILE (64u * 1024u)
+#define MIN_LOG_FILE 64u /* KiB */
+
+void config_initialise(struct config *config)
+{
+    *config = (struct config){
+        .log_directory = CONFIG_LOG_DIRECTORY,
+        .state_directory = CONFIG_STATE_DIRECTORY,
+        .socket = CONFIG_SOCKET,
+        .admission = ADMISSION_FILE,
+        .libvirt_uri = "xen:///system",
+        .log_file_size = 16u << 20,
+        .log_files = 64,
+    };
+}
+
+static int set_text(char *field, const char *value)
+{
+    if (!*value || strlen(value) >= CONFIG_TEXT)
+        return -EINVAL;
+    strcpy(field, value);
+    return 0;
+}
+
+static int set_path(char *field, const char *value)
+{
+    return *value == '/' ? set_text(field, value) : -EINVAL;
+}
+
+static int set_file_size(struct config *config, const char *value)
+{
+    uint64_t frames;
+
+    if (!quota_parse(value, &frames) || frames < MIN_LOG_FILE / 4 || frames > (1u << 20))
+        return -EINVAL;
+    config->log_file_size = frames * 4096;
+    return 0;
+}
+
+static int set_files(struct config *config, const char *value)
+{
+    char *end;
+    unsigned long number = strtoul(value, &end, 10);
+
+    if (*value < '0' || *value > '9' || *end || number > 1000000 || number == 1)
+        return -EINVAL;
+    config->log_files = (unsigned int)number;
+    return 0;
+}
+
+int config_set(struct config *config, const char *key, const char *value)
+{
+    if (!strcmp(key, "log-directory"))
+        return set_path(config->log_directory, value);
+    if (!strcmp(key, "state-directory"))
+        return set_path(config->state_directory, value);
+    if (!strcmp(key, "socket"))
+        return set_path(config->socket, value);
+    if (!strcmp(key, "admission"))
+        return set_path(config->admission, value);
+    if (!strcmp(key, "libvirt-uri"))
+        return !strcmp(value, "none") ? (config->libvirt_uri[0] = 0)
+                                      : set_text(config->libvirt_uri, value);
+    if (!strcmp(key, "log-file-size"))
+        return set_file_size(config, value);
+    if (!strcmp(key, "log-files"))
+        return set_files(config, value);
+    return -ENOENT;
+}
+
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\r");
+    size_t size = strlen(text);
+    while (size && strchr(" \t\r", text[size - 1]))
+        text[--size] = 0;
+    return text;
+}
+
+static int parse_line(struct config *config, char *text, unsigned int line, char *why,
+                      size_t why_size)
+{
+    text[strcspn(text, "#")] = 0;
+    text = trim(text);
+    if (!*text)
+        return 0;
+    char *equals = strchr(text, '=');
+    if (!equals) {
+        snprintf(why, why_size, "line %u: 'key = value' is expected, not '%.60s'", line, text);
+        return -EINVAL;
+    }
+    *equals = 0;
+    char *key = trim(text), *value = trim(equals + 1);
+    int rc = config_set(config, key, value);
+    if (rc == -ENOENT)
+        snprintf(why, why_size, "line %u: there is no setting '%.60s'", line, key);
+    else if (rc)
+        snprintf(why, why_size, "line %u: '%.60s' is no value for %s", line, value, key);
+    return rc ? -EINVAL : 0;
+}
+
+int config_parse(struct config *config, const char *text, char *why, size_t why_size)
+{
+    struct config fresh = *config;
+    char *copy = strdup(text), *rest = copy;
+    int rc = copy ? 0 : -ENOMEM;
+
+    for (unsigned int line = 1; rest && !rc; line++)
+        rc = parse_line(&fresh, strsep(&rest, "\n"), line, why, why_size);
+    free(copy);
+    if (!rc)
+        *config = fresh;
+    return rc;
+}
+
+int config_load(struct config *config, const char *path, char *why, size_t why_size)
+{
+    char *text, detail[256] = "out of memory";
+    size_t size;
+    int rc = textfile_read(path, MAX_FILE, &text, &size);
+
+    if (rc) {
+        snprintf(why, why_size, "%s: %s", path, strerror(-rc));
+        return rc;
+    }
+    rc = config_parse(config, text, detail, sizeof(detail));
+    if (rc)
+        snprintf(why, why_size, "%s: %s", path, detail);
+    free(text);
+    return rc;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* cloisterd's settings: defaults, then the file (cloisterd(8)), then the command line. */
+#ifndef CLOISTER_HOST_CONFIG_H
+#define CLOISTER_HOST_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_FILE "/etc/cloister/cloisterd.conf"
+#define CONFIG_SOCKET "/run/cloister/cloisterd.sock"
+#define CONFIG_LOG_DIRECTORY "/var/log/cloister"
+#define CONFIG_STATE_DIRECTORY "/var/lib/cloister"
+#define CONFIG_TEXT 108u /* what fits into sockaddr_un.sun_path */
+
+struct config {
+    char log_directory[CONFIG_TEXT];
+    char state_directory[CONFIG_TEXT];
+    char socket[CONFIG_TEXT];
+    char admission[CONFIG_TEXT];
+    char libvirt_uri[CONFIG_TEXT];
+    uint64_t log_file_size; /* bytes */
+    unsigned int log_files; /* 0: keep all */
+    bool verbose;
+};
+
+void config_initialise(struct config *config);
+
+/* One setting by its name in the file. -ENOENT: no such setting, -EINVAL: not a value for it. */
+__attribute__((warn_unused_result)) int config_set(struct config *config, const char *key,
+                                                   const char *value);
+
+/* "key = value" lines, '#' comments. -EINVAL: `why` names the line. Keeps *config on failure. */
+__attribute__((warn_unused_result)) int config_parse(struct config *config, const char *text,
+                                                     char *why, size_t why_size);
+__attribute__((warn_unused_result)) int config_load(struct config *config, const char *path,
+                                                    char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* The operator's command: see cloisterctl(1). */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "ctl.h"
+
+struct command {
+    const char *name, *synopsis, *summary, *help;
+    int least, most; /* arguments */
+    int (*run)(const struct ctl_options *options);
+};
+
+static const struct command commands[] = {
+    {"status", "", "how the host is doing",
+     "Shows the monitor's figures, the trace log's state, how many agents answer, and under\n"
+     "'degraded' everything that is not as it should be. Exit status 1 if there is such a thing.\n"
+     "Without cloisterd the monitor's own figures are shown, and the exit status is 3.\n",
+     0, 0, command_status},
+    {"domains", "", "running domains, their quotas and agents",
+     "One line per running domain: its enclave-memory quota (\"(set)\": by 'cloisterctl quota'; else\n"
+     "from libvirt's metadata), what its enclaves use, calls and hypercalls of it that were refused,\n"
+     "and its agent: good, unhealthy, stale (no status for 15 s), connecting, absent.\n",
+     0, 0, command_domains},
+    {"enclaves", "[DOMAIN]", "living enclaves",
+     "One line per enclave, of all domains or of DOMAIN (name, UUID or number). --json shows all of\n"
+     "the measurement and the author's key hash, as admission rules want them.\n",
+     0, 1, command_enclaves},
+    {"quota", "DOMAIN [SIZE|default]", "show or set a domain's enclave-memory quota",
+     "Without SIZE: shows it. SIZE is 64M, 1G, 512K or a number of MiB; 0 forbids enclaves. It holds\n"
+     "at once and for every later start of the domain, and overrides libvirt's metadata until\n"
+     "'cloisterctl quota DOMAIN default'. Lowering it takes nothing away from living enclaves.\n"
+     "\n"
+     "In libvirt's metadata the quota is\n"
+     "  <cloister:enclave-memory xmlns:cloister='https://cloister.dev/xmlns/domain/1'\n"
+     "                           unit='MiB'>64</cloister:enclave-memory>\n",
+     1, 2, command_quota},
+    {"trace", "[-f] [-n N]", "what was refused and done",
+     "Shows the last N lines of the trace log (20); -f goes on with what comes. --json shows the\n"
+     "lines as they stand in the log: cloister-log(5).\n",
+     0, 0, command_trace},
+    {"audit", "", "is any enclave's memory reachable from outside?",
+     "Lets the monitor compare every table through which memory can be reached with its frame table.\n"
+     "Needs no cloisterd. Exit status 1 if there is a violation.\n",
+     0, 0, command_audit},
+    {"verify-log", "[--anchor HASH] [DIR]", "is the trace log whole and unchanged?",
+     "Verifies the hash chain of every line of every file, and that no record is missing or doubled.\n"
+     "Names the first line that is wrong; exit status 1 then. With --anchor it also wants to find\n"
+     "the line with that hash: note the head that this command prints somewhere else, and nobody can\n"
+     "write the log anew without being noticed. Needs no cloisterd.\n",
+     0, 1, command_verify_log},
+    {"destroy", "ENCLAVE", "end an enclave",
+     "Stops the threads of enclave number ENCLAVE, scrubs its memory and frees it. Its tenant sees\n"
+     "-ENOENT at the next call.\n",
+     1, 1, command_destroy},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *stream)
+{
+    fputs("Usage: cloisterctl [OPTION]... COMMAND [ARGUMENT]...\n\n", stream);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(stream, "  %-10s %-23s %s\n", commands[i].name, commands[i].synopsis,
+                commands[i].summary);
+    fputs("\n"
+          "  --json         answer in JSON, for programs\n"
+          "  --socket PATH  where cloisterd listens (" CONFIG_SOCKET ")\n"
+          "  -h, --help     this text; 'cloisterctl COMMAND --help' for one command\n"
+          "  -V, --version\n"
+          "\n"
+          "Exit status: 0 good, 1 refused or a problem found, 2 usage, 3 cloisterd does not answer.\n",
+          stream);
+}
+
+static void print_command_help(const struct command *command)
+{
+    printf("Usage: cloisterctl %s%s%s [--json]\n\n%s", command->name, command->synopsis[0] ? " " : "",
+           command->synopsis, command->help);
+}
+
+static long parse_lines(const char *text)
+{
+    char *end;
+    long lines = strtol(text, &end, 10);
+
+    if (*end || end == text || lines < 0) {
+        fprintf(stderr, "cloisterctl: '%s' is no number of lines\n", text);
+        exit(CTL_USAGE);
+    }
+    return lines;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (!strcmp(name, commands[i].name))
+            return &commands[i];
+    }
+    fprintf(stderr, "cloisterctl: there is no command '%s'. Try 'cloisterctl --help'.\n", name);
+    exit(CTL_USAGE);
+}
+
+static void refuse_option(const struct command *command, const char *wanted, const char *option)
+{
+    if (strcmp(command->name, wanted)) {
+        fprintf(stderr, "cloisterctl: %s is for '%s' only\n", option, wanted);
+        exit(CTL_USAGE);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"json", no_argument, NULL, 'j'},       {"socket", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'V'},
+        {"follow", no_argument, NULL, 'f'},     {"lines", required_argument, NULL, 'n'},
+        {"anchor", required_argument, NULL, 'a'}, {NULL, 0, NULL, 0},
+    };
+    struct ctl_options options = {.socket = CONFIG_SOCKET, .lines = -1};
+    bool help = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "fn:hV", table, NULL)) != -1) {
+        switch (option) {
+        case 'j':
+            options.json = true;
+            break;
+        case 's':
+            options.socket = optarg;
+            break;
+        case 'f':
+            options.follow = true;
+            break;
+        case 'n':
+            options.lines = parse_lines(optarg);
+            break;
+        case 'a':
+            options.anchor = optarg;
+            break;
+        case 'h':
+            help = true;
+            break;
+        case 'V':
+            puts("cloisterctl " CLOISTER_VERSION);
+            return CTL_OK;
+        default:
+            fputs("Try 'cloisterctl --help'.\n", stderr);
+            return CTL_USAGE;
+        }
+    }
+    if (optind == argc) {
+        print_usage(help ? stdout : stderr);
+        return help ? CTL_OK : CTL_USAGE;
+    }
+    const struct command *command = find_command(argv[optind++]);
+    if (help) {
+        print_command_help(command);
+        return CTL_OK;
+    }
+    if (options.follow || options.lines >= 0)
+        refuse_option(command, "trace", options.follow ? "-f" : "-n");
+    if (options.anchor)
+        refuse_option(command, "verify-log", "--anchor");
+    options.arguments = argv + optind;
+    options.count = argc - optind;
+    if (options.count < command->least || options.count > command->most) {
+        fprintf(stderr, "Usage: cloisterctl %s %s\n", command->name, command->synopsis);
+        return CTL_USAGE;
+    }
+    return command->run(&options);
+}

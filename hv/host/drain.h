@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One pass from the rings into the log: the records of all CPUs, merged by time, losses as lines of
+ * their own, then the daemon's notes. Positions are the log's, so a record counts as read exactly
+ * when its line is written.
+ */
+#ifndef CLOISTER_HOST_DRAIN_H
+#define CLOISTER_HOST_DRAIN_H
+
+#include "chainlog.h"
+#include "ring.h"
+
+#define DRAIN_LIMIT 4096u /* lines per pass: one that never catches up still lets others live */
+
+struct drain_head;
+
+struct drain {
+    struct chainlog *log;
+    const struct ring *rings;
+    unsigned int cpus; /* 0: no ring could be mapped; the daemon's notes are logged all the same */
+    struct drain_head *heads;
+};
+
+/* -ENOMEM. The rings stay the caller's. */
+__attribute__((warn_unused_result)) int drain_open(struct drain *drain, struct chainlog *log,
+                                                   const struct ring *rings, unsigned int cpus);
+void drain_close(struct drain *drain);
+
+/*
+ * Returns how many lines were written (0: nothing was new), or the negative errno of what the disk
+ * refused; the records then stay in the rings for the next pass.
+ */
+__attribute__((warn_unused_result)) int drain_pass(struct drain *drain);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "names.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAMES_KEPT 4096u
+
+static struct entry {
+    bool used;
+    uint16_t domain;
+    uint64_t touched;
+    struct record_names names;
+} entries[NAMES_KEPT];
+static uint64_t clock_;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct entry *find(uint16_t domain)
+{
+    for (unsigned int i = 0; i < NAMES_KEPT && entries[i].used; i++) {
+        if (entries[i].domain == domain)
+            return &entries[i];
+    }
+    return NULL;
+}
+
+static struct entry *make_room(void)
+{
+    struct entry *oldest = &entries[0];
+
+    for (unsigned int i = 0; i < NAMES_KEPT; i++) {
+        if (!entries[i].used)
+            return &entries[i];
+        if (entries[i].touched < oldest->touched)
+            oldest = &entries[i];
+    }
+    return oldest;
+}
+
+void names_set(uint16_t domain, const char *name, const char *uuid)
+{
+    pthread_mutex_lock(&lock);
+    struct entry *entry = find(domain);
+    if (!entry)
+        entry = make_room();
+    entry->used = true;
+    entry->domain = domain;
+    entry->touched = ++clock_;
+    snprintf(entry->names.name, sizeof(entry->names.name), "%s", name);
+    snprintf(entry->names.uuid, sizeof(entry->names.uuid), "%s", uuid);
+    pthread_mutex_unlock(&lock);
+}
+
+void names_get(uint16_t domain, struct record_names *names)
+{
+    memset(names, 0, sizeof(*names));
+    pthread_mutex_lock(&lock);
+    struct entry *entry = find(domain);
+    if (entry) {
+        entry->touched = ++clock_;
+        *names = entry->names;
+    }
+    pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* A trace record as members of a log line: every field by name, numbers beside their names. */
+#ifndef CLOISTER_HOST_RECORD_H
+#define CLOISTER_HOST_RECORD_H
+
+#include "cloister/abi.h"
+#include "line.h"
+
+/* Who a domain is, as far as the host knows; both may be empty. */
+struct record_names {
+    char name[64];
+    char uuid[40];
+};
+
+/*
+ * Writes all of `record` but its sequence (chainlog_record has written that). `actor` and `target`
+ * name record->domain and record->target.
+ */
+void record_write(struct line *line, const struct cloister_trace_record *record,
+                  const struct record_names *actor, const struct record_names *target);
+
+/* "EPERM" for -EPERM; "errno 4095" for what has no name. */
+const char *record_error_name(int error);
+/* "CREATE" for CLOISTER_OP_CREATE; NULL if there is no such operation. */
+const char *record_op_name(uint32_t op);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What each request of an agent does; for session.c. */
+#ifndef CLOISTER_HOST_SERVE_H
+#define CLOISTER_HOST_SERVE_H
+
+#include "session.h"
+
+/*
+ * Serves the request in session->head and session->body and composes its reply. True: it moved an
+ * enclave forward; false: refused, or a question (those are counted against the rate limit).
+ */
+bool session_serve(struct session *session, uint64_t now);
+
+/* The enclave is no longer to end with the channel. */
+void session_forget(struct session *session, uint32_t enclave);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The conversation with the agent of one domain: a state machine over a byte stream that never
+ * blocks.
+ *
+ *   GREETING ──HELLO──> SERVING ──broken message, silence, end of stream──> ended
+ *
+ * One request at a time: the next one is read when the reply to the last one is on its way, so
+ * a session holds at most one message and one reply, whatever the agent does. What it may cost:
+ *   - a message, or a reply that nobody reads, must be through within SESSION_PATIENCE,
+ *   - requests that build nothing (refused ones, too) are limited to SESSION_RATE per second; above
+ *     that they wait in the agent's ring.
+ *
+ * An enclave that was created on this channel and whose handle did not reach the agent ends with the
+ * channel (session_close). All others are the monitor's to remember, not ours.
+ */
+#ifndef CLOISTER_HOST_SESSION_H
+#define CLOISTER_HOST_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "admission.h"
+#include "cloister/protocol.h"
+#include "hypercall.h"
+
+#define SESSION_MAX_BUILDING 256u
+#define SESSION_LIST 16u        /* enclaves per LIST reply */
+#define SESSION_PATIENCE 30000u /* milliseconds */
+#define SESSION_GREETING 10000u /* milliseconds until HELLO must be here */
+#define SESSION_RATE 100u
+#define SESSION_BURST 200u
+
+enum session_answer {
+    SESSION_IDLE, /* nothing to do until the stream or the clock moves */
+    SESSION_MORE, /* did something; may have more to do at once */
+    SESSION_END,  /* close the channel, then session_close */
+};
+
+struct session_stream {
+    void *context;
+    /* Bytes taken or given, 0: none now, negative: the stream has ended. */
+    ssize_t (*read)(void *context, void *data, size_t size);
+    ssize_t (*write)(void *context, const void *data, size_t size);
+};
+
+struct session_host {
+    struct hypercalls *monitor;
+    const struct admission *admission;
+};
+
+struct session {
+    const struct session_host *host;
+    struct session_stream stream;
+    uint16_t domain;
+    uint64_t opened; /* milliseconds, monotonic */
+    bool greeted;
+    bool ending;           /* after the reply */
+    const char *fault;     /* why it ended; NULL: the agent went */
+    /* the message being read */
+    struct cloister_message head;
+    size_t head_used, body_used;
+    uint8_t *body;
+    uint64_t busy_since; /* of the message or the reply under way */
+    /* the reply being written */
+    uint8_t reply[sizeof(struct cloister_message) + sizeof(struct cloister_msg_reply) +
+                  SESSION_LIST * sizeof(struct cloister_enclave_info)];
+    size_t reply_size, reply_sent;
+    uint32_t announced; /* enclave whose handle is in the reply; 0 none */
+    /* enclaves of this channel whose handle the agent does not have */
+    uint32_t building[SESSION_MAX_BUILDING];
+    unsigned int building_count;
+    /* rate limit */
+    double tokens;
+    uint64_t refilled;
+    /* for people */
+    struct cloister_msg_hello hello;
+    struct cloister_msg_status status;
+    uint64_t status_time; /* 0: none yet */
+    uint64_t requests, refused;
+};
+
+void session_open(struct session *session, const struct session_host *host,
+                  const struct session_stream *stream, uint16_t domain, uint64_t now);
+
+/* Does one thing that can be done now. */
+enum session_answer session_step(struct session *session, uint64_t now);
+
+/* Destroys what is half-built and frees what the session holds. Once, after the last step. */
+void session_close(struct session *session);
+
+#endif
