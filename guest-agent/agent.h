@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The agent's parts, for those that need more than one of them. */
+/* The agent as a whole, and its parts for those that need more than one of them. */
 #ifndef CLOISTER_AGENT_AGENT_H
 #define CLOISTER_AGENT_AGENT_H
 
@@ -13,10 +13,18 @@ struct agent {
     struct hostlink *link;
     struct enclaves enclaves;
     struct apps *apps;
-    uint64_t started;     /* milliseconds, monotonic */
+    uint64_t started; /* milliseconds, monotonic */
     uint64_t now;
-    uint64_t status_due;  /* when the next STATUS is to be sent */
-    bool status_on_way;   /* the one before has no reply yet */
+    uint64_t status_due; /* when the next STATUS is to be sent */
+    bool status_on_way;  /* the one before has no reply yet */
 };
+
+/* Starts all parts with agent->config; what went wrong is logged. 0 or a negative errno. */
+__attribute__((warn_unused_result)) int agent_start(struct agent *agent,
+                                                    const struct transport *transport);
+/* Serves until `stop` is readable. */
+void agent_run(struct agent *agent, int stop);
+/* Ends all parts; enclaves that live go on living. */
+void agent_stop(struct agent *agent);
 
 #endif

@@ -2,11 +2,11 @@
 /*
  * What an application (through libcloister) and cloister-agent say to each other.
  *
- * A Unix socket of type SOCK_SEQPACKET, by default CLOISTER_AGENT_SOCKET. One packet is one message:
- * struct app_message and `size` bytes of body. The application asks, the agent answers each request
- * with one APP_REPLY of the same number; there is one request at a time per connection (a second one
- * is answered with EALREADY). Who the application is, the agent learns from the kernel
- * (SO_PEERCRED), never from a message.
+ * A Unix socket of type SOCK_SEQPACKET, by default CLOISTER_AGENT_SOCKET. One packet is one
+ * message: struct app_message and `size` bytes of body. The application asks, the agent answers
+ * each request with one APP_REPLY of the same number; there is one request at a time per connection
+ * (a second one is answered with EALREADY). Who the application is, the agent learns from the
+ * kernel (SO_PEERCRED), never from a message.
  *
  * An enclave belongs to the connection over which it was loaded and ends with it. After the agent
  * was restarted it belongs to the process that had loaded it and ends with that process, or with an
@@ -31,13 +31,13 @@
 #define APP_MAX_PACKET 8192u
 
 enum app_type {
-    APP_LOAD = 1,   /* body: struct app_load, with one descriptor: the image, in memory (a memfd or
-                       a file of a tmpfs). Reply: struct app_loaded, with one descriptor: the
-                       shared window, to mmap with MAP_SHARED at map_offset */
-    APP_UNLOAD = 2, /* body: struct app_unload; reply when its frames are scrubbed */
-    APP_STATUS = 3, /* no body; reply: struct app_status */
-    APP_LIST = 4,   /* body: struct app_list; reply: struct cloister_enclave_info[0..APP_MAX_LIST],
-                       the user's own enclaves (root: all) */
+    APP_LOAD = 1,    /* body: struct app_load, with one descriptor: the image, in memory (a memfd or
+                        a file of a tmpfs). Reply: struct app_loaded, with one descriptor: the
+                        shared window, to mmap with MAP_SHARED at map_offset */
+    APP_UNLOAD = 2,  /* body: struct app_unload; reply when its frames are scrubbed */
+    APP_STATUS = 3,  /* no body; reply: struct app_status */
+    APP_LIST = 4,    /* body: struct app_list; reply: struct cloister_enclave_info[0..APP_MAX_LIST],
+                        the user's own enclaves (root: all) */
     APP_REPLY = 100, /* body: struct app_reply, then, if its error is 0, what the request says */
 };
 
@@ -70,7 +70,7 @@ enum app_origin {
     APP_ORIGIN_NONE = 0,
     APP_ORIGIN_LIBRARY = 1, /* libcloister itself */
     APP_ORIGIN_AGENT = 2,
-    APP_ORIGIN_HOST = 3,    /* cloisterd, or the monitor if reason is set */
+    APP_ORIGIN_HOST = 3, /* cloisterd, or the monitor if reason is set */
 };
 
 struct app_reply {
@@ -108,14 +108,14 @@ struct app_status {
     uint64_t uptime;        /* seconds */
     uint64_t calls_served;
     uint32_t applications;
-    uint32_t enclaves;      /* of all users */
-    uint32_t own_enclaves;  /* of the asking user */
-    uint32_t max_enclaves;  /* the asking user's limit */
+    uint32_t enclaves;     /* of all users */
+    uint32_t own_enclaves; /* of the asking user */
+    uint32_t max_enclaves; /* the asking user's limit */
     uint64_t own_frames;
     uint64_t max_frames;
-    uint64_t quota;         /* frames the host allows this domain; 0 if the link is not up */
+    uint64_t quota; /* frames the host allows this domain; 0 if the link is not up */
     uint64_t quota_used;
-    char message[96];       /* one line for people; empty when healthy */
+    char message[96]; /* one line for people; empty when healthy */
 };
 
 /* A request that was checked: everything in it is in range, nothing in it is believed. */
@@ -137,9 +137,8 @@ struct app_request {
  *   -EINVAL    a reserved field is set, or the number of descriptors is wrong
  * request->number is set, where it could be read, on refusals, too (else 0).
  */
-__attribute__((warn_unused_result)) int app_decode(const void *packet, size_t size,
-                                                   unsigned int descriptors,
-                                                   struct app_request *request);
+__attribute__((warn_unused_result)) int
+app_decode(const void *packet, size_t size, unsigned int descriptors, struct app_request *request);
 
 /*
  * Checks a reply to request `number` of type `type` in the same way (the library does not believe
@@ -153,9 +152,8 @@ __attribute__((warn_unused_result)) int app_decode_reply(const void *packet, siz
                                                          size_t *body_size);
 
 /* Fills a refusal; the text is cut to fit. */
-__attribute__((format(printf, 4, 5))) void app_refuse(struct app_reply *reply, int error,
-                                                      enum app_origin origin, const char *format,
-                                                      ...);
+__attribute__((format(printf, 4, 5))) void
+app_refuse(struct app_reply *reply, int error, enum app_origin origin, const char *format, ...);
 
 _Static_assert(sizeof(struct app_message) == 16, "protocol");
 _Static_assert(sizeof(struct app_unload) == 24, "protocol");

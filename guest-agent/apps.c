@@ -17,9 +17,9 @@
 struct app {
     int socket;
     struct owner owner;
-    bool busy;      /* a request has no answer yet */
+    bool busy;       /* a request has no answer yet */
     uint32_t number; /* of that request */
-    bool broken;    /* close it in the next sweep */
+    bool broken;     /* close it in the next sweep */
 };
 
 struct apps {
@@ -193,8 +193,8 @@ static void send_reply(struct app *app, uint32_t number, const struct app_reply 
         app->broken = true;
 }
 
-void apps_answer(struct apps *apps, uint64_t serial, uint32_t number,
-                 const struct app_reply *reply, const void *body, size_t size, int descriptor)
+void apps_answer(struct apps *apps, uint64_t serial, uint32_t number, const struct app_reply *reply,
+                 const void *body, size_t size, int descriptor)
 {
     for (unsigned int i = 0; i < apps->count; i++) {
         struct app *app = apps->list[i];
@@ -299,8 +299,7 @@ static unsigned int take_descriptors(struct msghdr *message, int *descriptors)
         if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
             continue;
         size = head->cmsg_len - CMSG_LEN(0);
-        for (size_t at = 0; at + sizeof(int) <= size && count < MAX_DESCRIPTORS;
-             at += sizeof(int))
+        for (size_t at = 0; at + sizeof(int) <= size && count < MAX_DESCRIPTORS; at += sizeof(int))
             memcpy(&descriptors[count++], CMSG_DATA(head) + at, sizeof(int));
     }
     return count;
@@ -340,8 +339,8 @@ static void receive(struct apps *apps, struct app *app)
 
 unsigned int apps_poll(const struct apps *apps, struct pollfd *events)
 {
-    events[0] = (struct pollfd){.fd = apps->count < APPS_MAX ? apps->listener : -1,
-                                .events = POLLIN};
+    events[0] =
+        (struct pollfd){.fd = apps->count < APPS_MAX ? apps->listener : -1, .events = POLLIN};
     for (unsigned int i = 0; i < apps->count; i++)
         events[i + 1] = (struct pollfd){.fd = apps->list[i]->socket, .events = POLLIN};
     return apps->count + 1;

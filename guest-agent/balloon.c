@@ -66,6 +66,6 @@ bool balloon_settled(void)
 {
     uint64_t target, current;
 
-    return read_kb(FOLDER "target_kb", &target) ||
-           read_kb(FOLDER "info/current_kb", &current) || current <= target;
+    return read_kb(FOLDER "target_kb", &target) || read_kb(FOLDER "info/current_kb", &current) ||
+           current <= target;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cloister-agent: the tenant's end of Cloister. Options, start, the one loop, end. */
+/* cloister-agent: the tenant's end of Cloister. Options, configuration, signals. */
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +9,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent.h"
-#include "listing.h"
 #include "log.h"
-#include "state.h"
-#include "status.h"
 #include "vchan.h"
-
-#define TICK 1000      /* milliseconds between two looks at what has no descriptor */
-#define TICK_BUSY 50   /* while an enclave waits for the balloon */
 
 enum { EXIT_USAGE = 2 };
 
@@ -48,14 +40,6 @@ struct options {
     bool check;
     bool verbose;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void parse_options(int count, char **words, struct options *options)
 {
@@ -129,123 +113,11 @@ static int configure(struct config *config, const struct options *options)
     return 0;
 }
 
-static void link_up(void *context)
-{
-    struct agent *agent = context;
-
-    enclaves_link_up(&agent->enclaves);
-}
-
-static void link_down(void *context)
-{
-    struct agent *agent = context;
-
-    enclaves_link_down(&agent->enclaves);
-}
-
-static void answer(void *context, uint64_t app, uint32_t number, const struct app_reply *reply,
-                   const void *body, size_t size, int descriptor)
-{
-    struct agent *agent = context;
-
-    apps_answer(agent->apps, app, number, reply, body, size, descriptor);
-}
-
-static int serve_status(void *context, uint64_t app, uint32_t number, uid_t uid)
-{
-    return status_begin(context, app, number, uid);
-}
-
-static int serve_list(void *context, uint64_t app, uint32_t number, uid_t uid, uint32_t start)
-{
-    return listing_begin(context, app, number, uid, start);
-}
-
-static int start(struct agent *agent)
-{
-    static const struct hostlink_events link_events = {.up = link_up, .down = link_down};
-    static const struct enclaves_events enclave_events = {.answer = answer};
-    const struct apps_services services = {
-        .status = serve_status, .list = serve_list, .context = agent};
-    struct transport transport;
-    int error = state_open(agent->config.state);
-
-    if (error) {
-        log_error("%s: %s", agent->config.state, strerror(-error));
-        return error;
-    }
-    vchan_transport(&transport);
-    error = hostlink_new(&transport, &link_events, agent, agent->config.timeout * 1000u,
-                         &agent->link);
-    if (error)
-        return error;
-    enclaves_start(&agent->enclaves, &agent->config, agent->link, &enclave_events, agent);
-    error = apps_new(&agent->config, &agent->enclaves, &services, &agent->apps);
-    if (error) {
-        log_error("%s: %s", agent->config.socket,
-                  error == -EADDRINUSE ? "another agent listens there" : strerror(-error));
-        hostlink_free(agent->link);
-        return error;
-    }
-    if (agent->config.grant_limit)
-        grant_raise_limit(agent->config.grant_limit);
-    enclaves_adopt(&agent->enclaves);
-    agent->started = now_ms();
-    log_info("version " CLOISTER_VERSION ", applications: %s", agent->config.socket);
-    return 0;
-}
-
-static void stop(struct agent *agent)
-{
-    /* First whoever could answer, then those who wait for answers. */
-    hostlink_free(agent->link);
-    enclaves_stop(&agent->enclaves);
-    apps_free(agent->apps);
-}
-
-static int patience(const struct agent *agent)
-{
-    for (const struct enclave *enclave = agent->enclaves.first; enclave; enclave = enclave->next)
-        if (enclave->step == ENCLAVE_BALLOONING)
-            return TICK_BUSY;
-    return TICK;
-}
-
-static void run(struct agent *agent, int signals)
-{
-    static struct pollfd events[APPS_MAX + 3];
-    unsigned int count;
-
-    for (;;) {
-        events[0] = (struct pollfd){.fd = signals, .events = POLLIN};
-        events[1] = (struct pollfd){.fd = hostlink_descriptor(agent->link), .events = POLLIN};
-        count = apps_poll(agent->apps, events + 2);
-        if (poll(events, count + 2, patience(agent)) < 0) {
-            if (errno == EINTR)
-                continue;
-            log_error("poll: %s", strerror(errno));
-            return;
-        }
-        agent->now = now_ms();
-        if (events[0].revents)
-            return;
-        if (events[1].revents)
-            hostlink_wake(agent->link);
-        hostlink_run(agent->link, agent->now);
-        apps_handle(agent->apps, events + 2, count);
-        enclaves_tick(&agent->enclaves, agent->now);
-        status_tick(agent);
-        /* Sends what the others have queued; answers may show that an application has gone. */
-        do
-            hostlink_run(agent->link, agent->now);
-        while (apps_sweep(agent->apps));
-    }
-}
-
 int main(int count, char **words)
 {
     static struct agent agent;
     struct options options = {0};
+    struct transport transport;
     sigset_t set;
     int signals;
 
@@ -271,11 +143,12 @@ int main(int count, char **words)
         log_error("signalfd: %s", strerror(errno));
         return EXIT_FAILURE;
     }
-    if (start(&agent))
+    vchan_transport(&transport);
+    if (agent_start(&agent, &transport))
         return EXIT_FAILURE;
-    run(&agent, signals);
+    agent_run(&agent, signals);
     log_info("ending");
-    stop(&agent);
+    agent_stop(&agent);
     close(signals);
     return EXIT_SUCCESS;
 }

@@ -26,18 +26,18 @@ struct user_limits {
 };
 
 struct config {
-    char socket[108];      /* as sun_path */
-    char state[200];       /* folder of what must survive a restart of the agent */
-    gid_t group;           /* of the socket */
+    char socket[108]; /* as sun_path */
+    char state[200];  /* folder of what must survive a restart of the agent */
+    gid_t group;      /* of the socket */
     mode_t mode;
     bool balloon;
-    uint64_t balloon_keep; /* bytes of available memory that ballooning leaves */
-    uint64_t max_image;    /* bytes of an image file */
-    uint64_t low_memory;   /* bytes of available memory below which the agent complains */
-    uint32_t timeout;      /* seconds that the host may take for one request */
-    uint32_t grant_limit;  /* pages xen-gntalloc may grant; 0: leave it as it is */
+    uint64_t balloon_keep;    /* bytes of available memory that ballooning leaves */
+    uint64_t max_image;       /* bytes of an image file */
+    uint64_t low_memory;      /* bytes of available memory below which the agent complains */
+    uint32_t timeout;         /* seconds that the host may take for one request */
+    uint32_t grant_limit;     /* pages xen-gntalloc may grant; 0: leave it as it is */
     uint32_t max_connections; /* of one user */
-    struct limits limits;  /* of users who have no section */
+    struct limits limits;     /* of users who have no section */
     struct user_limits users[CONFIG_MAX_USERS];
     unsigned int user_count;
 };

@@ -14,8 +14,8 @@
 void enclaves_start(struct enclaves *table, const struct config *config, struct hostlink *link,
                     const struct enclaves_events *events, void *context)
 {
-    *table = (struct enclaves){
-        .config = config, .link = link, .events = *events, .context = context};
+    *table =
+        (struct enclaves){.config = config, .link = link, .events = *events, .context = context};
 }
 
 static struct enclave *find(const struct enclaves *table, uint32_t id)
@@ -47,8 +47,8 @@ static void enclave_forget(struct enclave *enclave, bool keep_state)
     image_free(&enclave->image);
     grant_release(&enclave->grant);
     if (enclave->waiting)
-        table->events.answer(table->context, enclave->owner.app, enclave->number,
-                             &enclave->outcome, NULL, 0, -1);
+        table->events.answer(table->context, enclave->owner.app, enclave->number, &enclave->outcome,
+                             NULL, 0, -1);
     free(enclave);
 }
 
@@ -171,7 +171,7 @@ int enclaves_load(struct enclaves *table, const struct owner *owner, uint32_t nu
         app_refuse(refusal, error, APP_ORIGIN_AGENT,
                    "cannot allocate %" PRIu32 " pages for the shared window: %s%s",
                    launch->shared_count, strerror(-error),
-                   error == -ENOSPC ? " (grant_limit in agent.conf)"
+                   error == -ENOSPC                       ? " (grant_limit in agent.conf)"
                    : error == -ENOENT || error == -ENODEV ? " (load xen-gntalloc)"
                                                           : "");
         goto refused;
@@ -242,8 +242,7 @@ static void end(struct enclave *enclave)
         enclave_forget(enclave, false);
         return;
     }
-    if (!hostlink_request(enclave->table->link, CLOISTER_MSG_DESTROY, &part, 1, destroyed,
-                          enclave))
+    if (!hostlink_request(enclave->table->link, CLOISTER_MSG_DESTROY, &part, 1, destroyed, enclave))
         enclave->in_flight++;
 }
 

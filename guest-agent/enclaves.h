@@ -45,12 +45,12 @@ struct enclave {
     struct enclaves *table;
     struct owner owner;
     enum enclave_step step;
-    uint32_t id;         /* 0 until the host has created it */
-    bool waiting;        /* the application waits for the answer to request `number` */
-    bool abandoned;      /* to be destroyed as soon as no request is in flight */
-    bool unconfirmed;    /* not yet seen in the host's list */
+    uint32_t id;      /* 0 until the host has created it */
+    bool waiting;     /* the application waits for the answer to request `number` */
+    bool abandoned;   /* to be destroyed as soon as no request is in flight */
+    bool unconfirmed; /* not yet seen in the host's list */
     uint32_t number;
-    unsigned int in_flight; /* requests to the host without reply */
+    unsigned int in_flight;   /* requests to the host without reply */
     struct app_reply outcome; /* the first failure */
     struct app_loaded loaded;
     uint64_t frames;

@@ -220,8 +220,7 @@ static int take_reply(struct hostlink *link, const struct cloister_message *mess
 {
     struct cloister_msg_reply reply;
 
-    if (message->type != CLOISTER_MSG_REPLY || message->reserved ||
-        message->size < sizeof(reply)) {
+    if (message->type != CLOISTER_MSG_REPLY || message->reserved || message->size < sizeof(reply)) {
         log_error("the host daemon sent a message of type %u and %u bytes", message->type,
                   message->size);
         return -EPROTO;

@@ -21,9 +21,9 @@
 #include "cloister/protocol.h"
 #include "transport.h"
 
-#define HOSTLINK_MAX_QUEUED 1024u         /* requests without reply */
-#define HOSTLINK_MAX_BYTES (32u << 20)    /* of requests not yet sent */
-#define HOSTLINK_RETRY 1000u              /* milliseconds between two offers */
+#define HOSTLINK_MAX_QUEUED 1024u      /* requests without reply */
+#define HOSTLINK_MAX_BYTES (32u << 20) /* of requests not yet sent */
+#define HOSTLINK_RETRY 1000u           /* milliseconds between two offers */
 
 enum hostlink_state { HOSTLINK_DOWN, HOSTLINK_WAITING, HOSTLINK_GREETING, HOSTLINK_UP };
 

@@ -48,8 +48,7 @@ static int check(struct image *image, struct app_reply *refusal)
         return invalid(refusal, CLOISTER_REASON_IMAGE_VERSION, header->header_size,
                        CLOISTER_IMAGE_HEADER_SIZE);
     if (launch->page_count == 0 || launch->page_count > CLOISTER_MAX_PAGES)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_SIZE, launch->page_count,
-                       CLOISTER_MAX_PAGES);
+        return invalid(refusal, CLOISTER_REASON_IMAGE_SIZE, launch->page_count, CLOISTER_MAX_PAGES);
     if (launch->record_count == 0 || launch->record_count > launch->page_count)
         return invalid(refusal, CLOISTER_REASON_IMAGE_SIZE, launch->record_count,
                        launch->page_count);
@@ -107,8 +106,8 @@ int image_copy(int descriptor, uint64_t max, struct image *image, struct app_rep
         return -EFBIG;
     }
     image->size = (size_t)status.st_size;
-    image->data = mmap(NULL, image->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                       0);
+    image->data =
+        mmap(NULL, image->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (image->data == MAP_FAILED) {
         *image = (struct image){0};
         return refuse(refusal, -ENOMEM, "the agent has no memory left");

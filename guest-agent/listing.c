@@ -25,8 +25,7 @@ static void finish(struct listing *listing, int error)
     struct app_reply reply = {0};
 
     if (error)
-        app_refuse(&reply, error, APP_ORIGIN_AGENT, "the host gives no list: %s",
-                   strerror(-error));
+        app_refuse(&reply, error, APP_ORIGIN_AGENT, "the host gives no list: %s", strerror(-error));
     apps_answer(listing->agent->apps, listing->app, listing->number, &reply, listing->entries,
                 error ? 0 : listing->count * sizeof(listing->entries[0]), -1);
     free(listing);

@@ -238,8 +238,7 @@ static void create(struct enclave *enclave)
 static int shrink(struct enclave *enclave)
 {
     const struct config *config = enclave->table->config;
-    uint64_t kb =
-        4 * (enclave->frames + OVERHEAD_FRAMES((uint64_t)enclave->loaded.thread_count));
+    uint64_t kb = 4 * (enclave->frames + OVERHEAD_FRAMES((uint64_t)enclave->loaded.thread_count));
     int error = balloon_shrink(kb, config->balloon_keep);
     struct app_reply why;
 
@@ -249,9 +248,9 @@ static int shrink(struct enclave *enclave)
         return 0;
     }
     app_refuse(&why, error, APP_ORIGIN_AGENT,
-               error == -ENOMEM
-                   ? "the tenant cannot give %" PRIu64 " KiB to the host and keep enough for itself"
-                   : "the balloon driver cannot give %" PRIu64 " KiB to the host",
+               error == -ENOMEM ? "the tenant cannot give %" PRIu64
+                                  " KiB to the host and keep enough for itself"
+                                : "the balloon driver cannot give %" PRIu64 " KiB to the host",
                kb);
     loading_failed(enclave, &why);
     return error;

@@ -24,7 +24,8 @@ int process_find(pid_t pid, struct process *process)
     fclose(file);
     line[count] = '\0';
 
-    /* The second field is the name in parentheses and may contain anything, so read from its end. */
+    /* The second field is the name in parentheses and may contain anything, so read from its end.
+     */
     rest = strrchr(line, ')');
     if (!rest || sscanf(rest + 1,
                         " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld"

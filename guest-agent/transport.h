@@ -24,8 +24,8 @@ struct transport {
     /* How many bytes were taken or given, at once; 0: none now; negative: the stream is dead. */
     ssize_t (*write)(void *context, const void *data, size_t size);
     ssize_t (*read)(void *context, void *data, size_t size);
-    int (*descriptor)(void *context);    /* readable when the state or the buffers may have changed */
-    void (*acknowledge)(void *context);  /* called when the descriptor was readable */
+    int (*descriptor)(void *context); /* readable when the state or the buffers may have changed */
+    void (*acknowledge)(void *context); /* called when the descriptor was readable */
 };
 
 #endif

@@ -30,8 +30,7 @@ int main(int count, char **words)
     static const struct {
         const char *name;
         int (*run)(int count, char **words);
-    } commands[] = {
-        {"run", command_run}, {"status", command_status}, {"list", command_list}};
+    } commands[] = {{"run", command_run}, {"status", command_status}, {"list", command_list}};
 
     for (int i = 1; i < count; i++) {
         if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) {

@@ -13,11 +13,11 @@
 /* Exit codes: cloister(1). */
 enum {
     EXIT_USAGE = 2,
-    EXIT_FILE = 3,     /* a file cannot be read or written */
-    EXIT_AGENT = 4,    /* no agent, or no link to the host */
-    EXIT_REFUSED = 5,  /* agent, host or monitor refused to load the image */
-    EXIT_CALL = 6,     /* the call failed; the code inside is unharmed */
-    EXIT_FAULT = 7,    /* the code inside faulted, or the enclave is gone */
+    EXIT_FILE = 3,    /* a file cannot be read or written */
+    EXIT_AGENT = 4,   /* no agent, or no link to the host */
+    EXIT_REFUSED = 5, /* agent, host or monitor refused to load the image */
+    EXIT_CALL = 6,    /* the call failed; the code inside is unharmed */
+    EXIT_FAULT = 7,   /* the code inside faulted, or the enclave is gone */
 };
 
 /* Each runs one subcommand; words[0] is its name. They return an exit code. */

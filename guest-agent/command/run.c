@@ -19,12 +19,21 @@ struct run {
     bool call;
     bool json;
     uint64_t repeat;
-    uint64_t capacity;    /* of the output; UINT64_MAX: what fits */
+    uint64_t capacity; /* of the output; UINT64_MAX: what fits */
     struct bytes in;
 };
 
-enum { OPTION_CALL = 256, OPTION_IN, OPTION_IN_HEX, OPTION_IN_TEXT, OPTION_OUT, OPTION_OUT_SIZE,
-       OPTION_REPEAT, OPTION_JSON, OPTION_SOCKET };
+enum {
+    OPTION_CALL = 256,
+    OPTION_IN,
+    OPTION_IN_HEX,
+    OPTION_IN_TEXT,
+    OPTION_OUT,
+    OPTION_OUT_SIZE,
+    OPTION_REPEAT,
+    OPTION_JSON,
+    OPTION_SOCKET
+};
 
 static const struct option known[] = {
     {"call", required_argument, NULL, OPTION_CALL},
@@ -118,9 +127,8 @@ static int load_exit_code(const struct cloister_error *error)
     if (error->reason)
         return EXIT_REFUSED;
     if (error->origin == CLOISTER_ORIGIN_LIBRARY)
-        return error->code == EISDIR || error->code == ENODATA || error->code == EFBIG
-                   ? EXIT_FILE
-                   : EXIT_AGENT;
+        return error->code == EISDIR || error->code == ENODATA || error->code == EFBIG ? EXIT_FILE
+                                                                                       : EXIT_AGENT;
     return error->code == EHOSTDOWN || error->code == ECONNRESET || error->code == ETIMEDOUT
                ? EXIT_AGENT
                : EXIT_REFUSED;
@@ -146,8 +154,8 @@ static void print_details(const struct cloister_details *details)
 {
     printf("{\"ok\": true, \"enclave\": %" PRIu32 ", \"name\": ", details->enclave);
     json_text(stdout, details->name);
-    printf(", \"threads\": %" PRIu32 ", \"debug\": %s, \"measurement\": \"",
-           details->thread_count, details->debug ? "true" : "false");
+    printf(", \"threads\": %" PRIu32 ", \"debug\": %s, \"measurement\": \"", details->thread_count,
+           details->debug ? "true" : "false");
     print_hex(stdout, details->measurement, sizeof(details->measurement));
     putchar('"');
 }

@@ -57,8 +57,8 @@ static void print_status_json(const struct cloister_agent_status *status)
     printf(", \"link\": \"%s\", \"uptime\": %" PRIu64 ", \"requests\": %" PRIu64
            ", \"applications\": %" PRIu32 ", \"enclaves\": %" PRIu32 ", \"own\": {\"enclaves\": "
            "%" PRIu32 ", \"max_enclaves\": %" PRIu32 ", \"frames\": %" PRIu64
-           ", \"max_frames\": %" PRIu64 "}, \"quota\": {\"frames\": %" PRIu64
-           ", \"used\": %" PRIu64 "}, \"health\": %" PRIu32 ", \"message\": ",
+           ", \"max_frames\": %" PRIu64 "}, \"quota\": {\"frames\": %" PRIu64 ", \"used\": %" PRIu64
+           "}, \"health\": %" PRIu32 ", \"message\": ",
            link_name(status->link), status->uptime, status->requests, status->applications,
            status->enclaves, status->own_enclaves, status->max_enclaves, status->own_frames,
            status->max_frames, status->quota, status->quota_used, status->health);
@@ -68,9 +68,8 @@ static void print_status_json(const struct cloister_agent_status *status)
 
 static void print_status(const struct cloister_agent_status *status)
 {
-    static const char *const links[] = {
-        "none: no channel can be offered (is this a Xen guest?)",
-        "waiting for cloisterd on the host", "up"};
+    static const char *const links[] = {"none: no channel can be offered (is this a Xen guest?)",
+                                        "waiting for cloisterd on the host", "up"};
 
     printf("agent      %s, for %" PRIu64 " s, %" PRIu64 " requests, %" PRIu32 " applications\n",
            status->agent_version, status->uptime, status->requests, status->applications);
@@ -148,8 +147,8 @@ static int print_entry(void *context, const struct cloister_list_entry *entry)
         printf("\"}");
     } else {
         if (!list->printed)
-            printf("%7s %-8s %7s %8s %9s %6s  %-16s  %s\n", "ENCLAVE", "STATE", "THREADS",
-                   "FRAMES", "CALLS", "FAULTS", "MEASUREMENT", "NAME");
+            printf("%7s %-8s %7s %8s %9s %6s  %-16s  %s\n", "ENCLAVE", "STATE", "THREADS", "FRAMES",
+                   "CALLS", "FAULTS", "MEASUREMENT", "NAME");
         printf("%7" PRIu32 " %-8s %7" PRIu32 " %8" PRIu64 " %9" PRIu64 " %6" PRIu64 "  ",
                entry->enclave, state_name(entry->state), entry->thread_count, entry->frames,
                entry->entries, entry->faults);

@@ -73,8 +73,7 @@ int cloister_agent_list(const char *agent_socket,
     while (!code && count == APP_MAX_LIST) {
         uint32_t last = 0;
 
-        code =
-            connection_ask(&connection, APP_LIST, &request, sizeof(request), -1, &answer, error);
+        code = connection_ask(&connection, APP_LIST, &request, sizeof(request), -1, &answer, error);
         count = code ? 0 : answer.size / sizeof(struct cloister_enclave_info);
         for (size_t i = 0; i < count && !code; i++) {
             struct cloister_enclave_info info;

@@ -41,10 +41,10 @@ static int refuse_outcome(struct cloister_enclave *enclave, unsigned int thread,
             reason = CLOISTER_REASON_ENCLAVE_VIEW;
         else if (values->value0 >= CLOISTER_VECTOR_SHUTDOWN)
             reason = CLOISTER_REASON_WORLD_STATE;
-        return error_rule(error, EFAULT, CLOISTER_ORIGIN_ENCLAVE, reason, values->value0,
-                          values->value1,
-                          "thread %u of the enclave died: vector %" PRIu64 ", page 0x%" PRIx64 ": %s",
-                          thread, values->value0, values->value1, cloister_reason_text(reason));
+        return error_rule(
+            error, EFAULT, CLOISTER_ORIGIN_ENCLAVE, reason, values->value0, values->value1,
+            "thread %u of the enclave died: vector %" PRIu64 ", page 0x%" PRIx64 ": %s", thread,
+            values->value0, values->value1, cloister_reason_text(reason));
     case -EIO:
         threads_bury(&enclave->threads, thread);
         return error_rule(error, EIO, CLOISTER_ORIGIN_HOST, CLOISTER_REASON_THREAD_DEAD, thread, 0,
@@ -178,17 +178,17 @@ static inline int finish(struct cloister_enclave *enclave, unsigned int thread,
     }
     threads_give(&enclave->threads, thread);
     if (status == 0)
-        return error_rule(error, EPROTO, CLOISTER_ORIGIN_LIBRARY, CLOISTER_REASON_NONE, size,
-                          frame->out_capacity,
-                          "the enclave claims to have written %" PRIu32 " bytes where there is room "
-                          "for %" PRIu32,
-                          size, frame->out_capacity);
+        return error_rule(
+            error, EPROTO, CLOISTER_ORIGIN_LIBRARY, CLOISTER_REASON_NONE, size, frame->out_capacity,
+            "the enclave claims to have written %" PRIu32 " bytes where there is room "
+            "for %" PRIu32,
+            size, frame->out_capacity);
     if (status > 0 || status < -4095)
         return error_set(error, EPROTO, CLOISTER_ORIGIN_LIBRARY,
                          "the enclave returned the status %" PRId32 ", which is no errno", status);
-    return error_set(error, -status, CLOISTER_ORIGIN_ENCLAVE, "function %" PRIu32
-                     " of the enclave returned an error: %s",
-                     frame->function, strerror(-status));
+    return error_set(error, -status, CLOISTER_ORIGIN_ENCLAVE,
+                     "function %" PRIu32 " of the enclave returned an error: %s", frame->function,
+                     strerror(-status));
 }
 
 static int call(struct cloister_enclave *enclave, uint32_t function, const void *in, size_t in_size,
@@ -269,8 +269,7 @@ int cloister_enclave_threads(struct cloister_enclave *enclave, struct cloister_t
                          "the enclave belongs to the parent process");
     for (uint32_t thread = 0; thread < enclave->details.thread_count; thread++) {
         struct world_values values;
-        int64_t outcome =
-            world_call(CLOISTER_CALL_STATUS, enclave->handle, thread, 0, 0, &values);
+        int64_t outcome = world_call(CLOISTER_CALL_STATUS, enclave->handle, thread, 0, 0, &values);
 
         if (outcome < 0)
             return error_set(error, outcome >= -4095 ? (int)-outcome : EPROTO, CLOISTER_ORIGIN_HOST,

@@ -28,7 +28,8 @@
  * Every function may be called from any thread at any time, with these exceptions:
  * cloister_enclave_terminate() ends calls that are on their way (they return -ESHUTDOWN or -ENOENT)
  * and waits for them, but nobody may begin to use the enclave after that. Handlers are set before
- * calls that may need them. An enclave has a fixed number of threads; a call takes one that is free.
+ * calls that may need them. An enclave has a fixed number of threads; a call takes one that is
+ * free.
  *
  * ## Signals
  *
@@ -39,8 +40,8 @@
  * ## fork
  *
  * An enclave stays with the process that loaded it. In a child its functions fail with -EPERM, and
- * cloister_enclave_terminate() only frees what the child has of it. A child that does not exec keeps
- * the connection to the agent open, and with it the enclave alive, until it ends, too.
+ * cloister_enclave_terminate() only frees what the child has of it. A child that does not exec
+ * keeps the connection to the agent open, and with it the enclave alive, until it ends, too.
  *
  * ## When the agent restarts
  *
@@ -71,9 +72,9 @@ enum cloister_origin {
 };
 
 struct cloister_error {
-    int code;        /* errno, positive */
-    uint16_t reason; /* enum cloister_reason of the rule that refused; 0: none */
-    uint16_t origin; /* enum cloister_origin */
+    int code;         /* errno, positive */
+    uint16_t reason;  /* enum cloister_reason of the rule that refused; 0: none */
+    uint16_t origin;  /* enum cloister_origin */
     uint64_t found;   /* the value that was refused, where the rule compares one ... */
     uint64_t allowed; /* ... and what would have been accepted */
     char text[256];   /* one sentence, zero-terminated */
@@ -82,9 +83,10 @@ struct cloister_error {
 struct cloister_enclave;
 
 /* struct cloister_options.flags */
-#define CLOISTER_OPTION_WAIT (1u << 0) /* a call waits while all threads are busy; without it, it
-                                          fails with -EBUSY. From within an OCALL handler it never
-                                          waits: it could wait for itself */
+#define CLOISTER_OPTION_WAIT                                                                       \
+    (1u << 0) /* a call waits while all threads are busy; without it, it                           \
+                 fails with -EBUSY. From within an OCALL handler it never                          \
+                 waits: it could wait for itself */
 
 /* How to load. Everything 0 is the default. */
 struct cloister_options {
@@ -105,14 +107,16 @@ struct cloister_options {
  *   -ETIMEDOUT  no answer
  *   -EACCES, -EOPNOTSUPP, -ENOMEM, ...  as the monitor refused: see `reason` and cloister/abi.h
  */
-CLOISTER_API CLOISTER_CHECKED int
-cloister_enclave_create(const char *image_path, const struct cloister_options *options,
-                        struct cloister_enclave **enclave, struct cloister_error *error);
+CLOISTER_API CLOISTER_CHECKED int cloister_enclave_create(const char *image_path,
+                                                          const struct cloister_options *options,
+                                                          struct cloister_enclave **enclave,
+                                                          struct cloister_error *error);
 /* The same with an open file; it is read from its beginning (a pipe: from where it stands) and
  * stays open. */
-CLOISTER_API CLOISTER_CHECKED int
-cloister_enclave_create_fd(int image, const struct cloister_options *options,
-                           struct cloister_enclave **enclave, struct cloister_error *error);
+CLOISTER_API CLOISTER_CHECKED int cloister_enclave_create_fd(int image,
+                                                             const struct cloister_options *options,
+                                                             struct cloister_enclave **enclave,
+                                                             struct cloister_error *error);
 
 /*
  * Calls `function` of the enclave with `in_size` bytes at `in` (NULL if 0), waits for its end, and
@@ -199,10 +203,10 @@ CLOISTER_API CLOISTER_CHECKED int cloister_enclave_threads(struct cloister_encla
 /* How the agent is. */
 struct cloister_agent_status {
     char agent_version[32];
-    uint32_t link;       /* to the host: 0 impossible, 1 waiting for cloisterd, 2 up */
-    uint32_t health;     /* 0, or CLOISTER_HEALTH_* of cloister/protocol.h */
-    uint64_t uptime;     /* seconds */
-    uint64_t requests;   /* served since it started */
+    uint32_t link;     /* to the host: 0 impossible, 1 waiting for cloisterd, 2 up */
+    uint32_t health;   /* 0, or CLOISTER_HEALTH_* of cloister/protocol.h */
+    uint64_t uptime;   /* seconds */
+    uint64_t requests; /* served since it started */
     uint32_t applications;
     uint32_t enclaves;     /* of all users */
     uint32_t own_enclaves; /* of this user ... */

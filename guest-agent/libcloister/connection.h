@@ -26,12 +26,11 @@ __attribute__((warn_unused_result)) int connection_open(struct connection *conne
 void connection_close(struct connection *connection);
 /*
  * Sends a request (with `descriptor` unless it is -1) and waits for its answer. A refusal of the
- * agent comes back as its errno. After -ECONNRESET, -ETIMEDOUT and -EPROTO the connection is closed.
+ * agent comes back as its errno. After -ECONNRESET, -ETIMEDOUT and -EPROTO the connection is
+ * closed.
  */
-__attribute__((warn_unused_result)) int connection_ask(struct connection *connection,
-                                                       enum app_type type, const void *body,
-                                                       size_t size, int descriptor,
-                                                       struct answer *answer,
-                                                       struct cloister_error *error);
+__attribute__((warn_unused_result)) int
+connection_ask(struct connection *connection, enum app_type type, const void *body, size_t size,
+               int descriptor, struct answer *answer, struct cloister_error *error);
 
 #endif

@@ -8,8 +8,8 @@
 
 /* Each returns -code, so that a refusal is one statement. */
 __attribute__((format(printf, 4, 5))) int error_set(struct cloister_error *error, int code,
-                                                    enum cloister_origin origin,
-                                                    const char *format, ...);
+                                                    enum cloister_origin origin, const char *format,
+                                                    ...);
 /* As error_set, for a rule with a reason and a pair of values. */
 __attribute__((format(printf, 7, 8))) int error_rule(struct cloister_error *error, int code,
                                                      enum cloister_origin origin,

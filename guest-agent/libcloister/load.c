@@ -83,7 +83,8 @@ static int copy_image(int image, int *copy, struct cloister_error *error)
         goto out;
     }
     while ((count = read_some(image, buffer, 65536, (off_t)total, &pipe)) > 0) {
-        if (total == 0 && (count < (ssize_t)sizeof(magic) || memcmp(buffer, &magic, sizeof(magic)))) {
+        if (total == 0 &&
+            (count < (ssize_t)sizeof(magic) || memcmp(buffer, &magic, sizeof(magic)))) {
             code = error_rule(error, EINVAL, CLOISTER_ORIGIN_LIBRARY, CLOISTER_REASON_IMAGE_MAGIC,
                               0, 0, "%s", cloister_reason_text(CLOISTER_REASON_IMAGE_MAGIC));
             goto refused;
@@ -119,8 +120,9 @@ static int map_window(struct cloister_enclave *enclave, const struct app_loaded 
     enclave->slot = slot_size(loaded->shared_pages, loaded->thread_count);
     if (enclave->slot < SLOT_FRAME)
         return error_rule(error, EPROTO, CLOISTER_ORIGIN_LIBRARY, CLOISTER_REASON_IMAGE_SHARED,
-                          loaded->shared_pages, 0, "%" PRIu32 " shared pages for %" PRIu32
-                          " threads make no sense", loaded->shared_pages, loaded->thread_count);
+                          loaded->shared_pages, 0,
+                          "%" PRIu32 " shared pages for %" PRIu32 " threads make no sense",
+                          loaded->shared_pages, loaded->thread_count);
     enclave->window_size = (size_t)loaded->shared_pages * CLOISTER_PAGE_SIZE;
     enclave->window = mmap(NULL, enclave->window_size, PROT_READ | PROT_WRITE, MAP_SHARED,
                            descriptor, (off_t)loaded->map_offset);

@@ -23,6 +23,9 @@ void threads_stop(struct threads *threads)
 
 int threads_none(const struct threads *threads)
 {
+    /* Those that were thrown out when it was closed count as dead. */
+    if (threads_closing(threads))
+        return -ESHUTDOWN;
     return atomic_load(&threads->dead) == threads->all ? -EIO : -EBUSY;
 }
 

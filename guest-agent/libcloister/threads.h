@@ -33,9 +33,9 @@ void threads_stop(struct threads *threads);
 static inline int threads_enter(struct threads *threads);
 static inline void threads_leave(struct threads *threads);
 
-/* A free thread's number; or -EBUSY; or -EIO if all are dead. */
+/* A free thread's number; or -EBUSY; or -EIO if all are dead; or -ESHUTDOWN. */
 static inline int threads_take(struct threads *threads);
-/* The same, but waits while all are busy; -ESHUTDOWN. */
+/* The same, but waits while all are busy. */
 int threads_wait(struct threads *threads);
 /* Gives it back. */
 static inline void threads_give(struct threads *threads, unsigned int thread);

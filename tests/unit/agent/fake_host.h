@@ -44,7 +44,9 @@ struct fake_host {
 
     /* Orders: */
     bool absent;     /* nobody comes to the channel */
-    bool deaf;       /* takes nothing from the channel */
+    bool deaf;       /* takes nothing from the channel ... */
+    size_t hears;    /* ... after that many bytes */
+    size_t heard;    /* bytes taken over all channels */
     int open_error;  /* opening the channel fails */
     size_t chunk;    /* bytes taken or given at once; 0: any number */
     uint32_t die_at; /* message number, 1 for the first; 0: never */

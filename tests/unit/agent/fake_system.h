@@ -7,14 +7,14 @@
 #include <stdint.h>
 
 struct fake_system {
-    unsigned int granted;   /* grants allocated and not released */
-    unsigned int grants;    /* allocated in all */
-    int grant_error;        /* grant_allocate and grant_probe fail so */
-    int64_t ballooned_kb;   /* given back and not taken again */
+    unsigned int granted; /* grants allocated and not released */
+    unsigned int grants;  /* allocated in all */
+    int grant_error;      /* grant_allocate and grant_probe fail so */
+    int64_t ballooned_kb; /* given back and not taken again */
     int balloon_error;
-    bool balloon_stuck;     /* the target is never reached */
-    uint64_t available;     /* memory */
-    uint32_t ref;           /* the next grant reference */
+    bool balloon_stuck; /* the target is never reached */
+    uint64_t available; /* memory */
+    uint32_t ref;       /* the next grant reference */
 };
 
 extern struct fake_system fake_system;
