@@ -164,19 +164,26 @@ static bool scan_iommu(struct domain *d, uint64_t *place, struct cloister_audit 
 enum { TABLE_HOST_P2M, TABLE_ALTP2M, TABLE_NESTED = TABLE_ALTP2M + MAX_ALTP2M,
        TABLE_IOMMU = TABLE_NESTED + MAX_NESTEDP2M, TABLE_GRANTS, TABLE_END };
 
+/* NULL: there is no such table, or it is not in use. */
 static struct p2m_domain *table_p2m(struct domain *d, unsigned int table)
 {
+    struct p2m_domain *p2m;
+
     if ( !is_hvm_domain(d) )
         return NULL;
     if ( table == TABLE_HOST_P2M )
-        return p2m_get_hostp2m(d);
-    return table < TABLE_NESTED ? d->arch.altp2m_p2m[table - TABLE_ALTP2M]
-                                : d->arch.nested_p2m[table - TABLE_NESTED];
+        p2m = p2m_get_hostp2m(d);
+    else
+        p2m = table < TABLE_NESTED ? d->arch.altp2m_p2m[table - TABLE_ALTP2M]
+                                   : d->arch.nested_p2m[table - TABLE_NESTED];
+    return p2m && !pagetable_is_null(p2m_get_pagetable(p2m)) ? p2m : NULL;
 }
 
 static bool scan_table(struct domain *d, unsigned int table, uint64_t *place,
-                        struct cloister_audit *audit)
+                       struct cloister_audit *audit)
 {
+    struct p2m_domain *p2m;
+
     if ( table == TABLE_IOMMU )
         return scan_iommu(d, place, audit);
     if ( table == TABLE_GRANTS )
@@ -184,7 +191,8 @@ static bool scan_table(struct domain *d, unsigned int table, uint64_t *place,
         audit->grants += cloister_grants_audit(d, &audit->entries);
         return true;
     }
-    return !table_p2m(d, table) || scan_p2m(table_p2m(d, table), place, audit);
+    p2m = table_p2m(d, table);
+    return !p2m || scan_p2m(p2m, place, audit);
 }
 
 static bool scan_domain(struct domain *d, struct cloister_audit *audit)
@@ -237,12 +245,15 @@ static bool scan_domains(struct cloister_audit *audit)
 
 /* --- page tables of PV domains ------------------------------------------------------------------------ */
 
+/* The type alone says nothing: a page that PV no longer uses keeps its last one. */
 static bool is_pv_leaf_table(mfn_t mfn)
 {
     const unsigned long mask = PGT_type_mask | PGT_validated;
+    const struct page_info *page = mfn_to_page(mfn);
+    const struct domain *owner = mfn_valid(mfn) ? page_get_owner(page) : NULL;
 
-    return mfn_valid(mfn) &&
-           (mfn_to_page(mfn)->u.inuse.type_info & mask) == (PGT_l1_page_table | PGT_validated);
+    return owner && is_pv_domain(owner) &&
+           (page->u.inuse.type_info & mask) == (PGT_l1_page_table | PGT_validated);
 }
 
 static void scan_pv_table(const l1_pgentry_t *entries, struct cloister_audit *audit)
