@@ -128,9 +128,8 @@ void frame_give_back(frame_t frame)
     }
     void *content = host_frame_map(frame);
     memset(content, 0, CLOISTER_PAGE_SIZE);
-    /* The zeroes are in memory before the entry says that the frame is anybody's. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     host_frame_unmap(content);
+    /* A release store: the zeroes are in memory before the entry says that the frame is anybody's. */
     entry_release(frame);
     host_frame_free(frame);
 }

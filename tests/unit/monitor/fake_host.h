@@ -59,6 +59,7 @@ struct fake_world {
     enum fake_world_state state;
     frame_t root;
     uint64_t arg[2];
+    bool occupied; /* concurrency test: a vCPU is inside */
 };
 
 enum fake_owner {
@@ -146,6 +147,14 @@ frame_t fake_frame_number(unsigned int index);
 /* What an entry of a view holds (the inverse of what the monitor asks this host to encode). */
 bool fake_entry_is_leaf(uint64_t entry);
 uint32_t fake_entry_flags(uint64_t entry);
+
+/* vCPUs that are threads of the test: between begin and end host_vcpu_stop() waits for them. begin waits while
+ * the vCPU is stopped, and returns the thread that it was inside of. */
+struct thread *fake_vcpu_begin(struct fake_domain *domain, uint16_t vcpu);
+void fake_vcpu_end(struct fake_domain *domain, uint16_t vcpu);
+/* The vCPU goes into an enclave's thread, alone; and is about to come out. */
+void fake_vcpu_enter(struct fake_domain *domain, uint16_t vcpu, struct thread *thread);
+void fake_vcpu_leave(struct fake_domain *domain, uint16_t vcpu);
 
 /* A page of a domain, granted to the caller as `ref`. */
 frame_t fake_grant(struct fake_domain *domain, uint32_t ref, bool writable);

@@ -70,6 +70,46 @@ void host_vcpu_start(void *domain, uint16_t vcpu)
     fake_mutex_unlock();
 }
 
+struct thread *fake_vcpu_begin(struct fake_domain *domain, uint16_t number)
+{
+    struct fake_vcpu *vcpu = vcpu_of(domain, number);
+
+    fake_mutex_lock();
+    while (vcpu->stopped) {
+        fake_mutex_unlock();
+        sched_yield();
+        fake_mutex_lock();
+    }
+    vcpu->inside = true;
+    fake_mutex_unlock();
+    return vcpu->pending;
+}
+
+void fake_vcpu_end(struct fake_domain *domain, uint16_t number)
+{
+    fake_mutex_lock();
+    vcpu_of(domain, number)->inside = false;
+    fake_mutex_unlock();
+}
+
+void fake_vcpu_enter(struct fake_domain *domain, uint16_t number, struct thread *thread)
+{
+    struct fake_world *world = thread->world;
+
+    vcpu_of(domain, number)->pending = thread;
+    if (__atomic_exchange_n(&world->occupied, true, __ATOMIC_RELAXED)) {
+        fake_die("two vCPUs are inside one thread");
+    }
+}
+
+void fake_vcpu_leave(struct fake_domain *domain, uint16_t number)
+{
+    struct fake_world *world = vcpu_of(domain, number)->pending->world;
+
+    __atomic_store_n(&world->occupied, false, __ATOMIC_RELAXED);
+    vcpu_of(domain, number)->pending = NULL;
+}
+
 /* --- grants ------------------------------------------------------------------------------------------ */
 
 frame_t fake_grant(struct fake_domain *domain, uint32_t ref, bool writable)
@@ -198,7 +238,7 @@ void host_world_start(struct thread *thread, uint64_t arg0, uint64_t arg1)
 {
     struct fake_world *world = world_of(thread, "host_world_start");
 
-    if (thread->state != CLOISTER_THREAD_IDLE) {
+    if (thread_state(thread) != CLOISTER_THREAD_IDLE) {
         fake_die("a thread is started that is not idle");
     }
     world->state = WORLD_STARTED;
@@ -210,7 +250,7 @@ void host_world_answer(struct thread *thread, uint64_t arg0, uint64_t arg1)
 {
     struct fake_world *world = world_of(thread, "host_world_answer");
 
-    if (thread->state != CLOISTER_THREAD_OCALL) {
+    if (thread_state(thread) != CLOISTER_THREAD_OCALL) {
         fake_die("a thread is answered that has not called out");
     }
     world->state = WORLD_ANSWERED;
@@ -230,6 +270,7 @@ void host_world_abandon(struct thread *thread)
         vcpu->pending = NULL;
     }
     world->state = WORLD_ABANDONED;
+    __atomic_store_n(&world->occupied, false, __ATOMIC_RELAXED);
 }
 
 const struct fake_world *fake_world(frame_t frame)
