@@ -271,7 +271,10 @@ uint8_t *fake_frame_content(frame_t frame)
 
 enum fake_owner fake_owner(frame_t frame)
 {
-    return fake_frame_of(frame)->owner;
+    fake_mutex_lock();
+    enum fake_owner owner = fake_frame_of(frame)->owner;
+    fake_mutex_unlock();
+    return owner;
 }
 
 /* Called with the mutex. Content is poison that differs from frame to frame and from turn to turn. */
