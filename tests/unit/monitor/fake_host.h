@@ -21,7 +21,10 @@
 
 #include "monitor.h"
 
-#define FAKE_FRAMES 3072u /* of the arena */
+/* Frames of the arena; fuzzers take fewer. */
+#ifndef FAKE_FRAMES
+#define FAKE_FRAMES 3072u
+#endif
 #define FAKE_FIRST_FRAME 0x100u
 #define FAKE_CPUS 4u
 #define FAKE_DOMAINS 4u

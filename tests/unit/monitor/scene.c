@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "scene.h"
 
-#include <check.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* Also used outside of Check's tests. */
+#define MUST(condition)                                                      \
+    do {                                                                     \
+        if (!(condition)) {                                                  \
+            fake_die("%s:%d: not so: %s", __FILE__, __LINE__, #condition);   \
+        }                                                                    \
+    } while (0)
 
 struct cloister_head last_head;
 unsigned long control_restarts;
@@ -25,7 +32,7 @@ void scene_start_with(unsigned int stride)
     fake.actor_cr3 = 0x1234000;
     arg_address = fake_user_put(NULL, 1024);
     for (uint16_t domain = TENANT; domain <= OTHER_TENANT; domain++) {
-        ck_assert_int_eq(do_quota(domain, SCENE_QUOTA), 0);
+        MUST(do_quota(domain, SCENE_QUOTA) == 0);
         for (uint32_t i = 0; i < SCENE_SHARED; i++) {
             fake_grant(&fake.domains[domain], FIRST_REF + i, true);
         }
@@ -51,7 +58,7 @@ static EVP_PKEY *author(void)
 
     if (!key) {
         key = EVP_EC_gen("P-256");
-        ck_assert_ptr_nonnull(key);
+        MUST(key != NULL);
     }
     return key;
 }
@@ -63,20 +70,20 @@ void image_sign(struct image *image)
     size_t size = sizeof(point);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
 
-    ck_assert_int_eq(EVP_PKEY_get_octet_string_param(author(), OSSL_PKEY_PARAM_PUB_KEY, point,
-                                                     sizeof(point), &size), 1);
-    ck_assert_uint_eq(size, sizeof(point));
+    MUST(EVP_PKEY_get_octet_string_param(author(), OSSL_PKEY_PARAM_PUB_KEY, point,
+                                                     sizeof(point), &size) == 1);
+    MUST(size == sizeof(point));
     memcpy(image->header.author_key, point + 1, sizeof(image->header.author_key));
 
     size = sizeof(der);
-    ck_assert_int_eq(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, author()), 1);
-    ck_assert_int_eq(EVP_DigestSign(context, der, &size, (const uint8_t *)&image->header,
-                                    CLOISTER_IMAGE_SIGNED_SIZE), 1);
+    MUST(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, author()) == 1);
+    MUST(EVP_DigestSign(context, der, &size, (const uint8_t *)&image->header,
+                                    CLOISTER_IMAGE_SIGNED_SIZE) == 1);
     EVP_MD_CTX_free(context);
 
     const uint8_t *bytes = der;
     ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &bytes, size);
-    ck_assert_ptr_nonnull(signature);
+    MUST(signature != NULL);
     BN_bn2binpad(ECDSA_SIG_get0_r(signature), image->header.signature, 32);
     BN_bn2binpad(ECDSA_SIG_get0_s(signature), image->header.signature + 32, 32);
     ECDSA_SIG_free(signature);
@@ -174,7 +181,7 @@ int control_once(uint32_t op, void *arg, size_t size)
     int rc = monitor_control(op, arg_address, true, false);
     memcpy(arg, fake_user(arg_address), size);
     memcpy(&last_head, arg, sizeof(last_head));
-    ck_assert(fake_quiet());
+    MUST(fake_quiet());
     return rc;
 }
 
@@ -267,8 +274,8 @@ uint32_t scene_building(const struct image *image, uint16_t domain)
 {
     uint32_t enclave;
 
-    ck_assert_int_eq(do_create(image, domain, &enclave), 0);
-    ck_assert_int_eq(do_add(image, enclave, 0, image->count), 0);
+    MUST(do_create(image, domain, &enclave) == 0);
+    MUST(do_add(image, enclave, 0, image->count) == 0);
     return enclave;
 }
 
@@ -276,7 +283,7 @@ uint32_t scene_ready(const struct image *image, uint16_t domain, uint64_t handle
 {
     uint32_t enclave = scene_building(image, domain);
 
-    ck_assert_int_eq(do_init(enclave, handle), 0);
+    MUST(do_init(enclave, handle) == 0);
     return enclave;
 }
 
@@ -303,7 +310,7 @@ struct thread *tenant_call(uint16_t domain, uint16_t vcpu, uint64_t operation,
         fake.domains[domain].vcpus[vcpu].pending = entered;
     }
     fake.actor_domain = actor;
-    ck_assert(fake_quiet());
+    MUST(fake_quiet());
     return entered;
 }
 
@@ -313,10 +320,10 @@ static struct thread *must_run(uint16_t domain, uint16_t vcpu, uint64_t operatio
     struct thread_result result = {.outcome = 99};
     struct thread *entered = tenant_call(domain, vcpu, operation, handle, thread, &result);
 
-    ck_assert_ptr_nonnull(entered);
-    ck_assert_int_eq(result.outcome, -EAGAIN);
-    ck_assert_uint_eq(entered->state, CLOISTER_THREAD_RUNNING);
-    ck_assert_uint_eq(entered->vcpu, vcpu);
+    MUST(entered != NULL);
+    MUST(result.outcome == -EAGAIN);
+    MUST(entered->state == CLOISTER_THREAD_RUNNING);
+    MUST(entered->vcpu == vcpu);
     return entered;
 }
 
@@ -342,7 +349,7 @@ enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t val
     if (next == THREAD_LEAVE) {
         domain->vcpus[vcpu].pending = NULL;
     }
-    ck_assert(fake_quiet());
+    MUST(fake_quiet());
     return next;
 }
 
@@ -356,8 +363,8 @@ struct picture picture_take(void)
 
     memset(&picture, 0, sizeof(picture));
     list.buffer = fake_user_readonly() - sizeof(picture.list);
-    ck_assert_int_eq(control(CLOISTER_OP_INFO, &picture.info, sizeof(picture.info)), 0);
-    ck_assert_int_eq(control(CLOISTER_OP_LIST, &list, sizeof(list)), 0);
+    MUST(control(CLOISTER_OP_INFO, &picture.info, sizeof(picture.info)) == 0);
+    MUST(control(CLOISTER_OP_LIST, &list, sizeof(list)) == 0);
     picture.list_count = list.count;
     memcpy(picture.list, fake_user(list.buffer), list.count * sizeof(picture.list[0]));
     for (uint16_t i = 0; i < FAKE_DOMAINS; i++) {
@@ -367,8 +374,7 @@ struct picture picture_take(void)
         picture.quota[i].domain = picture.domain[i].domain = i;
         /* A dying domain's may be refused; that is part of the picture. */
         (void)control(CLOISTER_OP_QUOTA, &picture.quota[i], sizeof(picture.quota[i]));
-        ck_assert_int_eq(
-            control(CLOISTER_OP_DOMAIN, &picture.domain[i], sizeof(picture.domain[i])), 0);
+        MUST(control(CLOISTER_OP_DOMAIN, &picture.domain[i], sizeof(picture.domain[i])) == 0);
         picture.domain[i].refusals = picture.domain[i].suppressed = 0;
     }
     picture.frames = fake_frames_in_use();
@@ -387,7 +393,7 @@ void pictures_must_match(const struct picture *before, const struct picture *aft
 
     for (size_t i = 0; i < sizeof(*before); i++) {
         if (a[i] != b[i]) {
-            ck_abort_msg("%s: state changed, byte %zu of struct picture", where, i);
+            fake_die("%s: state changed, byte %zu of struct picture", where, i);
         }
     }
 }
@@ -406,7 +412,7 @@ void refuses(uint32_t op, void *arg, size_t size, int error, enum cloister_reaso
     struct picture after = picture_take();
 
     if (rc != error || last_head.reason != why) {
-        ck_abort_msg("%s: %d %s, not %d %s", place, rc, cloister_reason_name(last_head.reason),
+        fake_die("%s: %d %s, not %d %s", place, rc, cloister_reason_name(last_head.reason),
                      error, cloister_reason_name(why));
     }
     if (!record || record->event != CLOISTER_EVENT_CONTROL ||
@@ -415,7 +421,7 @@ void refuses(uint32_t op, void *arg, size_t size, int error, enum cloister_reaso
         record->vcpu != fake.actor_vcpu || record->cpl != fake.actor_cpl ||
         record->rip != fake.actor_rip || record->cr3 != fake.actor_cr3 ||
         record->found != last_head.found || record->allowed != last_head.allowed) {
-        ck_abort_msg("%s: the trace record is missing or wrong", place);
+        fake_die("%s: the trace record is missing or wrong", place);
     }
     pictures_must_match(&before, &after, place);
 }

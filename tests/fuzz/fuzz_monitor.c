@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fuzzer of the monitor: control operations of dom0, calls of tenants, exits of enclaves, failures of the
+ * host and ends of domains, in any order and with any arguments, on the fake host of the unit tests.
+ *
+ * The input is a program: an operation's number, then its arguments, one byte each, or raw bytes. After
+ * every operation everything that must hold is checked (fake_check()), and what a tenant was answered is
+ * compared with a model of its threads. A violation aborts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model.h"
+#include "scene.h"
+#include "seeds.h"
+
+#define MAX_STEPS 200
+#define MAX_RESTARTS 400
+#define IMAGES 3u
+#define KNOWN 16u /* enclaves that the program can name */
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct {
+    const uint8_t *data;
+    size_t left;
+    struct image images[IMAGES];
+    struct {
+        uint32_t id;
+        uint32_t image;
+    } known[KNOWN];
+    uint32_t known_next;
+    uint64_t arg; /* address of control arguments */
+} fuzz;
+
+static uint8_t byte(void)
+{
+    if (!fuzz.left) {
+        return 0;
+    }
+    fuzz.left--;
+    return *fuzz.data++;
+}
+
+static void bytes(void *to, size_t size)
+{
+    size_t part = size < fuzz.left ? size : fuzz.left;
+
+    memset(to, 0, size);
+    memcpy(to, fuzz.data, part);
+    fuzz.data += part;
+    fuzz.left -= part;
+}
+
+/* An address that is good, or at an edge, or anything. */
+static uint64_t address(uint64_t good)
+{
+    uint64_t any;
+
+    switch (byte() & 15) {
+    case 0:
+        bytes(&any, sizeof(any));
+        return any;
+    case 1:
+        return FAKE_USER_BASE + FAKE_USER_SIZE - byte();
+    case 2:
+        return fake_user_readonly() - byte();
+    default:
+        return good;
+    }
+}
+
+static uint32_t known_enclave(uint32_t *image)
+{
+    uint32_t choice = byte();
+
+    *image = 0;
+    if (choice >= 0xf0) {
+        return choice - 0xf0;
+    }
+    *image = fuzz.known[choice % KNOWN].image;
+    return fuzz.known[choice % KNOWN].id;
+}
+
+/* --- control operations --------------------------------------------------------------------------- */
+
+struct holdings {
+    unsigned long frames;
+    unsigned long blocks;
+    unsigned long pins;
+};
+
+static struct holdings holdings(void)
+{
+    return (struct holdings){fake_frames_in_use(), fake_heap_blocks(), fake_pins()};
+}
+
+/* Goes on until it is done, or is left alone half done. A refusal must not have changed what is held. */
+static int operate(uint32_t op, void *arg, size_t size, bool batch)
+{
+    struct holdings before = holdings();
+    int restarts = byte() & 1 ? MAX_RESTARTS : 0;
+    uint64_t place = address(fuzz.arg);
+    bool good = place == fuzz.arg;
+    int rc;
+
+    fake.actor_domain = 0;
+    if (good) {
+        memcpy(fake_user(fuzz.arg), arg, size);
+    }
+    do {
+        rc = monitor_control(op, place, true, false);
+    } while (rc == -ERESTART && restarts-- > 0);
+    if (good) {
+        memcpy(arg, fake_user(fuzz.arg), size);
+    }
+    struct holdings after = holdings();
+    if (rc && rc != -ERESTART && !batch && !fake_failed() &&
+        memcmp(&before, &after, sizeof(before)) != 0) {
+        fake_die("operation %u refused (%d), but something is kept", op, rc);
+    }
+    if (rc > 0 || (rc == -EIO && op != CLOISTER_OP_INIT)) {
+        fake_die("operation %u answers %d", op, rc);
+    }
+    return good || rc ? rc : -EFAULT;
+}
+
+static void step_create(void)
+{
+    uint32_t which = byte() % IMAGES;
+    struct cloister_create op = create_arg(&fuzz.images[which], byte() & 3);
+
+    op.header = address(op.header);
+    if (byte() >= 0xf0 && op.header >= FAKE_USER_BASE &&
+        op.header < FAKE_USER_BASE + FAKE_USER_SIZE - CLOISTER_IMAGE_HEADER_SIZE) {
+        uint8_t *header = fake_user(op.header);
+        header[byte() * 4u] ^= byte();
+    }
+    if (!operate(CLOISTER_OP_CREATE, &op, sizeof(op), false)) {
+        uint32_t place = fuzz.known_next++ % KNOWN;
+        fuzz.known[place].id = op.enclave;
+        fuzz.known[place].image = which;
+    }
+}
+
+static void step_add(void)
+{
+    uint32_t which;
+    uint32_t id = known_enclave(&which);
+    struct image image = fuzz.images[which];
+    uint32_t first = byte() % SCENE_PAGES;
+    uint32_t count = 1 + byte() % (SCENE_PAGES - first);
+
+    if (byte() >= 0xe0) {
+        image.records[first].page = byte();
+        image.records[first].flags = byte();
+    }
+    struct cloister_add_pages op = add_arg(&image, id, first, count);
+    op.records = address(op.records);
+    op.content = address(op.content);
+    if (byte() >= 0xf0) {
+        op.done = byte() % 4;
+        op.count = byte() % 16;
+    }
+    operate(CLOISTER_OP_ADD_PAGES, &op, sizeof(op), true);
+}
+
+static void step_share(void)
+{
+    uint32_t which;
+    uint32_t id = known_enclave(&which);
+    uint32_t refs[8];
+
+    for (uint32_t i = 0; i < 8; i++) {
+        refs[i] = FIRST_REF + i;
+    }
+    struct cloister_share op = {.enclave = id, .first = byte() % 6, .count = byte() % 6};
+    if (byte() & 1) {
+        refs[op.first] = byte();
+    }
+    op.refs = address(fake_user_put(refs, sizeof(refs)) + op.first * 4);
+    operate(CLOISTER_OP_SHARE, &op, sizeof(op), true);
+}
+
+static void step_init(void)
+{
+    uint32_t which;
+    struct cloister_init op = {.enclave = known_enclave(&which)};
+
+    if (!operate(CLOISTER_OP_INIT, &op, sizeof(op), false)) {
+        model_ready(op.enclave, op.handle);
+    }
+}
+
+static void step_destroy(void)
+{
+    uint32_t which;
+    struct cloister_destroy op = {.enclave = known_enclave(&which)};
+
+    operate(CLOISTER_OP_DESTROY, &op, sizeof(op), false);
+}
+
+static void step_quota(void)
+{
+    struct cloister_quota op = {.domain = byte() & 7, .set = byte() & 1, .limit = byte() * 4};
+
+    operate(CLOISTER_OP_QUOTA, &op, sizeof(op), false);
+}
+
+static void step_look(void)
+{
+    union {
+        struct cloister_info info;
+        struct cloister_list list;
+        struct cloister_domain domain;
+        struct cloister_audit audit;
+        struct cloister_trace_ring ring;
+    } op = {.info = {.reserved0 = 0}};
+
+    switch (byte() % 5) {
+    case 0:
+        operate(CLOISTER_OP_INFO, &op.info, sizeof(op.info), false);
+        break;
+    case 1:
+        op.list.start = byte();
+        op.list.capacity = byte() % 20;
+        op.list.buffer = address(fake_user_readonly() - 20 * sizeof(struct cloister_enclave_info));
+        operate(CLOISTER_OP_LIST, &op.list, sizeof(op.list), false);
+        break;
+    case 2:
+        op.domain.domain = byte() & 7;
+        operate(CLOISTER_OP_DOMAIN, &op.domain, sizeof(op.domain), false);
+        break;
+    case 3:
+        if (byte() & 1) {
+            bytes(op.audit.cursor, sizeof(op.audit.cursor));
+        }
+        if (!operate(CLOISTER_OP_AUDIT, &op.audit, sizeof(op.audit), false) &&
+            op.audit.views + op.audit.anonymity) {
+            fake_die("the audit finds something");
+        }
+        break;
+    default:
+        op.ring.cpu = byte() % (FAKE_CPUS + 2);
+        operate(CLOISTER_OP_TRACE_RING, &op.ring, sizeof(op.ring), false);
+        break;
+    }
+}
+
+/* Anything at all, from anybody. */
+static void step_raw(void)
+{
+    uint8_t arg[192];
+    uint8_t who = byte();
+    uint32_t op = byte();
+
+    bytes(arg, byte() % sizeof(arg));
+    if (who & 4) {
+        bytes(&op, sizeof(op));
+    }
+    fake.actor_domain = who >> 6;
+    memcpy(fake_user(fuzz.arg), arg, sizeof(arg));
+    /* Addresses in it are wild, so it cannot make an enclave that the model does not know. */
+    (void)monitor_control(op, fuzz.arg, who & 1, who & 2);
+}
+
+/* --- tenants ------------------------------------------------------------------------------------------ */
+
+static void step_call(void)
+{
+    uint8_t who = byte();
+    uint16_t domain = who & 3;
+    uint16_t vcpu = who >> 2 & 3;
+    struct thread_result result = {.outcome = 99, .value = {98, 97}};
+    struct thread_call call = {.operation = byte() % 4,
+                               .thread = byte() % 4,
+                               .arg = {byte(), byte()},
+                               .user_mode = !(who & 0x40) || byte() & 1,
+                               .flags_ok = !(who & 0x80) || byte() & 1,
+                               .vcpu = vcpu};
+
+    /* A vCPU that is inside does not call; one of a domain that is gone, neither. */
+    if (!fake.domains[domain].tenant || fake.domains[domain].vcpus[vcpu].pending) {
+        return;
+    }
+    model_handle(byte(), call.handle);
+    if (byte() >= 0xf0) {
+        call.handle[byte() & 1] ^= UINT64_C(1) << (byte() & 63);
+    }
+    fake.actor_domain = domain;
+    struct thread *thread = thread_call(fake.domains[domain].tenant, &call, &result);
+    model_check_call(domain, &call, thread, &result);
+    fake.domains[domain].vcpus[vcpu].pending = thread;
+}
+
+static struct thread *pending_thread(struct fake_vcpu **vcpu)
+{
+    uint8_t who = byte();
+
+    *vcpu = &fake.domains[who & 3].vcpus[who >> 2 & 3];
+    fake.actor_domain = who & 3;
+    return (*vcpu)->pending;
+}
+
+static void step_exit(void)
+{
+    struct thread_result result = {.outcome = 99};
+    struct thread_exit exit = {.kind = byte() % 4};
+    struct fake_vcpu *vcpu;
+    struct thread *thread = pending_thread(&vcpu);
+
+    exit.number = exit.kind == THREAD_EXIT_VECTOR ? CLOISTER_VECTOR_SHUTDOWN + byte() % 3
+                                                  : byte() % 6;
+    exit.value[0] = byte();
+    exit.value[1] = byte();
+    exit.address = (uint64_t)byte() << 12;
+    if (!thread) {
+        return;
+    }
+    uint32_t enclave = thread->enclave->id;
+    uint32_t index = thread->index;
+    enum thread_next next = thread_exit(thread, &exit, &result);
+    if (next == THREAD_LEAVE) {
+        vcpu->pending = NULL;
+    }
+    model_check_exit(enclave, index, &exit, next, &result);
+}
+
+static void step_interrupt(void)
+{
+    struct fake_vcpu *vcpu;
+    struct thread *thread = pending_thread(&vcpu);
+    bool suspend = byte() & 1;
+
+    if (!thread) {
+        return;
+    }
+    model_interrupted(thread->enclave->id, thread->index, suspend);
+    thread_interrupted(thread);
+    if (suspend) {
+        vcpu->pending = NULL;
+        thread_suspend(thread);
+    } else {
+        thread_reentered(thread);
+    }
+}
+
+/* --- the host -------------------------------------------------------------------------------------------- */
+
+static void step_failure(void)
+{
+    fake_fail(byte() % FAKE_CALLS, byte() % 64);
+}
+
+static void step_preemption(void)
+{
+    uint8_t how = byte();
+
+    if (how & 1) {
+        fake_preempt_every(how >> 1 & 3 ? (how >> 1 & 3) + 1 : 0);
+    } else {
+        fake_preempt_at(how >> 1);
+    }
+}
+
+static void step_grant(void)
+{
+    struct fake_domain *domain = &fake.domains[byte() & 3];
+    uint32_t ref = FIRST_REF + byte() % 8;
+    struct fake_grant *grant = &domain->grants[ref];
+
+    if (!grant->granted) {
+        fake_grant(domain, ref, byte() & 7);
+    } else if (!grant->pins) {
+        fake_revoke(domain, ref);
+    }
+}
+
+/* A domain dies; when it is gone, another comes with its number. */
+static void step_domain(void)
+{
+    uint8_t which = byte();
+    struct fake_domain *domain = &fake.domains[which & 3];
+    bool finish = which & 4;
+
+    if (!domain->tenant) {
+        domain->tenant = tenant_create(domain);
+        return;
+    }
+    fake.actor_domain = 0;
+    int rc = tenant_end(domain->tenant);
+    while (rc == -ERESTART && finish) {
+        fake_preempt_every(0);
+        rc = tenant_end(domain->tenant);
+    }
+    if (rc && rc != -ERESTART) {
+        fake_die("tenant_end answers %d", rc);
+    }
+    if (!rc && which & 8) {
+        tenant_destroy(domain->tenant);
+        domain->tenant = NULL;
+    }
+}
+
+static void step_machine(void)
+{
+    uint8_t what = byte();
+
+    switch (what & 3) {
+    case 0:
+        fake.now += (uint64_t)byte() << 24;
+        break;
+    case 1:
+        fake.frames_left = FAKE_FRAMES - 1 - fake_frames_with(OWNER_MONITOR) -
+                           fake_frames_with(OWNER_TENANT);
+        fake.frames_left = byte() < fake.frames_left ? byte() : fake.frames_left;
+        break;
+    case 2:
+        fake_set_cpu(byte() % FAKE_CPUS);
+        break;
+    default: {
+        uint64_t first;
+        uint64_t count;
+
+        bytes(&first, byte() % 9);
+        bytes(&count, byte() % 9);
+        (void)monitor_guard(CLOISTER_REASON_GUARD_IOMMU, 1, first, count);
+        break;
+    }
+    }
+}
+
+static void (*const steps[])(void) = {
+    step_create, step_add,  step_share,     step_init,    step_destroy,    step_quota,
+    step_look,   step_raw,  step_call,      step_exit,    step_interrupt,  step_failure,
+    step_grant,  step_call, step_preemption, step_domain, step_machine,    step_exit,
+};
+
+static void check_rings(uint64_t next[FAKE_CPUS])
+{
+    for (unsigned int cpu = 0; cpu < FAKE_CPUS; cpu++) {
+        const struct cloister_trace_header *ring = fake_ring(cpu);
+
+        if (ring->next < next[cpu] || ring->magic != CLOISTER_TRACE_MAGIC) {
+            fake_die("the ring of CPU %u is broken", cpu);
+        }
+        for (; next[cpu] < ring->next; next[cpu]++) {
+            const struct cloister_trace_record *record = fake_record(cpu, next[cpu]);
+            if (record && (record->sequence != next[cpu] || record->pcpu != cpu ||
+                           record->reason >= CLOISTER_REASON_LIMIT ||
+                           (record->error && record->decision != CLOISTER_REFUSED))) {
+                fake_die("a strange record");
+            }
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint64_t next[FAKE_CPUS] = {0};
+
+    fuzz.data = data;
+    fuzz.left = size;
+    memset(fuzz.known, 0, sizeof(fuzz.known));
+    fuzz.known_next = 0;
+    scene_start_with(byte() & 1 ? 1 : 200);
+    model_start();
+    fuzz.arg = fake_user_put(NULL, 1024);
+    uint64_t buffers = fake_user_put(NULL, 0) - FAKE_USER_BASE;
+
+    for (int i = 0; i < MAX_STEPS && fuzz.left; i++) {
+        fake_user_reset();
+        fake_user_put(NULL, buffers);
+        steps[byte() % (sizeof(steps) / sizeof(steps[0]))]();
+        fake_check();
+        model_check();
+        check_rings(next);
+    }
+    fake_set_cpu(0);
+    fake.frames_left = FAKE_FRAMES;
+    fake_end();
+    return 0;
+}
+
+static void make_images(void)
+{
+    for (uint32_t i = 0; i < IMAGES; i++) {
+        fuzz.images[i] = *scene_image();
+    }
+    /* A small one with one thread, and one whose pages are not the signed ones. */
+    fuzz.images[1].header.launch.thread_count = 1;
+    fuzz.images[1].header.launch.record_count = fuzz.images[1].count = 2;
+    image_measure(&fuzz.images[1]);
+    image_sign(&fuzz.images[1]);
+    fuzz.images[2].content[0][0] ^= 1;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    if (*argc == 3 && !strcmp((*argv)[1], "--make-seeds")) {
+        exit(seeds_write((*argv)[2]) ? EXIT_FAILURE : EXIT_SUCCESS);
+    }
+    make_images();
+    return 0;
+}
