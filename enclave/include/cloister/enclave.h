@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For code inside an enclave: how it is called, what it can call, what it can rely on.
+ *
+ * An enclave is an ordinary static C program without main(). It defines a table of functions with
+ * CLOISTER_ECALLS(); the application calls them by number (cloister_enclave_call() of libcloister). It
+ * runs at the highest privilege of its own 64-bit world, with its own page tables and interrupt table, and
+ * sees nothing but its own pages and the window it shares with the application.
+ *
+ * ## What to rely on
+ *
+ *   - Up to `threads` calls run at the same time, each on a stack of its own; data is shared among them
+ *     like among the threads of a process, `__thread` variables belong to one of them. Which thread serves
+ *     a call is the application's choice. All state lives until the enclave ends.
+ *   - The application may interrupt a thread at any instruction, for any time, and may never resume it.
+ *     It can neither see nor change a register or a page. Time is the application's to give: a lock may
+ *     be held for ever by a thread that it does not resume.
+ *   - SSE2 is there, the FPU is in its default state at the begin of each call. Code for AVX must be sure
+ *     that the CPU has it; CPUID raises #UD here.
+ *   - What a call takes was copied to private memory before the function starts, and what it gives is
+ *     copied out after it ends: the application cannot change data that was checked. Both private copies
+ *     are wiped after the call; the stack is not.
+ *   - The stack ends in a page that does not exist. Overflow is a fault, not damage.
+ *
+ * ## What not to use
+ *
+ * System calls, I/O, CPUID, RDTSCP, MSRs, control and debug registers, HLT: they raise #GP, CPUID #UD.
+ * There is no C library but what stands in cloister/freestanding/.
+ */
+#ifndef CLOISTER_ENCLAVE_H
+#define CLOISTER_ENCLAVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLOISTER_CHECK_RESULT __attribute__((warn_unused_result))
+
+/* --- calls in ------------------------------------------------------------------------------------ */
+
+/*
+ * A function that the application can call. `in` is a private copy of in_size bytes, `out` private memory
+ * of out_capacity bytes, zeros at first; both are aligned to 16, belong to the call, and end with it.
+ * Neither is NULL, even for 0 bytes. Set *out_size (it is 0) to the number of bytes given, at most
+ * out_capacity. Returns 0 or a negative errno, -4095 .. -1, which the application sees; with an error
+ * nothing is given.
+ */
+typedef int cloister_ecall_function(const void *in, size_t in_size, void *out, size_t out_capacity,
+                                    size_t *out_size);
+
+struct cloister_ecall {
+    cloister_ecall_function *function; /* NULL: no such function */
+    size_t max_in;  /* a call with more is refused before it starts (-EMSGSIZE) */
+    size_t max_out; /* out_capacity is what the application has room for, but at most this */
+};
+
+/*
+ * Defines the table, once in an enclave. The index is the function's number:
+ *
+ *     CLOISTER_ECALLS([0] = {add, 8, 8}, [1] = {get, 0, 8});
+ *
+ * What the application sees without any of these functions being called:
+ *   -ENOSYS    no such function
+ *   -EMSGSIZE  more than max_in bytes, or in and out together do not fit into the thread's slot
+ *   -EFAULT    the call frame points outside the slot (libcloister never does that)
+ *   -EINVAL    a reserved field of the frame is not zero
+ *   -EIO       the CPU's random number generator does not work
+ * and after the function:
+ *   -EPROTO    it set *out_size to more than out_capacity, or returned something that is no errno
+ */
+#define CLOISTER_ECALLS(...)                                                                       \
+    const struct cloister_ecall cloister_ecalls[] = {__VA_ARGS__};                                 \
+    const size_t cloister_ecall_count = sizeof(cloister_ecalls) / sizeof(cloister_ecalls[0])
+
+extern const struct cloister_ecall cloister_ecalls[];
+extern const size_t cloister_ecall_count;
+
+/* --- calls out ----------------------------------------------------------------------------------- */
+
+/*
+ * Calls `function` of the application (cloister_enclave_set_ocall() of libcloister) with in_size bytes at
+ * `in`, which are copied out of the enclave: the application sees them. What it answers is copied to
+ * `out` (may be `in`; NULL if out_capacity is 0), its size to *out_size (may be NULL). The application may
+ * answer anything, late, or never; what comes back is input from an adversary.
+ *   -EMSGSIZE  in and out do not fit into the thread's slot of the shared window
+ *   -EPROTO    the answer breaks the rules of the call frame
+ *   others     as the application answered; -ENOSYS if it does not serve this function
+ */
+CLOISTER_CHECK_RESULT int cloister_ocall(uint32_t function, const void *in, size_t in_size, void *out,
+                                         size_t out_capacity, size_t *out_size);
+
+/* --- the world ------------------------------------------------------------------------------------ */
+
+/* How often this thread was interrupted since the enclave began. A single-stepping host shows here. */
+uint64_t cloister_interruptions(void);
+
+/* Number of the current thread, 0 .. cloister_thread_count() - 1. */
+uint32_t cloister_thread_index(void);
+uint32_t cloister_thread_count(void);
+
+/*
+ * Gives up: this thread is dead, the call ends for the application with `vector` (0 .. 255) and `page`
+ * (a linear address >> 12, or 0), and both stand in the host's trace. CLOISTER_FAULT_* are the runtime's
+ * own, beyond the CPU's exceptions.
+ */
+__attribute__((noreturn)) void cloister_fault(uint32_t vector, uint64_t page);
+#define CLOISTER_FAULT_ABORT 224u /* abort() or a failed assert() */
+#define CLOISTER_FAULT_STACK 225u /* the stack protector found its canary changed */
+#define CLOISTER_FAULT_HEAP 226u  /* free() of what was not allocated or free already; heap damaged */
+#define CLOISTER_FAULT_LAYOUT 227u /* the image was not made by cloister-image for this runtime */
+
+/* --- randomness ----------------------------------------------------------------------------------- */
+
+/*
+ * Fills `buffer` from the CPU's random number generator (RDRAND). Each value is checked: ten tries, and no
+ * value that repeats the one before or is all ones (as broken CPUs give).
+ *   -EIO  the CPU has no generator, or it does not work; `buffer` is zeros
+ */
+CLOISTER_CHECK_RESULT int cloister_random(void *buffer, size_t size);
+/* The same for the seed of another generator: from the entropy source itself (RDSEED) where the CPU has
+ * it, else from RDRAND. Slow. -EIO as above. */
+CLOISTER_CHECK_RESULT int cloister_seed(void *buffer, size_t size);
+
+/* --- exceptions ----------------------------------------------------------------------------------- */
+
+/* The interrupted registers. A handler may change all of them but cs and ss. */
+struct cloister_registers {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    uint64_t vector;
+    uint64_t error_code; /* 0 where the CPU gives none */
+    uint64_t rip;
+    uint64_t cs;
+    uint64_t rflags;
+    uint64_t rsp;
+    uint64_t ss;
+};
+
+/*
+ * Handles an exception: true to continue at registers->rip (a fault is retried unless the handler moves
+ * it), false to give up. `address` is the faulting address of a #PF, else 0. It runs on the thread's stack
+ * below the interrupted frame, a #PF's on a stack of 8 KiB of its own, where another #PF is the end.
+ * SSE and x87 registers are kept.
+ */
+typedef bool cloister_exception_handler(struct cloister_registers *registers, uint64_t address);
+
+/*
+ * Sets the handler of one vector for all threads; NULL: give up, which is the default and ends the call
+ * with the vector and, for #PF, the page.
+ *   -EINVAL  vector above 31, or one that cannot be handled (2 NMI, 8 #DF, 18 #MC)
+ */
+CLOISTER_CHECK_RESULT int cloister_set_exception_handler(uint32_t vector,
+                                                         cloister_exception_handler *handler);
+
+/* --- locks ---------------------------------------------------------------------------------------- */
+
+/* A spinlock; zeros are an unlocked one. Not recursive. */
+struct cloister_lock {
+    uint32_t taken;
+};
+#define CLOISTER_LOCK_INIT {0}
+
+void cloister_lock_take(struct cloister_lock *lock);
+/* False: somebody has it. */
+CLOISTER_CHECK_RESULT bool cloister_lock_try(struct cloister_lock *lock);
+void cloister_lock_release(struct cloister_lock *lock);
+
+/* --- memory --------------------------------------------------------------------------------------- */
+
+/* Writes zeros; the compiler never leaves it out. malloc() and friends stand in <stdlib.h>; free() wipes. */
+void cloister_wipe(void *memory, size_t size);
+/* Compares in a time that depends on `size` only. */
+CLOISTER_CHECK_RESULT bool cloister_equal(const void *a, const void *b, size_t size);
+/* True if [memory, memory + size) touches nothing of the shared window or outside the enclave. */
+CLOISTER_CHECK_RESULT bool cloister_is_inside(const void *memory, size_t size);
+
+#endif
