@@ -74,7 +74,7 @@ static bool audit_frame(frame_t frame, struct frame_entry entry, void *context)
 
     (void)entry;
     audit->frames++;
-    /* It may have been given back, and to somebody else, since the walk saw it: look again, last. */
+    /* It may have been given back, and to somebody else, since the walk saw it: look again. */
     audit->anonymity += !host_frame_is_anonymous(frame) && frame_is_protected(frame);
     return host_preempted();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters that are changed by one writer at a time (under a lock, or by their owner) and read by anybody:
- * a reader sees a value that stood there, never half of one.
+ * Counters that are changed by one writer at a time (under a lock, or by their owner) and read by
+ * anybody: a reader sees a value that stood there, never half of one.
  */
 #ifndef CLOISTER_MONITOR_COUNT_H
 #define CLOISTER_MONITOR_COUNT_H

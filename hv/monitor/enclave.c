@@ -59,7 +59,7 @@ static void builder_drop(struct enclave *enclave)
     host_unlock(&enclaves.lock);
 }
 
-/* --- memory, charged to the tenant ------------------------------------------------------------- */
+/* --- memory, charged to the tenant --------------------------------------------------------- */
 
 static int charge(struct enclave *enclave, struct cloister_head *head, uint64_t frames)
 {
@@ -78,7 +78,7 @@ static void uncharge(struct enclave *enclave, uint64_t frames)
     tenant_uncharge(enclave->tenant, frames);
 }
 
-/* --- creation ----------------------------------------------------------------------------------- */
+/* --- creation ------------------------------------------------------------------------------ */
 
 static void threads_free(struct enclave *enclave)
 {
@@ -282,7 +282,7 @@ int enclave_create(struct cloister_create *op)
     return rc;
 }
 
-/* --- pages -------------------------------------------------------------------------------------- */
+/* --- pages --------------------------------------------------------------------------------- */
 
 static int page_check(struct enclave *enclave, struct cloister_head *head,
                       const struct cloister_page_record *record)
@@ -391,9 +391,10 @@ int enclave_add_pages(struct cloister_add_pages *op)
     return rc;
 }
 
-/* --- sharing ------------------------------------------------------------------------------------- */
+/* --- sharing ------------------------------------------------------------------------------- */
 
-static int share_one(struct enclave *enclave, struct cloister_head *head, uint32_t place, uint32_t ref)
+static int share_one(struct enclave *enclave, struct cloister_head *head, uint32_t place,
+                     uint32_t ref)
 {
     struct shared_page *shared = &enclave->shared[place];
     uint64_t gpfn = CLOISTER_SHARED_GPFN + place;
@@ -469,10 +470,10 @@ int enclave_share(struct cloister_share *op)
     return rc;
 }
 
-/* --- initialisation -------------------------------------------------------------------------------- */
+/* --- initialisation ------------------------------------------------------------------------ */
 
-/* Gives the enclave a free slot of its tenant and a handle that names it. There is one: a tenant never has
- * more enclaves than slots. */
+/* Gives the enclave a free slot of its tenant and a handle that names it. There is one: a tenant
+ * never has more enclaves than slots. */
 static void slot_take(struct enclave *enclave, const uint64_t random[2])
 {
     struct tenant *tenant = enclave->tenant;
@@ -536,10 +537,10 @@ int enclave_init(struct cloister_init *op)
     return rc;
 }
 
-/* --- destruction ------------------------------------------------------------------------------------ */
+/* --- destruction --------------------------------------------------------------------------- */
 
-/* Makes an enclave in any state DYING and takes its token. -ERESTART: somebody else has it; nobody who
- * does not destroy gets it after him. */
+/* Makes an enclave in any state DYING and takes its token. -ERESTART: somebody else has it; nobody
+ * who does not destroy gets it after him. */
 static int doom(struct enclave *enclave)
 {
     enclave->state = CLOISTER_ENCLAVE_DYING;
@@ -649,7 +650,7 @@ int enclave_destroy_any(struct tenant *tenant)
     return rc ? rc : teardown(enclave);
 }
 
-/* --- reporting --------------------------------------------------------------------------------------- */
+/* --- reporting ----------------------------------------------------------------------------- */
 
 static struct cloister_enclave_info describe(const struct enclave *enclave)
 {

@@ -7,11 +7,12 @@
  *
  * Only a READY enclave is in its tenant's slots and can be entered.
  *
- * Locking: `enclaves.lock` protects the list and `state`. The builder token (`building`, taken
- * and dropped under that lock) gives one operation at a time the right to change pages, view and
- * measurement; no lock is held while pages are copied and hashed. DESTROY of an enclave whose token is
- * taken makes it DYING at once and comes again for the token. Order: enclaves.lock -> tenant.lock.
- * The counts of pages and frames are changed by who has the token and read without (count.h).
+ * Locking: `enclaves.lock` protects the list and `state`. The builder token (`building`, taken and
+ * dropped under that lock) gives one operation at a time the right to change pages, view and
+ * measurement; no lock is held while pages are copied and hashed. DESTROY of an enclave whose token
+ * is taken makes it DYING at once and comes again for the token. Order: enclaves.lock ->
+ * tenant.lock. The counts of pages and frames are changed by who has the token and read without
+ * (count.h).
  */
 #ifndef CLOISTER_MONITOR_ENCLAVE_H
 #define CLOISTER_MONITOR_ENCLAVE_H

@@ -129,7 +129,7 @@ void frame_give_back(frame_t frame)
     void *content = host_frame_map(frame);
     memset(content, 0, CLOISTER_PAGE_SIZE);
     host_frame_unmap(content);
-    /* A release store: the zeroes are in memory before the entry says that the frame is anybody's. */
+    /* A release store: the zeroes are in memory before the entry says that it is anybody's. */
     entry_release(frame);
     host_frame_free(frame);
 }
@@ -200,7 +200,8 @@ bool frame_any_protected(uint64_t first, uint64_t count, frame_t *found)
     return next_protected(&first, count < UINT64_MAX - first ? first + count : UINT64_MAX, found);
 }
 
-bool frame_walk(uint64_t *cursor, bool (*visit)(frame_t frame, struct frame_entry entry, void *context),
+bool frame_walk(uint64_t *cursor,
+                bool (*visit)(frame_t frame, struct frame_entry entry, void *context),
                 void *context)
 {
     frame_t frame;

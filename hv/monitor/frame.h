@@ -10,16 +10,16 @@
  * SHARED    nobody (tenant's page)     one leaf of one view, and the tenant's    FREE
  *                                      own tables; a grant pin keeps it
  *
- * A frame changes state only from FREE or to FREE: there is no edge between the other states. A frame
- * is in at most one view. A SEALED frame is in no table but its view. A frame that leaves SEALED, TABLE
- * or CONTEXT is zero before anyone else sees it.
+ * A frame changes state only from FREE or to FREE: there is no edge between the other states. A
+ * frame is in at most one view. A SEALED frame is in no table but its view. A frame that leaves
+ * SEALED, TABLE or CONTEXT is zero before anyone else sees it.
  *
  * Locking: `table.lock` protects every entry and the chunk directory; it is a leaf lock. Predicates
- * (frame_state and what builds on it) read without it: a reader sees the old or the new state, and the
- * monitor makes a frame known here before it puts anything into it.
+ * (frame_state and what builds on it) read without it: a reader sees the old or the new state, and
+ * the monitor makes a frame known here before it puts anything into it.
  *
- * The table has two levels, so that memory without enclaves costs nothing: a directory, and a chunk of
- * one frame (512 entries) for each 2 MiB of machine memory that holds a frame of ours.
+ * The table has two levels, so that memory without enclaves costs nothing: a directory, and a chunk
+ * of one frame (512 entries) for each 2 MiB of machine memory that holds a frame of ours.
  */
 #ifndef CLOISTER_MONITOR_FRAME_H
 #define CLOISTER_MONITOR_FRAME_H
@@ -49,7 +49,7 @@ MUST_USE int frame_take(enum frame_state state, uint32_t enclave, uint32_t page,
 /* Zeroes a frame that frame_take() gave and returns it to the host. */
 void frame_give_back(frame_t frame);
 
-/* A tenant's frame enters, or leaves, the one view it is shared with. -EEXIST: in a view already. */
+/* A tenant's frame enters, or leaves, the one view it is shared with. -EEXIST: in a view. */
 MUST_USE int frame_share(frame_t frame, uint32_t enclave, uint32_t page);
 void frame_unshare(frame_t frame);
 
@@ -63,7 +63,8 @@ uint64_t frame_count(enum frame_state state);
 
 /* Calls `visit` for every protected frame from *cursor on; stops early when it returns true, with
  * *cursor at the next frame. Returns true when it has come to the end. */
-bool frame_walk(uint64_t *cursor, bool (*visit)(frame_t frame, struct frame_entry entry, void *context),
+bool frame_walk(uint64_t *cursor,
+                bool (*visit)(frame_t frame, struct frame_entry entry, void *context),
                 void *context);
 
 #endif

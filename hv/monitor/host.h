@@ -62,7 +62,7 @@ MUST_USE int host_copy_out(uint64_t to, const void *from, size_t size);
 /* Other work waits for this CPU: save progress and return -ERESTART. */
 bool host_preempted(void);
 
-/* --- time, identity, randomness ----------------------------------------------------------------- */
+/* --- time, identity, randomness ------------------------------------------------------------ */
 
 uint64_t host_now(void); /* ns since boot */
 unsigned int host_cpu(void);
@@ -73,7 +73,7 @@ void host_describe_actor(struct cloister_trace_record *record);
 /* CLOISTER_INFO_* of this machine. */
 uint32_t host_flags(void);
 
-/* --- domains. `domain` is the host's own object, opaque here --------------------------------------- */
+/* --- domains. `domain` is the host's own object, opaque here ------------------------------- */
 
 /* Why no enclave can be created on this machine, or in this domain: NONE or a reason. */
 enum cloister_reason host_refusal(void);
@@ -87,7 +87,7 @@ void host_vcpu_start(void *domain, uint16_t vcpu);
 MUST_USE int host_grant_acquire(void *domain, uint32_t ref, frame_t *frame);
 void host_grant_release(void *domain, uint32_t ref, frame_t frame);
 
-/* --- second-stage tables: the CPU's encoding ----------------------------------------------------- */
+/* --- second-stage tables: the CPU's encoding ----------------------------------------------- */
 
 uint64_t host_view_table_entry(frame_t table);
 /* `flags`: CLOISTER_PAGE_R/W/X. */
@@ -95,7 +95,7 @@ uint64_t host_view_leaf_entry(frame_t frame, uint32_t flags);
 /* The inverse, for lookups and audits: false for an entry that maps nothing. */
 bool host_view_entry_frame(uint64_t entry, frame_t *frame);
 
-/* --- worlds --------------------------------------------------------------------------------------- */
+/* --- worlds -------------------------------------------------------------------------------- */
 
 /* Frames that a thread's register context takes. */
 #define WORLD_FRAMES 2u
@@ -109,7 +109,7 @@ void host_world_answer(struct thread *thread, uint64_t arg0, uint64_t arg1);
 /* The thread's vCPU is stopped: forget that it was about to enter. */
 void host_world_abandon(struct thread *thread);
 
-/* --- audit ------------------------------------------------------------------------------------------ */
+/* --- audit --------------------------------------------------------------------------------- */
 
 /* Walks all tables outside the monitor; adds to the counters. -ERESTART: call again. */
 MUST_USE int host_audit(struct cloister_audit *audit);

@@ -20,7 +20,7 @@ static bool inside(const struct cloister_launch *launch, uint64_t address, uint6
     return address >= CLOISTER_ENCLAVE_BASE && address <= end && size <= end - address;
 }
 
-/* `count` areas of `size` bytes, `stride` apart. A stride is less than the enclave, so no overflow. */
+/* Areas of `size` bytes, one a thread, `stride` (at most the enclave) apart: no overflow. */
 static bool all_inside(const struct cloister_launch *launch, uint64_t base, uint64_t stride,
                        uint64_t size)
 {

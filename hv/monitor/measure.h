@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measurement and signature of an image (image.h says over what): SHA-384 and ECDSA P-256 by BearSSL.
+ * Measurement and signature of an image (image.h says over what): SHA-384 and ECDSA P-256 by
+ * BearSSL.
  */
 #ifndef CLOISTER_MONITOR_MEASURE_H
 #define CLOISTER_MONITOR_MEASURE_H

@@ -5,14 +5,17 @@
 
 #include "enclave.h"
 
-/* Once, before the first domain exists. -ENOMEM, -EIO: without the monitor the machine must not run. */
+/* Once, before the first domain exists. -ENOMEM, -EIO: without the monitor the machine must not
+ * run. */
 MUST_USE int monitor_init(void);
 
-/* Serves one control operation; `arg` is in the caller's memory. -ERESTART: make the caller call again. */
+/* Serves one control operation; `arg` is in the caller's memory. -ERESTART: make the caller call
+ * again. */
 MUST_USE int monitor_control(uint32_t op, uint64_t arg, bool privileged, bool multicall);
 
 /* May frames [first, first + count) appear in a table outside the monitor? A refusal is traced. */
-MUST_USE int monitor_guard(enum cloister_reason rule, uint16_t target, uint64_t first, uint64_t count);
+MUST_USE int monitor_guard(enum cloister_reason rule, uint16_t target, uint64_t first,
+                           uint64_t count);
 /* Traces a refusal of one of the host's own rules. */
 void monitor_refused(enum cloister_trace_event event, enum cloister_reason reason, int error,
                      uint16_t target, uint32_t operation, uint64_t address);

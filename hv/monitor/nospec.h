@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* `index` if it is below `size` (< 2^63), else 0, without a branch that could be predicted wrongly. */
+/* `index` if it is below `size` (< 2^63), else 0, without a branch that could be mispredicted. */
 static inline uint64_t index_nospec(uint64_t index, uint64_t size)
 {
     __asm__ volatile("" : "+r"(index)); /* the compiler does not know what was checked before */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tenant: what the monitor keeps for one domain: its quota, its enclaves by handle, its trace budget.
+ * A tenant: what the monitor keeps for one domain: its quota, its enclaves by handle, its trace
+ * budget.
  *
- * Every domain that can have enclaves gets one when it is created and loses it when it is destroyed, after
- * tenant_end() has been called to the end.
+ * Every domain that can have enclaves gets one when it is created and loses it when it is
+ * destroyed, after tenant_end() has been called to the end.
  *
- * Lock order: tenants.lock (the list) -> enclaves.lock -> tenant.lock -> ring and frame-table locks.
- * `quota`, `used`, `enclaves`, `slots`, `dying` and `budget` are protected by tenant.lock; `entries` is
- * changed under it and, like `interruptions` and `reentries`, read without (count.h).
+ * Lock order: tenants.lock (the list) -> enclaves.lock -> tenant.lock -> ring and frame-table
+ * locks. `quota`, `used`, `enclaves`, `slots`, `dying` and `budget` are protected by tenant.lock;
+ * `entries` is changed under it and, like `interruptions` and `reentries`, read without (count.h).
  */
 #ifndef CLOISTER_MONITOR_TENANT_H
 #define CLOISTER_MONITOR_TENANT_H

@@ -30,7 +30,8 @@ static void trace_call_refusal(struct tenant *tenant, const struct thread_call *
     tenant_trace(tenant, &record);
 }
 
-/* The READY enclave of a handle. Both halves are always compared: timing tells nothing about either. */
+/* The READY enclave of a handle. Both halves are always compared: timing tells nothing about
+ * either. */
 static struct enclave *find_by_handle(struct tenant *tenant, const uint64_t handle[2])
 {
     struct enclave *enclave = tenant->slots[handle[0] % TENANT_MAX_ENCLAVES];

@@ -9,9 +9,9 @@
  *                   RUNNING --fault--> DEAD
  *   any --DESTROY of the enclave--> gone
  *
- * A thread is RUNNING only while its vCPU is on its way into the enclave, inside, or on its way out.
- * IDLE, INTERRUPTED and OCALL change to RUNNING under tenant.lock; RUNNING changes to anything else on the
- * thread's own vCPU, or by DESTROY while that vCPU is stopped.
+ * A thread is RUNNING only while its vCPU is on its way into the enclave, inside, or on its way
+ * out. IDLE, INTERRUPTED and OCALL change to RUNNING under tenant.lock; RUNNING changes to anything
+ * else on the thread's own vCPU, or by DESTROY while that vCPU is stopped.
  */
 #ifndef CLOISTER_MONITOR_THREAD_H
 #define CLOISTER_MONITOR_THREAD_H
@@ -52,8 +52,8 @@ struct thread_result {
 };
 
 /*
- * Serves ENTER, RESUME, STATUS. Returns the thread that the vCPU shall now enter; then *result is what
- * stands unless the exit says something else (-EAGAIN). NULL: *result is the answer.
+ * Serves ENTER, RESUME, STATUS. Returns the thread that the vCPU shall now enter; then *result is
+ * what stands unless the exit says something else (-EAGAIN). NULL: *result is the answer.
  */
 struct thread *thread_call(struct tenant *tenant, const struct thread_call *call,
                            struct thread_result *result);

@@ -84,8 +84,8 @@ struct cloister_trace_record trace_record(enum cloister_trace_event event)
     return record;
 }
 
-/* Whether the budget has room for one more record. CPUs' clocks differ a little: an earlier second than
- * the last one seen is no new one. */
+/* Whether the budget has room for one more record. CPUs' clocks differ a little: an earlier second
+ * than the last one seen is no new one. */
 static bool budget_spend(struct trace_budget *budget, uint64_t now)
 {
     uint64_t second = now / NS_PER_SECOND + 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing the trace (cloister/trace.h): per-CPU rings, and a rate limit for what a guest can provoke.
+ * Writing the trace (cloister/trace.h): per-CPU rings, and a rate limit for what a guest can
+ * provoke.
  *
  * Locking: each ring has its own leaf lock, because a record can be written with interrupts on.
  */
@@ -26,7 +27,8 @@ uint64_t trace_suppressed(void);
 
 /* A record with all fields that have a "none" set to it, and the actor filled in. */
 struct cloister_trace_record trace_record(enum cloister_trace_event event);
-/* Writes it on this CPU. With a budget (the actor's own, under its lock), at its rate; without, always. */
+/* Writes it on this CPU. With a budget (the actor's own, under its lock), at its rate; without,
+ * always. */
 void trace_write(struct cloister_trace_record *record, struct trace_budget *budget);
 
 #endif

@@ -156,8 +156,8 @@ static uint64_t audit_leaf(const struct view *view, uint64_t gpfn, frame_t frame
     bool shared = gpfn >= CLOISTER_SHARED_GPFN;
     uint64_t page = shared ? gpfn - CLOISTER_SHARED_GPFN : gpfn;
 
-    return entry.state != (shared ? FRAME_SHARED : FRAME_SEALED) || entry.enclave != view->enclave ||
-           entry.page != page;
+    return entry.state != (shared ? FRAME_SHARED : FRAME_SEALED) ||
+           entry.enclave != view->enclave || entry.page != page;
 }
 
 bool view_audit(const struct view *view, uint64_t *cursor, uint32_t batch, uint64_t *entries,

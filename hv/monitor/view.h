@@ -28,21 +28,21 @@ MUST_USE int view_init(struct view *view, uint32_t enclave);
 
 /* How many tables view_map() would have to allocate for this page. */
 unsigned int view_tables_needed(const struct view *view, uint64_t gpfn);
-/* Maps a frame. -EEXIST: something is mapped there; -ENOMEM: no frame for a table. On an error the view
- * is as it was. */
+/* Maps a frame. -EEXIST: something is mapped there; -ENOMEM: no frame for a table. On an error the
+ * view is as it was. */
 MUST_USE int view_map(struct view *view, uint64_t gpfn, frame_t frame, uint32_t flags);
 bool view_lookup(const struct view *view, uint64_t gpfn, frame_t *frame);
 
 /*
- * Takes the view apart from *cursor (a page number, at first 0) on: calls `release` for each leaf, after
- * it is unmapped, and gives every table back, the root at last. Returns false when host_preempted() asks
- * for a pause; call again with the same cursor.
+ * Takes the view apart from *cursor (a page number, at first 0) on: calls `release` for each leaf,
+ * after it is unmapped, and gives every table back, the root at last. Returns false when
+ * host_preempted() asks for a pause; call again with the same cursor.
  */
 bool view_unmap_all(struct view *view, uint64_t *cursor,
                     void (*release)(uint64_t gpfn, frame_t frame, void *context), void *context);
 
-/* Looks at up to `batch` leaves from *cursor (a page number, at first 0) on; counts them, and those that
- * the frame table does not allow here. True: that was the end. */
+/* Looks at up to `batch` leaves from *cursor (a page number, at first 0) on; counts them, and those
+ * that the frame table does not allow here. True: that was the end. */
 bool view_audit(const struct view *view, uint64_t *cursor, uint32_t batch, uint64_t *entries,
                 uint64_t *violations);
 

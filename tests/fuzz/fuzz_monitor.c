@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fuzzer of the monitor: control operations of dom0, calls of tenants, exits of enclaves, failures of the
- * host and ends of domains, in any order and with any arguments, on the fake host of the unit tests.
+ * A fuzzer of the monitor: control operations of dom0, calls of tenants, exits of enclaves,
+ * failures of the host and ends of domains, in any order and with any arguments, on the fake host
+ * of the unit tests.
  *
- * The input is a program: an operation's number, then its arguments, one byte each, or raw bytes. After
- * every operation everything that must hold is checked (fake_check()), and what a tenant was answered is
- * compared with a model of its threads. A violation aborts.
+ * The input is a program: an operation's number, then its arguments, one byte each, or raw bytes.
+ * After every operation everything that must hold is checked (fake_check()), and what a tenant was
+ * answered is compared with a model of its threads. A violation aborts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,7 @@ static uint32_t known_enclave(uint32_t *image)
     return fuzz.known[choice % KNOWN].id;
 }
 
-/* --- control operations --------------------------------------------------------------------------- */
+/* --- control operations -------------------------------------------------------------------- */
 
 struct holdings {
     unsigned long frames;
@@ -96,7 +97,8 @@ static struct holdings holdings(void)
     return (struct holdings){fake_frames_in_use(), fake_heap_blocks(), fake_pins()};
 }
 
-/* Goes on until it is done, or is left alone half done. A refusal must not have changed what is held. */
+/* Goes on until it is done, or is left alone half done. A refusal must not have changed what is
+ * held. */
 static int operate(uint32_t op, void *arg, size_t size, bool batch)
 {
     struct holdings before = holdings();
@@ -265,7 +267,7 @@ static void step_raw(void)
     (void)monitor_control(op, fuzz.arg, who & 1, who & 2);
 }
 
-/* --- tenants ------------------------------------------------------------------------------------------ */
+/* --- tenants ------------------------------------------------------------------------------- */
 
 static void step_call(void)
 {
@@ -346,7 +348,7 @@ static void step_interrupt(void)
     }
 }
 
-/* --- the host -------------------------------------------------------------------------------------------- */
+/* --- the host ------------------------------------------------------------------------------ */
 
 static void step_failure(void)
 {

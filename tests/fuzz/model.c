@@ -160,7 +160,8 @@ void model_check_exit(uint32_t enclave, uint32_t index, const struct thread_exit
     if (!thread || thread->state != CLOISTER_THREAD_RUNNING) {
         fake_die("a thread leaves that was not running");
     }
-    if (exit->kind == THREAD_EXIT_FORBIDDEN || (exit->kind == THREAD_EXIT_CALL && exit->number > 3)) {
+    if (exit->kind == THREAD_EXIT_FORBIDDEN ||
+        (exit->kind == THREAD_EXIT_CALL && exit->number > CLOISTER_ENCLAVE_AEX_COUNT)) {
         expected = THREAD_INJECT;
     } else if (exit->kind == THREAD_EXIT_CALL && exit->number == CLOISTER_ENCLAVE_AEX_COUNT) {
         expected = THREAD_ANSWER;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a tenant may expect: a model of all enclaves' threads, written from the manual (cloister/abi.h) and
- * not from the monitor, to compare the monitor's answers with.
+ * What a tenant may expect: a model of all enclaves' threads, written from the manual
+ * (cloister/abi.h) and not from the monitor, to compare the monitor's answers with.
  */
 #ifndef MODEL_H
 #define MODEL_H

@@ -5,17 +5,17 @@
 #include <stdio.h>
 
 /* Numbers of fuzz_monitor.c's steps. */
-enum { CREATE, ADD, SHARE, INIT, DESTROY, QUOTA, LOOK, RAW, CALL, EXIT, INTERRUPT, FAILURE, GRANT, CALL2,
-       PREEMPTION, DOMAIN, MACHINE };
+enum { CREATE, ADD, SHARE, INIT, DESTROY, QUOTA, LOOK, RAW, CALL, EXIT, INTERRUPT, FAILURE, GRANT,
+       CALL2, PREEMPTION, DOMAIN, MACHINE };
 
 /* Arguments: `GOOD` takes the address that is right, `ON` restarts until done. */
 #define GOOD 15
 #define ON 1
 
 /* Made, filled, shared, initialised for domain `d`; it is the k-th. */
-#define ENCLAVE(d, k)                                                                                \
-    CREATE, 0, d, GOOD, 0, ON, GOOD, ADD, k, 0, 7, 0, GOOD, GOOD, 0, ON, GOOD, SHARE, k, 0, 4, 0,    \
-        GOOD, ON, GOOD, INIT, k, ON, GOOD
+#define ENCLAVE(d, k)                                                                          \
+    CREATE, 0, d, GOOD, 0, ON, GOOD, ADD, k, 0, 7, 0, GOOD, GOOD, 0, ON, GOOD, SHARE, k, 0, 4, \
+        0, GOOD, ON, GOOD, INIT, k, ON, GOOD
 
 /* vCPU v of domain d asks for `what` of thread t with the k-th handle. */
 #define ASK(d, v, what, t, k) CALL, (d) | (v) << 2, what, t, 1, 2, k, 0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What must hold between operations, checked from outside: the frame table against the fake's own record of
- * every frame, the views by a walker of their own, the accounts by adding up.
+ * What must hold between operations, checked from outside: the frame table against the fake's own
+ * record of every frame, the views by a walker of their own, the accounts by adding up.
  */
 #include "fake_host.h"
 
@@ -23,7 +23,8 @@ static unsigned int index_of(frame_t frame)
     return index;
 }
 
-static void refer(frame_t frame, enum frame_state state, const struct enclave *enclave, uint64_t page)
+static void refer(frame_t frame, enum frame_state state, const struct enclave *enclave,
+                  uint64_t page)
 {
     struct frame_entry entry = frame_lookup(frame);
 
@@ -43,8 +44,8 @@ struct tally {
     uint64_t shared;
 };
 
-static void walk_view(const struct enclave *enclave, frame_t table, unsigned int level, uint64_t first,
-                      struct tally *tally)
+static void walk_view(const struct enclave *enclave, frame_t table, unsigned int level,
+                      uint64_t first, struct tally *tally)
 {
     uint64_t entries[ENTRIES];
 

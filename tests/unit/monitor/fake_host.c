@@ -98,7 +98,7 @@ void fake_mutex_unlock(void)
     pthread_mutex_unlock(&mutex);
 }
 
-/* --- start and end ------------------------------------------------------------------------------ */
+/* --- start and end ------------------------------------------------------------------------- */
 
 static void blocks_free_all(void)
 {
@@ -183,7 +183,7 @@ void fake_end(void)
     }
 }
 
-/* --- failures and preemption ---------------------------------------------------------------------- */
+/* --- failures and preemption --------------------------------------------------------------- */
 
 void fake_fail(enum fake_call kind, unsigned long nth)
 {
@@ -239,7 +239,7 @@ bool host_preempted(void)
     return own.preempt_every ? call % own.preempt_every == 0 : call == own.preempt_at;
 }
 
-/* --- frames ------------------------------------------------------------------------------------------ */
+/* --- frames -------------------------------------------------------------------------------- */
 
 static bool index_of(frame_t frame, unsigned int *index)
 {
@@ -277,7 +277,7 @@ enum fake_owner fake_owner(frame_t frame)
     return owner;
 }
 
-/* Called with the mutex. Content is poison that differs from frame to frame and from turn to turn. */
+/* Called with the mutex. Content is poison, another for each frame and each turn. */
 static bool frame_find(enum fake_owner owner, frame_t *frame)
 {
     for (unsigned int tried = 0; tried < FAKE_FRAMES; tried++) {
@@ -440,7 +440,7 @@ unsigned long fake_frames_in_use(void)
     return fake_frames_with(OWNER_MONITOR) - frame_count(FRAME_FREE);
 }
 
-/* --- heap ---------------------------------------------------------------------------------------------- */
+/* --- heap ---------------------------------------------------------------------------------- */
 
 void *host_alloc(size_t size)
 {
@@ -508,7 +508,7 @@ unsigned long fake_heap_blocks(void)
     return own.block_count;
 }
 
-/* --- locks ------------------------------------------------------------------------------------------------ */
+/* --- locks --------------------------------------------------------------------------------- */
 
 void fake_locks_forget(void)
 {
@@ -596,7 +596,7 @@ void fake_require_quiet(const char *where)
     }
 }
 
-/* --- the caller ----------------------------------------------------------------------------------------------- */
+/* --- the caller ---------------------------------------------------------------------------- */
 
 static bool user_range(uint64_t address, size_t size, uint64_t limit)
 {
@@ -668,7 +668,7 @@ uint64_t fake_user_readonly(void)
     return FAKE_USER_BASE + FAKE_USER_SIZE - FAKE_USER_READONLY;
 }
 
-/* --- time, identity, randomness --------------------------------------------------------------------------------- */
+/* --- time, identity, randomness ------------------------------------------------------------ */
 
 uint64_t host_now(void)
 {
@@ -724,7 +724,7 @@ void host_describe_actor(struct cloister_trace_record *record)
     record->cr3 = fake.actor_cr3;
 }
 
-/* --- panic ------------------------------------------------------------------------------------------------------- */
+/* --- panic --------------------------------------------------------------------------------- */
 
 void host_panic(const char *what)
 {

@@ -2,15 +2,16 @@
 /*
  * The monitor's host (hv/monitor/host.h) as an ordinary program.
  *
- * What it models: frames with an owner and poisoned content, a caller's memory, grants, vCPUs that can be
- * stopped, the state of every world, per-CPU trace rings, time that the test sets. What it cannot model:
- * TLBs, real worlds, Xen's own locks, and a control domain that changes its memory while it is read.
+ * What it models: frames with an owner and poisoned content, a caller's memory, grants, vCPUs that
+ * can be stopped, the state of every world, per-CPU trace rings, time that the test sets. What it
+ * cannot model: TLBs, real worlds, Xen's own locks, and a control domain that changes its memory
+ * while it is read.
  *
  * What it checks by itself, at every call (a violation ends the test):
  *   - a frame is given back zeroed, or as untouched as it was given out, unmapped, and only once;
  *   - a frame is only accessed while it is mapped (with the address sanitizer);
- *   - locks are taken in one order, never twice, and none is held across a copy or the stopping of a vCPU;
- *   - a context frame is zero when its world is made, and a world is only started where that makes sense.
+ *   - locks are taken in one order, never twice, and none is held across a copy or a vCPU's stop;
+ *   - a context frame is zero when its world is made; a world starts only where it may.
  *
  * Fallible calls can be made to fail: the n-th of a kind, or the n-th of all.
  */
@@ -112,8 +113,8 @@ extern struct fake_host {
     bool random_real;         /* false: the same numbers in every run */
 } fake;
 
-/* A machine on which nothing has happened. `stride`: distance of frame numbers: 1, or more to spread
- * them over chunks of the frame table. Ends with monitor_init() and a tenant in each domain. */
+/* A machine on which nothing has happened. `stride`: distance of frame numbers: 1, or more to
+ * spread them over chunks of the frame table. Each domain has a tenant then. */
 void fake_start(unsigned int stride);
 /* The same, without monitor_init(). */
 void fake_start_bare(unsigned int stride);
@@ -151,8 +152,8 @@ frame_t fake_frame_number(unsigned int index);
 bool fake_entry_is_leaf(uint64_t entry);
 uint32_t fake_entry_flags(uint64_t entry);
 
-/* vCPUs that are threads of the test: between begin and end host_vcpu_stop() waits for them. begin waits while
- * the vCPU is stopped, and returns the thread that it was inside of. */
+/* vCPUs that are threads of the test: between begin and end host_vcpu_stop() waits for them. begin
+ * waits while the vCPU is stopped, and returns the thread that it was inside of. */
 struct thread *fake_vcpu_begin(struct fake_domain *domain, uint16_t vcpu);
 void fake_vcpu_end(struct fake_domain *domain, uint16_t vcpu);
 /* The vCPU goes into an enclave's thread, alone; and is about to come out. */

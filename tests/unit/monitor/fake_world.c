@@ -15,7 +15,7 @@
 
 static struct cloister_trace_header *rings[FAKE_CPUS];
 
-/* --- the machine and its domains ------------------------------------------------------------------ */
+/* --- the machine and its domains ----------------------------------------------------------- */
 
 enum cloister_reason host_refusal(void)
 {
@@ -110,7 +110,7 @@ void fake_vcpu_leave(struct fake_domain *domain, uint16_t number)
     vcpu_of(domain, number)->pending = NULL;
 }
 
-/* --- grants ------------------------------------------------------------------------------------------ */
+/* --- grants -------------------------------------------------------------------------------- */
 
 frame_t fake_grant(struct fake_domain *domain, uint32_t ref, bool writable)
 {
@@ -173,7 +173,7 @@ unsigned long fake_pins(void)
     return pins;
 }
 
-/* --- second-stage entries ---------------------------------------------------------------------------------- */
+/* --- second-stage entries ------------------------------------------------------------------ */
 
 uint64_t host_view_table_entry(frame_t table)
 {
@@ -205,7 +205,7 @@ uint32_t fake_entry_flags(uint64_t entry)
     return entry & ENTRY_FLAGS;
 }
 
-/* --- worlds -------------------------------------------------------------------------------------------------- */
+/* --- worlds -------------------------------------------------------------------------------- */
 
 static struct fake_world *world_of(struct thread *thread, const char *where)
 {
@@ -278,7 +278,7 @@ const struct fake_world *fake_world(frame_t frame)
     return &fake_frame_of(frame)->world;
 }
 
-/* --- audit and trace rings ---------------------------------------------------------------------------------------- */
+/* --- audit and trace rings ----------------------------------------------------------------- */
 
 int host_audit(struct cloister_audit *audit)
 {

@@ -50,7 +50,7 @@ void scene_end(void)
     fake_end();
 }
 
-/* --- images ------------------------------------------------------------------------------------------ */
+/* --- images -------------------------------------------------------------------------------- */
 
 static EVP_PKEY *author(void)
 {
@@ -173,7 +173,7 @@ struct image *scene_image(void)
     return &image;
 }
 
-/* --- control operations --------------------------------------------------------------------------------- */
+/* --- control operations -------------------------------------------------------------------- */
 
 int control_once(uint32_t op, void *arg, size_t size)
 {
@@ -287,7 +287,7 @@ uint32_t scene_ready(const struct image *image, uint16_t domain, uint64_t handle
     return enclave;
 }
 
-/* --- calls ------------------------------------------------------------------------------------------------- */
+/* --- calls --------------------------------------------------------------------------------- */
 
 struct thread *tenant_call(uint16_t domain, uint16_t vcpu, uint64_t operation,
                            const uint64_t handle[2], uint64_t thread, struct thread_result *result)
@@ -315,7 +315,8 @@ struct thread *tenant_call(uint16_t domain, uint16_t vcpu, uint64_t operation,
 }
 
 static struct thread *must_run(uint16_t domain, uint16_t vcpu, uint64_t operation,
-                               const uint64_t handle[2], uint64_t thread)
+                               const uint64_t handle[2],
+                           uint64_t thread)
 {
     struct thread_result result = {.outcome = 99};
     struct thread *entered = tenant_call(domain, vcpu, operation, handle, thread, &result);
@@ -327,18 +328,20 @@ static struct thread *must_run(uint16_t domain, uint16_t vcpu, uint64_t operatio
     return entered;
 }
 
-struct thread *scene_enter(uint16_t domain, uint16_t vcpu, const uint64_t handle[2], uint64_t thread)
+struct thread *scene_enter(uint16_t domain, uint16_t vcpu, const uint64_t handle[2],
+                           uint64_t thread)
 {
     return must_run(domain, vcpu, CLOISTER_CALL_ENTER, handle, thread);
 }
 
-struct thread *scene_resume(uint16_t domain, uint16_t vcpu, const uint64_t handle[2], uint64_t thread)
+struct thread *scene_resume(uint16_t domain, uint16_t vcpu, const uint64_t handle[2],
+                           uint64_t thread)
 {
     return must_run(domain, vcpu, CLOISTER_CALL_RESUME, handle, thread);
 }
 
-enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t value0, uint64_t value1,
-                            struct thread_result *result)
+enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t value0,
+                            uint64_t value1, struct thread_result *result)
 {
     const struct thread_exit exit = {
         .kind = THREAD_EXIT_CALL, .number = number, .value = {value0, value1}};
@@ -353,7 +356,7 @@ enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t val
     return next;
 }
 
-/* --- pictures --------------------------------------------------------------------------------------------------- */
+/* --- pictures ------------------------------------------------------------------------------ */
 
 struct picture picture_take(void)
 {
@@ -386,7 +389,8 @@ struct picture picture_take(void)
     return picture;
 }
 
-void pictures_must_match(const struct picture *before, const struct picture *after, const char *where)
+void pictures_must_match(const struct picture *before, const struct picture *after,
+                         const char *where)
 {
     const uint8_t *a = (const uint8_t *)before;
     const uint8_t *b = (const uint8_t *)after;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of the monitor have in common: images, control operations as dom0 would make them, calls
- * as a tenant would make them, and pictures of the monitor's whole state to compare.
+ * What the tests of the monitor have in common: images, control operations as dom0 would make them,
+ * calls as a tenant would make them, and pictures of the monitor's whole state to compare.
  *
  * dom0 is domain 0; the tenants are 1 and 2. Domain 3 never has enclaves.
  */
@@ -17,7 +17,7 @@
 #define SCENE_QUOTA 400u
 #define TENANT 1u
 #define OTHER_TENANT 2u
-#define FIRST_REF 10u /* grants FIRST_REF .. FIRST_REF + SCENE_SHARED - 1 are whole writable pages */
+#define FIRST_REF 10u /* the first of SCENE_SHARED grants of whole writable pages */
 #define READONLY_REF 20u
 #define MISSING_REF 30u
 
@@ -33,7 +33,8 @@ void scene_start(void);
 void scene_start_with(unsigned int stride);
 void scene_end(void);
 
-/* A good image, measured and signed; after a change sign it again (and measure it, if pages changed). */
+/* A good image, measured and signed; after a change sign it again (and measure it, if pages
+ * changed). */
 struct image *scene_image(void);
 void image_measure(struct image *image);
 void image_sign(struct image *image);
@@ -68,11 +69,13 @@ uint32_t scene_ready(const struct image *image, uint16_t domain, uint64_t handle
 struct thread *tenant_call(uint16_t domain, uint16_t vcpu, uint64_t operation,
                            const uint64_t handle[2], uint64_t thread, struct thread_result *result);
 /* ENTER or RESUME that must work; RUNNING on that vCPU afterwards. */
-struct thread *scene_enter(uint16_t domain, uint16_t vcpu, const uint64_t handle[2], uint64_t thread);
-struct thread *scene_resume(uint16_t domain, uint16_t vcpu, const uint64_t handle[2], uint64_t thread);
+struct thread *scene_enter(uint16_t domain, uint16_t vcpu, const uint64_t handle[2],
+                           uint64_t thread);
+struct thread *scene_resume(uint16_t domain, uint16_t vcpu, const uint64_t handle[2],
+                           uint64_t thread);
 /* The enclave's own exit; returns what the vCPU does next. */
-enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t value0, uint64_t value1,
-                            struct thread_result *result);
+enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t value0,
+                            uint64_t value1, struct thread_result *result);
 
 /* The monitor's whole state as dom0 can see it, and what it holds of its host. */
 struct picture {
@@ -87,7 +90,8 @@ struct picture {
 };
 struct picture picture_take(void);
 /* Compares all but what a refusal may change: counters of refusals, and the frame table's size. */
-void pictures_must_match(const struct picture *before, const struct picture *after, const char *where);
+void pictures_must_match(const struct picture *before, const struct picture *after,
+                         const char *where);
 
 /* The operation is refused with this error and reason, changes nothing, and is traced. */
 #define REFUSES(op, arg, error, why)                                                      \

@@ -6,7 +6,8 @@
 #define OPS 11u
 
 static const size_t sizes[OPS] = {
-    sizeof(struct cloister_info),   sizeof(struct cloister_create), sizeof(struct cloister_add_pages),
+    sizeof(struct cloister_info),   sizeof(struct cloister_create),
+    sizeof(struct cloister_add_pages),
     sizeof(struct cloister_share),  sizeof(struct cloister_init),   sizeof(struct cloister_destroy),
     sizeof(struct cloister_quota),  sizeof(struct cloister_list),   sizeof(struct cloister_domain),
     sizeof(struct cloister_audit),  sizeof(struct cloister_trace_ring)};
@@ -19,9 +20,9 @@ static void start(void)
     image = scene_image();
 }
 
-/* Refused before the argument is looked at: it is not written, and the record claims nothing of it. */
-static void refused_unseen(uint32_t op, uint64_t address, bool privileged, bool multicall, int error,
-                           enum cloister_reason reason)
+/* Refused before the argument is looked at: it is not written, and the record does not use it. */
+static void refused_unseen(uint32_t op, uint64_t address, bool privileged, bool multicall,
+                           int error, enum cloister_reason reason)
 {
     struct picture before = picture_take();
 
@@ -153,7 +154,7 @@ START_TEST(a_head_is_cleared_before_the_operation)
 }
 END_TEST
 
-/* --- INFO, QUOTA, DOMAIN, LIST, TRACE_RING ------------------------------------------------------------- */
+/* --- INFO, QUOTA, DOMAIN, LIST, TRACE_RING ------------------------------------------------- */
 
 START_TEST(info)
 {
@@ -332,7 +333,7 @@ START_TEST(trace_rings)
 }
 END_TEST
 
-/* --- AUDIT ----------------------------------------------------------------------------------------------- */
+/* --- AUDIT --------------------------------------------------------------------------------- */
 
 static uint64_t violations(const struct cloister_audit *op)
 {
@@ -448,7 +449,7 @@ START_TEST(audit_with_a_wild_cursor)
 }
 END_TEST
 
-/* --- the host's own refusals ---------------------------------------------------------------------------------- */
+/* --- the host's own refusals --------------------------------------------------------------- */
 
 START_TEST(refusals_of_the_host_are_recorded)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole life of an enclave with everything going wrong once: each allocation, copy, grant and random
- * number fails in turn; each preemption check stops the operation in turn. Nothing may leak, every refused
- * operation must leave things as they were, and the next try must work.
+ * The whole life of an enclave with everything going wrong once: each allocation, copy, grant and
+ * random number fails in turn; each preemption check stops the operation in turn. Nothing may leak,
+ * every refused operation must leave things as they were, and the next try must work.
  */
 #include "scene.h"
 #include "suite.h"
@@ -220,7 +220,7 @@ START_TEST(each_call_fails)
 }
 END_TEST
 
-/* --- preemption ------------------------------------------------------------------------------------ */
+/* --- preemption ---------------------------------------------------------------------------- */
 
 START_TEST(stopped_at_each_check)
 {
@@ -290,7 +290,7 @@ START_TEST(stopped_and_refused)
 }
 END_TEST
 
-/* --- the end of a domain ------------------------------------------------------------------------------- */
+/* --- the end of a domain ------------------------------------------------------------------- */
 
 /* Enclaves of every state: new, with pages, with shares, ready, entered, dead, dying. */
 static void populate(uint64_t handle[2])

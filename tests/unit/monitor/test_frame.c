@@ -138,7 +138,7 @@ START_TEST(share_without_memory_for_the_table)
 }
 END_TEST
 
-/* --- illegal edges --------------------------------------------------------------------------------- */
+/* --- illegal edges ------------------------------------------------------------------------- */
 
 static void give_back(void *context)
 {
@@ -239,7 +239,7 @@ START_TEST(a_frame_given_out_twice_panics)
 }
 END_TEST
 
-/* --- looking ---------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------- */
 
 START_TEST(lookup_outside_of_the_table_is_free)
 {

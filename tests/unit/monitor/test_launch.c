@@ -183,7 +183,7 @@ START_TEST(root_page_table)
 }
 END_TEST
 
-/* What an area of `size` bytes may start at, and what it may not. `field`: its place in the check. */
+/* Where an area of `size` bytes may start, and where not. `field`: its place in the check. */
 static void check_area(uint64_t *address, uint64_t size, unsigned int field)
 {
     const uint64_t good[] = {BASE, BASE + 1, END - size};
@@ -313,7 +313,7 @@ START_TEST(a_descriptor_that_the_limit_cuts_off)
 }
 END_TEST
 
-/* No header at all, however wild, is read wrongly or makes a sum overflow (the sanitizers look on). */
+/* No header, however wild, is read wrongly or makes a sum overflow (sanitizers look on). */
 START_TEST(random_headers)
 {
     struct cloister_head head;

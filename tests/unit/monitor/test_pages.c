@@ -34,7 +34,7 @@ static const struct enclave *the_enclave(void)
     ck_abort_msg("no such enclave");
 }
 
-/* --- ADD_PAGES -------------------------------------------------------------------------------------- */
+/* --- ADD_PAGES ----------------------------------------------------------------------------- */
 
 START_TEST(content_stands_in_the_sealed_frames)
 {
@@ -298,7 +298,7 @@ START_TEST(add_without_memory)
 }
 END_TEST
 
-/* --- SHARE ------------------------------------------------------------------------------------------- */
+/* --- SHARE --------------------------------------------------------------------------------- */
 
 START_TEST(shared_pages_are_the_tenant_s)
 {
@@ -447,7 +447,7 @@ START_TEST(share_without_memory_for_the_frame_table)
 }
 END_TEST
 
-/* --- INIT -------------------------------------------------------------------------------------------- */
+/* --- INIT ---------------------------------------------------------------------------------- */
 
 START_TEST(init_gives_the_measurement_and_a_handle)
 {
@@ -486,7 +486,8 @@ START_TEST(init_refusals)
 }
 END_TEST
 
-/* One byte of one page, one flag, another order: the measurement differs, and the enclave stays shut. */
+/* One byte of one page, one flag, another order: the measurement differs, and the enclave stays
+ * shut. */
 START_TEST(init_with_pages_that_were_not_signed)
 {
     struct cloister_init op;
@@ -520,6 +521,28 @@ START_TEST(init_with_pages_that_were_not_signed)
 }
 END_TEST
 
+/* A signed measurement that is wrong in one byte. */
+START_TEST(init_compares_every_byte)
+{
+    for (size_t i = 0; i < CLOISTER_MEASUREMENT_SIZE; i++) {
+        struct image other = *image;
+        struct cloister_init op;
+        uint32_t fresh;
+
+        fake_user_reset();
+        fake_user_put(NULL, 8192);
+        other.header.measurement[i] ^= 1u << i % 8;
+        image_sign(&other);
+        ck_assert_int_eq(do_create(&other, OTHER_TENANT, &fresh), 0);
+        ck_assert_int_eq(do_add(&other, fresh, 0, SCENE_PAGES), 0);
+        op = (struct cloister_init){.enclave = fresh};
+        REFUSES(CLOISTER_OP_INIT, op, -EACCES, IMAGE_MEASUREMENT);
+        ck_assert_mem_eq(op.measurement, image->header.measurement, sizeof(op.measurement));
+        ck_assert_int_eq(do_destroy(fresh), 0);
+    }
+}
+END_TEST
+
 START_TEST(handles_differ_and_name_their_slot)
 {
     uint64_t handles[3][2];
@@ -536,7 +559,7 @@ START_TEST(handles_differ_and_name_their_slot)
 }
 END_TEST
 
-/* --- DESTROY ------------------------------------------------------------------------------------------- */
+/* --- DESTROY ------------------------------------------------------------------------------- */
 
 START_TEST(destroy_in_each_state)
 {
@@ -586,7 +609,7 @@ START_TEST(destroy_refusals)
 }
 END_TEST
 
-/* --- somebody else has the token ------------------------------------------------------------------------- */
+/* --- somebody else has the token ----------------------------------------------------------- */
 
 START_TEST(an_enclave_that_is_being_built)
 {
@@ -650,6 +673,7 @@ int main(void)
     tcase_add_test(cases, init_gives_the_measurement_and_a_handle);
     tcase_add_test(cases, init_refusals);
     tcase_add_test(cases, init_with_pages_that_were_not_signed);
+    tcase_add_test(cases, init_compares_every_byte);
     tcase_add_test(cases, handles_differ_and_name_their_slot);
 
     cases = suite_case(suite, "destroy", 60);

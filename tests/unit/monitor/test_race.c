@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls and exits on three vCPUs, against one CPU of dom0 that makes and destroys the enclave they use, and
- * another that looks at everything and destroys it, too. The thread sanitizer looks on; so does the fake
- * host, which knows who is inside what.
+ * Calls and exits on three vCPUs, against one CPU of dom0 that makes and destroys the enclave they
+ * use, and another that looks at everything and destroys it, too. The thread sanitizer looks on; so
+ * does the fake host, which knows who is inside what.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ static bool stopped(void)
     return __atomic_load_n(&shared.stop, __ATOMIC_RELAXED);
 }
 
-/* --- the tenant's vCPUs ------------------------------------------------------------------------------ */
+/* --- the tenant's vCPUs -------------------------------------------------------------------- */
 
 static void call(struct fake_domain *domain, uint16_t vcpu, uint32_t *random)
 {
@@ -64,7 +64,8 @@ static void call(struct fake_domain *domain, uint16_t vcpu, uint32_t *random)
     }
 }
 
-static void leave(struct fake_domain *domain, uint16_t vcpu, struct thread *thread, uint32_t *random)
+static void leave(struct fake_domain *domain, uint16_t vcpu, struct thread *thread,
+                  uint32_t *random)
 {
     struct thread_result result = {.outcome = 99};
     struct thread_exit exit = {.kind = THREAD_EXIT_CALL, .value = {13, 1}};
@@ -120,7 +121,7 @@ static void *vcpu_main(void *argument)
     return NULL;
 }
 
-/* --- dom0's CPUs ---------------------------------------------------------------------------------------- */
+/* --- dom0's CPUs --------------------------------------------------------------------------- */
 
 static int operate(unsigned int place, uint32_t op, void *arg, size_t size)
 {
@@ -216,7 +217,8 @@ START_TEST(everybody_at_once)
     scene_start();
     image = scene_image();
     places[0] = fake_user_put(NULL, PLACE_SIZE);
-    places[1] = fake_user_put(NULL, PLACE_SIZE + LIST_ENTRIES * sizeof(struct cloister_enclave_info));
+    places[1] =
+        fake_user_put(NULL, PLACE_SIZE + LIST_ENTRIES * sizeof(struct cloister_enclave_info));
     const uint64_t buffers = fake_user_put(NULL, 0) - FAKE_USER_BASE;
     fake_preempt_every(5);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: every call in every state, every exit, guessed handles, and destruction while they run. */
+/* Threads: every call in every state, every exit, guessed handles, destruction while they run. */
 #include "scene.h"
 #include "suite.h"
 
@@ -107,7 +107,7 @@ static struct thread_call good_call(uint64_t operation, uint64_t thread)
                                 .vcpu = VCPU + 1};
 }
 
-/* --- calls in each state ---------------------------------------------------------------------------- */
+/* --- calls in each state ------------------------------------------------------------------- */
 
 START_TEST(enter_in_each_state)
 {
@@ -137,7 +137,8 @@ START_TEST(resume_in_each_state)
 {
     static const int errors[STATES] = {-EINVAL, -EBUSY, 0, 0, -EIO};
     static const enum cloister_reason reasons[STATES] = {
-        CLOISTER_REASON_THREAD_IDLE, CLOISTER_REASON_THREAD_BUSY, 0, 0, CLOISTER_REASON_THREAD_DEAD};
+        CLOISTER_REASON_THREAD_IDLE, CLOISTER_REASON_THREAD_BUSY, 0, 0,
+        CLOISTER_REASON_THREAD_DEAD};
     struct thread *thread = thread_in(_i, 1);
     struct thread_call call = good_call(CLOISTER_CALL_RESUME, 1);
     const struct fake_world *world = fake_world(thread->context[0]);
@@ -197,7 +198,7 @@ START_TEST(one_thread_s_state_is_not_the_other_s)
 }
 END_TEST
 
-/* --- who may call ------------------------------------------------------------------------------------ */
+/* --- who may call -------------------------------------------------------------------------- */
 
 static const uint64_t operations[] = {CLOISTER_CALL_STATUS, CLOISTER_CALL_ENTER,
                                       CLOISTER_CALL_RESUME};
@@ -287,7 +288,7 @@ START_TEST(callers_outside_of_user_mode)
 }
 END_TEST
 
-/* --- exits ------------------------------------------------------------------------------------------- */
+/* --- exits --------------------------------------------------------------------------------- */
 
 START_TEST(the_enclave_returns)
 {
@@ -460,7 +461,7 @@ START_TEST(interruptions_are_counted)
 }
 END_TEST
 
-/* --- destruction ----------------------------------------------------------------------------------------- */
+/* --- destruction --------------------------------------------------------------------------- */
 
 START_TEST(destroy_with_a_thread_in_each_state)
 {

@@ -240,7 +240,7 @@ START_TEST(no_memory_for_a_table_leaves_it_as_it_was)
 }
 END_TEST
 
-/* --- taking apart --------------------------------------------------------------------------------- */
+/* --- taking apart -------------------------------------------------------------------------- */
 
 START_TEST(unmap_all_preempted_at_each_step)
 {
@@ -319,7 +319,7 @@ START_TEST(a_leaf_is_unmapped_before_it_is_released)
 }
 END_TEST
 
-/* --- audit ------------------------------------------------------------------------------------------ */
+/* --- audit --------------------------------------------------------------------------------- */
 
 START_TEST(audit_finds_what_does_not_belong)
 {
@@ -332,7 +332,7 @@ START_TEST(audit_finds_what_does_not_belong)
 
     strange[0] = fake_frame_take(OWNER_TENANT); /* nobody's in the table */
     ck_assert_int_eq(frame_take(FRAME_SEALED, ENCLAVE, 99, &strange[1]), 0); /* another page */
-    ck_assert_int_eq(frame_take(FRAME_SEALED, ENCLAVE + 1, 3, &strange[2]), 0); /* another enclave */
+    ck_assert_int_eq(frame_take(FRAME_SEALED, ENCLAVE + 1, 3, &strange[2]), 0); /* not ours */
     ck_assert_int_eq(frame_take(FRAME_CONTEXT, ENCLAVE, 4, &strange[3]), 0);
     ck_assert_int_eq(frame_take(FRAME_SEALED, ENCLAVE, 1, &strange[4]), 0); /* sealed, but shared */
     for (unsigned int i = 0; i < 4; i++) {

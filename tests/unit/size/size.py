@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Counts what is added to Xen's trusted base, and fails when it is too much.
 
-Hooks: every line that a patch of a Xen version's series adds and that is not blank, comments included.
-Monitor and glue: every line of hv/monitor/*.[ch] and hv/xen/*.[ch] with anything but blanks and comments.
-BearSSL is apart.
+Hooks: every line that a patch of a Xen version's series adds and that is not blank, comments
+included. Monitor and glue: every line of hv/monitor/*.[ch] and hv/xen/*.[ch] with anything but
+blanks and comments. BearSSL is apart.
 """
 
 import pathlib
@@ -23,7 +23,7 @@ def added_lines(patch):
 
 
 def code_lines(source):
-    """Lines of C with something but blanks and comments. A string is not looked into for comments."""
+    """Lines of C with something but blanks and comments; strings are not looked into."""
     token = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*', re.S)
 
     def keep(match):
