@@ -112,7 +112,7 @@ static int read_load(struct elf *elf, const Elf64_Phdr *header, struct program *
     struct program_segment segment;
     int result = read_bytes(elf, header, &segment);
 
-    if (result || segment.size == 0) {
+    if (result) {
         return result;
     }
     if (segment.address % CLOISTER_PAGE_SIZE) {
@@ -194,9 +194,9 @@ static int read_segment(struct elf *elf, const Elf64_Phdr *header, struct progra
 {
     switch (header->p_type) {
     case PT_LOAD:
-        return read_load(elf, header, program);
+        return header->p_memsz || header->p_filesz ? read_load(elf, header, program) : 0;
     case PT_TLS:
-        return read_tls(elf, header, program);
+        return header->p_memsz || header->p_filesz ? read_tls(elf, header, program) : 0;
     case PT_NOTE:
         return read_notes(elf, header, program);
     case PT_INTERP:
