@@ -55,6 +55,8 @@ static struct {
     unsigned long fail_at[FAKE_CALLS];
     unsigned long calls[FAKE_CALLS];
     bool failed;
+    unsigned long meet_at;
+    bool met;
     unsigned long preempt_every;
     unsigned long preempt_at;
     unsigned long preempt_calls;
@@ -125,6 +127,7 @@ void fake_start_bare(unsigned int stride)
     own.stride = stride;
     own.next_frame = 0;
     own.failed = false;
+    own.meet_at = 0;
     own.preempt_every = own.preempt_at = own.preempt_calls = 0;
     own.random = UINT64_C(0x9e3779b97f4a7c15);
     fake_user_reset();
@@ -203,8 +206,23 @@ unsigned long fake_calls(enum fake_call kind)
     return own.calls[kind];
 }
 
+void fake_meet_at(unsigned long n)
+{
+    own.meet_at = n;
+    own.met = false;
+}
+
+bool fake_met(void)
+{
+    return own.met;
+}
+
 bool fake_should_fail(enum fake_call kind)
 {
+    if (own.meet_at && !held_count && --own.meet_at == 0) {
+        own.met = true;
+        fake.meet();
+    }
     fake_mutex_lock();
     bool fail = ++own.calls[kind] == own.fail_at[kind];
     fail |= ++own.calls[FAKE_ANY] == own.fail_at[FAKE_ANY];

@@ -111,6 +111,8 @@ extern struct fake_host {
     uint64_t audit_adds;      /* violations it adds to each kind */
     uint64_t not_anonymous;   /* a frame number, 0 none */
     bool random_real;         /* false: the same numbers in every run */
+    /* Another CPU: runs once, in a fallible call at which no lock is held (fake_meet_at). */
+    void (*meet)(void);
 } fake;
 
 /* A machine on which nothing has happened. `stride`: distance of frame numbers: 1, or more to
@@ -130,6 +132,10 @@ void fake_fail(enum fake_call kind, unsigned long nth);
 bool fake_failed(void);
 /* How many calls of the kind there were since fake_fail() or the start. */
 unsigned long fake_calls(enum fake_call kind);
+
+/* fake.meet runs in the n-th fallible call from now at which no lock is held (0: never); it has. */
+void fake_meet_at(unsigned long n);
+bool fake_met(void);
 
 /* host_preempted() is true at each n-th call (0: never); or only at the n-th from now. */
 void fake_preempt_every(unsigned long n);

@@ -220,6 +220,128 @@ START_TEST(each_call_fails)
 }
 END_TEST
 
+/* --- another CPU of dom0 ------------------------------------------------------------------- */
+
+static uint32_t met_enclave;
+
+/* What the other CPU does, in the middle of an operation. It has memory of its own. */
+static int other_cpu(uint32_t op, void *arg, size_t size)
+{
+    const uint64_t place = fake_user_readonly() - 1024;
+
+    memcpy(fake_user(place), arg, size);
+    int rc = monitor_control(op, place, true, false);
+    memcpy(arg, fake_user(place), size);
+    ck_assert(fake_quiet());
+    return rc;
+}
+
+static void meet_destroy(void)
+{
+    struct cloister_destroy op = {.enclave = met_enclave};
+    int rc = other_cpu(CLOISTER_OP_DESTROY, &op, sizeof(op));
+
+    ck_assert(rc == 0 || rc == -ENOENT || rc == -ERESTART);
+}
+
+static void meet_end_of_domain(void)
+{
+    int rc = tenant_end(fake.domains[TENANT].tenant);
+
+    ck_assert(rc == 0 || rc == -ERESTART);
+}
+
+static void meet_looker(void)
+{
+    struct cloister_info info = {.reserved0 = 0};
+    struct cloister_audit audit = {.frames = 0};
+    struct cloister_list list = {.capacity = 4, .buffer = fake_user_readonly() - 4096};
+    struct cloister_add_pages add = {.enclave = met_enclave, .count = 1};
+
+    ck_assert_int_eq(other_cpu(CLOISTER_OP_INFO, &info, sizeof(info)), 0);
+    ck_assert_int_eq(other_cpu(CLOISTER_OP_AUDIT, &audit, sizeof(audit)), 0);
+    ck_assert_uint_eq(audit.views + audit.anonymity, 0);
+    ck_assert_int_eq(other_cpu(CLOISTER_OP_LIST, &list, sizeof(list)), 0);
+    ck_assert_int_ne(other_cpu(CLOISTER_OP_ADD_PAGES, &add, sizeof(add)), 0);
+}
+
+/* A life that somebody cuts in the n-th call; false if it has fewer. */
+static bool live_and_meet(unsigned long n, bool may_be_cut)
+{
+    struct life life = {0};
+
+    fake_user_reset();
+    fake_user_put(NULL, 1024);
+    met_enclave = 0;
+    fake_meet_at(n);
+    while (!life.gone) {
+        int rc = step(&life);
+
+        met_enclave = life.id;
+        fake_check();
+        if (rc) {
+            ck_assert(may_be_cut && fake_met());
+            ck_assert(rc == -EBUSY || rc == -ENOENT || rc == -ESRCH);
+            break;
+        }
+    }
+    bool met = fake_met();
+    fake_meet_at(0);
+    if (!life.gone && life.id) {
+        int rc = do_destroy(life.id);
+        ck_assert(rc == 0 || rc == -ENOENT);
+    }
+    return met;
+}
+
+START_TEST(another_cpu_destroys_at_each_call)
+{
+    struct picture before;
+
+    live_with_failure(FAKE_ANY, 0);
+    before = picture_take();
+    fake.meet = meet_destroy;
+    unsigned long n = 1;
+    for (; live_and_meet(n, true); n++) {
+        struct picture after = picture_take();
+        before.info.created = after.info.created;
+        before.info.destroyed = after.info.destroyed;
+        pictures_must_match(&before, &after, "destroyed by another CPU");
+    }
+    ck_assert_uint_gt(n, 40);
+}
+END_TEST
+
+START_TEST(the_domain_ends_at_each_call)
+{
+    unsigned long n = 1;
+    bool met;
+
+    do {
+        scene_start();
+        image = scene_image();
+        fake.meet = meet_end_of_domain;
+        met = live_and_meet(n++, true);
+        ck_assert_uint_eq(fake_frames_in_use(), 0);
+        scene_end();
+    } while (met);
+    ck_assert_uint_gt(n, 40);
+    scene_start();
+}
+END_TEST
+
+START_TEST(another_cpu_looks_at_each_call)
+{
+    unsigned long n = 1;
+
+    fake.meet = meet_looker;
+    while (live_and_meet(n, false)) {
+        n++;
+    }
+    ck_assert_uint_gt(n, 40);
+}
+END_TEST
+
 /* --- preemption ---------------------------------------------------------------------------- */
 
 START_TEST(stopped_at_each_check)
@@ -370,6 +492,18 @@ START_TEST(a_domain_s_end_stopped_at_each_check)
 }
 END_TEST
 
+/* Between its place being reserved and its coming into the list an enclave is only counted. */
+START_TEST(a_domain_waits_for_an_enclave_in_the_making)
+{
+    struct tenant *tenant = fake.domains[TENANT].tenant;
+
+    tenant->enclaves++;
+    ck_assert_int_eq(tenant_end(tenant), -ERESTART);
+    tenant->enclaves--;
+    ck_assert_int_eq(tenant_end(tenant), 0);
+}
+END_TEST
+
 START_TEST(a_domain_without_enclaves_ends_silently)
 {
     uint64_t records = fake_ring(0)->next;
@@ -468,6 +602,12 @@ int main(void)
     tcase_add_test(cases, each_frame_fails);
     tcase_add_test(cases, each_call_fails);
 
+    cases = suite_case(suite, "another CPU", 240);
+    tcase_add_checked_fixture(cases, start, scene_end);
+    tcase_add_test(cases, another_cpu_destroys_at_each_call);
+    tcase_add_test(cases, the_domain_ends_at_each_call);
+    tcase_add_test(cases, another_cpu_looks_at_each_call);
+
     cases = suite_case(suite, "preemption", 240);
     tcase_add_checked_fixture(cases, start, scene_end);
     tcase_add_test(cases, stopped_at_each_check);
@@ -478,6 +618,7 @@ int main(void)
     tcase_add_checked_fixture(cases, start, scene_end);
     tcase_add_test(cases, a_domain_ends_with_enclaves_in_each_state);
     tcase_add_test(cases, a_domain_s_end_stopped_at_each_check);
+    tcase_add_test(cases, a_domain_waits_for_an_enclave_in_the_making);
     tcase_add_test(cases, a_domain_without_enclaves_ends_silently);
     tcase_add_test(cases, another_domain_does_not_notice);
     tcase_add_test(cases, sums_survive_a_domain);
