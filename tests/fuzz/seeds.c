@@ -6,7 +6,7 @@
 
 /* Numbers of fuzz_monitor.c's steps. */
 enum { CREATE, ADD, SHARE, INIT, DESTROY, QUOTA, LOOK, RAW, CALL, EXIT, INTERRUPT, FAILURE, GRANT,
-       CALL2, PREEMPTION, DOMAIN, MACHINE };
+       CALL2, PREEMPTION, DOMAIN, MACHINE, MEET };
 
 /* Arguments: `GOOD` takes the address that is right, `ON` restarts until done. */
 #define GOOD 15
@@ -36,6 +36,9 @@ static const uint8_t wild[] = {1, RAW, 1, 7, 48, 0, 0, 0, 0, RAW, 0, 1, 40, RAW,
                                8, 1, 2, 3, 4, GRANT, 1, 0, GRANT, 1, 0, 1, MACHINE, 3, 2, 1, 2,
                                1, 9};
 
+static const uint8_t meet[] = {1, MEET, 0, 0, 20, ENCLAVE(1, 0), MEET, 1, 0, 9, ENCLAVE(2, 1),
+                               MEET, 2, 0, 12, ENCLAVE(1, 2), ASK(2, 0, 1, 0, 0)};
+
 static const struct {
     const char *name;
     const uint8_t *bytes;
@@ -44,7 +47,8 @@ static const struct {
              {"two", two, sizeof(two)},
              {"slow", slow, sizeof(slow)},
              {"poor", poor, sizeof(poor)},
-             {"wild", wild, sizeof(wild)}};
+             {"wild", wild, sizeof(wild)},
+             {"meet", meet, sizeof(meet)}};
 
 int seeds_write(const char *folder)
 {
