@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Cloister as installed: what `meson install` puts into dom0 and into tenants, and how it starts there.
+
+    dom0, tenant = stack.stage("build")
+    with Machine("name", xen=stack.xen("build"), dom0=[dom0], tenant_payload=[tenant]) as machine:
+        stack.wait_host(machine)
+        machine.start_tenant("alice", enclave_memory=64)
+        stack.wait_agent(machine, "alice")
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from .machine import MachineError
+
+UNIT = "usr/lib/systemd/system/cloisterd.service"
+AGENT_START = """#!/bin/bash
+# SPDX-License-Identifier: MIT
+mkdir -p /run/cloister /var/log
+cloister-agent >/var/log/cloister-agent.log 2>&1 &
+"""
+WAIT = 60  # seconds
+
+
+def xen(build, kind=""):
+    """The hypervisor: `kind` is "", "test" or "stock"."""
+    return os.path.join(build, "hv", "xen", kind, "xen")
+
+
+def stage(build):
+    """Install the build below build/stage; returns the folders for dom0 and for tenants."""
+    root = os.path.join(build, "stage")
+    shutil.rmtree(root, ignore_errors=True)
+    installed, dom0, tenant = (os.path.join(root, name) for name in ("all", "dom0", "tenant"))
+    with open(os.path.join(build, "logs", "install.log"), "wb") as log:
+        subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet",
+                        "--destdir", os.path.abspath(installed)],
+                       check=True, stdout=log, stderr=log)
+    shutil.rmtree(os.path.join(installed, "boot"), ignore_errors=True)
+    shutil.copytree(installed, dom0, symlinks=True)
+    shutil.copytree(installed, tenant, symlinks=True)
+    wants = os.path.join(dom0, "etc/systemd/system/multi-user.target.wants")
+    os.makedirs(wants, exist_ok=True)
+    os.symlink("/" + UNIT, os.path.join(wants, "cloisterd.service"))
+    script = os.path.join(tenant, "etc/rc.d/cloister-agent")
+    os.makedirs(os.path.dirname(script))
+    with open(script, "w", encoding="ascii") as file:
+        file.write(AGENT_START)
+    os.chmod(script, 0o755)
+    return dom0, tenant
+
+
+def ctl(machine, command, timeout=60):
+    """What `cloisterctl COMMAND --json` says."""
+    result = machine.dom0(f"cloisterctl {command} --json", timeout=timeout)
+    try:
+        return json.loads(result.out)
+    except ValueError as error:
+        raise MachineError(f"cloisterctl {command}: status {result.rc}: "
+                           f"{result.out}{result.err}") from error
+
+
+def _wait(machine, command, what):
+    began = time.monotonic()
+    while time.monotonic() - began < WAIT:
+        if machine.dom0(command):
+            return
+        time.sleep(0.5)
+    journal = machine.dom0("journalctl -u cloisterd --no-pager | tail -n 5").out
+    raise MachineError(f"{what} not ready after {WAIT} s: {journal}")
+
+
+def wait_host(machine):
+    """Until cloisterd answers."""
+    _wait(machine, "test -S /run/cloister/cloisterd.sock", "cloisterd")
+
+
+def wait_agent(machine, name):
+    """Until the tenant's agent answers applications: it does so once the host daemon has greeted it."""
+    began = time.monotonic()
+    while time.monotonic() - began < WAIT:
+        if machine.tenant(name, "test -S /run/cloister/agent.sock && cloister status"):
+            return
+        time.sleep(0.5)
+    log = machine.tenant(name, "tail -n 5 /var/log/cloister-agent.log").out
+    raise MachineError(f"{name}'s agent is not ready after {WAIT} s: {log}")
