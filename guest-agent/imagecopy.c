@@ -9,78 +9,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/image.h"
+
 static int refuse(struct app_reply *refusal, int error, const char *text)
 {
     app_refuse(refusal, error, APP_ORIGIN_AGENT, "the image cannot be read: %s", text);
     return error;
 }
 
-static int invalid(struct app_reply *refusal, enum cloister_reason reason, uint64_t found,
-                   uint64_t allowed)
-{
-    app_refuse(refusal, -EINVAL, APP_ORIGIN_AGENT,
-               "not a valid image: %s (found %" PRIu64 ", allowed %" PRIu64 ")",
-               cloister_reason_text(reason), found, allowed);
-    refusal->reason = (uint16_t)reason;
-    refusal->found = found;
-    refusal->allowed = allowed;
-    return -EINVAL;
-}
-
 /*
- * The structure only: what the agent itself must rely on to cut the image into messages. Signature,
- * measurement and launch state are the monitor's to check, and it believes nobody.
+ * The structure only: what the agent itself must rely on to cut the image into messages. Signature
+ * and measurement are the monitor's to check, and it believes nobody.
  */
 static int check(struct image *image, struct app_reply *refusal)
 {
-    const struct cloister_image_header *header = (const void *)image->data;
-    const struct cloister_launch *launch = &header->launch;
-    uint64_t content = 0, offset, expected;
+    struct cloister_image opened;
+    struct cloister_image_error error;
 
-    if (image->size < sizeof(*header))
-        return invalid(refusal, CLOISTER_REASON_IMAGE_MAGIC, image->size, sizeof(*header));
-    if (header->magic != CLOISTER_IMAGE_MAGIC)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_MAGIC, header->magic, CLOISTER_IMAGE_MAGIC);
-    if (header->version != CLOISTER_IMAGE_VERSION)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_VERSION, header->version,
-                       CLOISTER_IMAGE_VERSION);
-    if (header->header_size != CLOISTER_IMAGE_HEADER_SIZE)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_VERSION, header->header_size,
-                       CLOISTER_IMAGE_HEADER_SIZE);
-    if (launch->page_count == 0 || launch->page_count > CLOISTER_MAX_PAGES)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_SIZE, launch->page_count, CLOISTER_MAX_PAGES);
-    if (launch->record_count == 0 || launch->record_count > launch->page_count)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_SIZE, launch->record_count,
-                       launch->page_count);
-    if (launch->thread_count == 0 || launch->thread_count > CLOISTER_MAX_THREADS)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_THREADS, launch->thread_count,
-                       CLOISTER_MAX_THREADS);
-    if (launch->shared_count == 0 || launch->shared_count > CLOISTER_MAX_SHARED_PAGES)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_SHARED, launch->shared_count,
-                       CLOISTER_MAX_SHARED_PAGES);
-
-    offset = CLOISTER_IMAGE_HEADER_SIZE +
-             (uint64_t)launch->record_count * sizeof(struct cloister_page_record);
-    if (offset > image->size)
-        return invalid(refusal, CLOISTER_REASON_IMAGE_INCOMPLETE, image->size, offset);
-    image->records = (const void *)(image->data + CLOISTER_IMAGE_HEADER_SIZE);
-    for (uint32_t i = 0; i < launch->record_count; i++) {
-        const struct cloister_page_record *record = &image->records[i];
-
-        if (record->page >= launch->page_count)
-            return invalid(refusal, CLOISTER_REASON_PAGE_RANGE, record->page,
-                           launch->page_count - 1);
-        if (i && record->page <= record[-1].page)
-            return invalid(refusal, CLOISTER_REASON_PAGE_DUPLICATE, record->page,
-                           (uint64_t)record[-1].page + 1);
-        content += !(record->flags & CLOISTER_PAGE_ZERO);
+    if (cloister_image_open(image->data, image->size, &opened, &error)) {
+        app_refuse(refusal, -EINVAL, APP_ORIGIN_AGENT, "not a valid image: %s", error.text);
+        refusal->reason = error.reason;
+        refusal->found = error.found;
+        refusal->allowed = error.allowed;
+        return -EINVAL;
     }
-    offset = (offset + CLOISTER_PAGE_SIZE - 1) & ~(uint64_t)(CLOISTER_PAGE_SIZE - 1);
-    expected = content ? offset + content * CLOISTER_PAGE_SIZE : image->size;
-    if (image->size != expected || (!content && image->size > offset))
-        return invalid(refusal, CLOISTER_REASON_IMAGE_INCOMPLETE, image->size, expected);
-    image->header = header;
-    image->content = content ? image->data + offset : NULL;
+    image->header = opened.header;
+    image->records = opened.records;
+    image->content = opened.content;
     return 0;
 }
 
