@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* Whatever is changed in a log, verify_log finds it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fake_log.h"
+#include "suite.h"
+
+static const char *directory;
+
+/* Two files, nine lines. */
+static void setup(void)
+{
+    struct chainlog log;
+
+    directory = fake_log_directory();
+    fake_log_open(&log, 1, 0);
+    fake_log_records(&log, 0, 2);
+    ck_assert_int_eq(chainlog_lost(&log, 0, 2, 3), 0);
+    ck_assert_int_eq(chainlog_flush(&log), 0);
+    fake_log_records(&log, 1, 3);
+    ck_assert_int_eq(chainlog_flush(&log), 0);
+    chainlog_close(&log);
+    ck_assert_uint_eq(fake_log_verify(false).lines, 9);
+}
+
+/* Does some line of the text fail, or the last one have no end? As verify_log, but in memory. */
+static bool breaks(const char *text, size_t size, const struct log_state *before)
+{
+    static struct log_state state;
+
+    state = *before;
+    while (size) {
+        const char *end = memchr(text, '\n', size);
+
+        if (!end || log_state_apply(&state, text, (size_t)(end - text)))
+            return true;
+        size -= (size_t)(end + 1 - text);
+        text = end + 1;
+    }
+    return false;
+}
+
+START_TEST(every_flipped_bit)
+{
+    static struct log_state state;
+    size_t size;
+    char *text = fake_log_read(1, &size);
+
+    log_state_initialise(&state, true);
+    for (size_t bit = 0; bit < size * 8; bit++) {
+        text[bit / 8] ^= (char)(1 << bit % 8);
+        ck_assert_msg(breaks(text, size, &state), "bit %zu of byte %zu", bit % 8, bit / 8);
+        text[bit / 8] ^= (char)(1 << bit % 8);
+    }
+    ck_assert(!breaks(text, size, &state));
+    free(text);
+}
+END_TEST
+
+START_TEST(every_changed_byte)
+{
+    for (uint32_t number = 1; number <= 2; number++) {
+        size_t size;
+        char *text = fake_log_read(number, &size);
+
+        for (size_t byte = 0; byte < size; byte++) {
+            text[byte] ^= (char)(1 << byte % 8);
+            fake_log_write(number, text, size);
+            fake_log_verify(true);
+            text[byte] ^= (char)(1 << byte % 8);
+        }
+        fake_log_write(number, text, size);
+        free(text);
+    }
+    fake_log_verify(false);
+}
+END_TEST
+
+/* The start of line `line` (from 0) of the text. */
+static char *line_at(char *text, unsigned int line)
+{
+    while (line--)
+        text = strchr(text, '\n') + 1;
+    return text;
+}
+
+START_TEST(removed_lines)
+{
+    size_t size;
+    char *text = fake_log_read(1, &size), *changed = malloc(size);
+
+    for (unsigned int line = 0; line < 4; line++) {
+        char *from = line_at(text, line), *to = line_at(text, line + 1);
+        size_t before = (size_t)(from - text), after = size - (size_t)(to - text);
+
+        memcpy(changed, text, before);
+        memcpy(changed + before, to, after);
+        fake_log_write(1, changed, before + after);
+        fake_log_verify(true);
+    }
+    /* the last line of the first file: the second file's first line does not follow */
+    fake_log_write(1, text, (size_t)(line_at(text, 4) - text));
+    struct verify_result result = fake_log_verify(true);
+    ck_assert_str_eq(result.file, "trace-00000002.jsonl");
+    ck_assert_uint_eq(result.line, 1);
+    free(changed);
+    free(text);
+}
+END_TEST
+
+START_TEST(doubled_and_swapped_lines)
+{
+    size_t size;
+    char *text = fake_log_read(1, &size), *changed = malloc(2 * size);
+    char *second = line_at(text, 1), *third = line_at(text, 2), *fourth = line_at(text, 3);
+    size_t head = (size_t)(second - text), a = (size_t)(third - second),
+           b = (size_t)(fourth - third), rest = size - (size_t)(fourth - text);
+
+    memcpy(changed, text, (size_t)(third - text));
+    memcpy(changed + (third - text), second, size - head);
+    fake_log_write(1, changed, size + a);
+    ck_assert_uint_eq(fake_log_verify(true).line, 3);
+    memcpy(changed, text, head);
+    memcpy(changed + head, third, b);
+    memcpy(changed + head + b, second, a);
+    memcpy(changed + head + a + b, fourth, rest);
+    fake_log_write(1, changed, size);
+    ck_assert_uint_eq(fake_log_verify(true).line, 2);
+    free(changed);
+    free(text);
+}
+END_TEST
+
+START_TEST(missing_file)
+{
+    char path[128], name[LOG_FILE_NAME];
+    struct verify_result result;
+
+    /* The oldest may be removed; the head is the same. */
+    log_file_name(1, name);
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    unlink(path);
+    result = fake_log_verify(false);
+    ck_assert_uint_eq(result.first, 5);
+    /* But not one in the middle. */
+    struct chainlog log;
+    fake_log_open(&log, 1, 0);
+    for (unsigned int i = 0; i < 2; i++) {
+        fake_log_records(&log, 1, 1);
+        ck_assert_int_eq(chainlog_flush(&log), 0);
+    }
+    chainlog_close(&log);
+    fake_log_verify(false);
+    log_file_name(3, name);
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    unlink(path);
+    result = fake_log_verify(true);
+    ck_assert_str_eq(result.file, "trace-00000004.jsonl");
+}
+END_TEST
+
+/* A line whose chain is right but that logs a record twice, or leaves one out. */
+static void forge(const char *members, const char *expected)
+{
+    struct chainlog log;
+
+    fake_log_open(&log, 1u << 30, 0);
+    struct line *line = chainlog_begin(&log, "trace");
+    line_raw(line, members, strlen(members));
+    ck_assert_int_eq(chainlog_end(&log), 0);
+    ck_assert_int_eq(chainlog_flush(&log), 0);
+    chainlog_close(&log);
+    ck_assert_str_eq(fake_log_verify(true).wrong, expected);
+}
+
+START_TEST(doubled_record)
+{
+    forge(",\"boot\":\"0000000000001234\",\"cpu\":1,\"seq\":2", "its record was logged before");
+}
+END_TEST
+
+START_TEST(missing_record)
+{
+    forge(",\"boot\":\"0000000000001234\",\"cpu\":1,\"seq\":4", "records are missing before it");
+}
+END_TEST
+
+START_TEST(record_of_nowhere)
+{
+    const char *wrong =
+        "its record belongs to a boot or CPU that no line before has announced";
+
+    forge(",\"boot\":\"0000000000001235\",\"cpu\":1,\"seq\":3", wrong);
+}
+END_TEST
+
+START_TEST(record_of_no_cpu)
+{
+    forge(",\"boot\":\"0000000000001234\",\"cpu\":4,\"seq\":0",
+          "its record belongs to a boot or CPU that no line before has announced");
+}
+END_TEST
+
+START_TEST(record_without_number)
+{
+    forge(",\"boot\":\"0000000000001234\",\"cpu\":1,\"seq\":\"3\"",
+          "it does not say which record it is");
+}
+END_TEST
+
+START_TEST(no_json)
+{
+    forge(",\"boot\":oops", "it is not a JSON object");
+}
+END_TEST
+
+START_TEST(anchor)
+{
+    struct verify_result result = fake_log_verify(false);
+    char anchor[DIGEST_HEX + 1];
+
+    strcpy(anchor, result.head);
+    ck_assert_int_eq(verify_log(directory, anchor, &result), 0);
+    ck_assert(result.anchored);
+    anchor[3] = anchor[3] == 'a' ? 'b' : 'a';
+    ck_assert_int_eq(verify_log(directory, anchor, &result), 0);
+    ck_assert(!result.anchored);
+}
+END_TEST
+
+START_TEST(no_directory)
+{
+    struct verify_result result;
+
+    ck_assert_int_eq(verify_log("/nonexistent", NULL, &result), -ENOENT);
+}
+END_TEST
+
+START_TEST(garbage)
+{
+    static const char *const texts[] = {
+        "\n", "{}\n", "hello\n", "{\"index\":0}\n",
+        "{\"index\":00,\"prev\":\"" LOG_ZERO_HASH "\",\"at\":\"\"}\n",
+        "{\"index\":99999999999999999999,\"prev\":\"" LOG_ZERO_HASH "\",\"at\":\"\"}\n",
+        ",\"hash\":\"" LOG_ZERO_HASH "\"}\n",
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        fake_log_write(1, texts[i], strlen(texts[i]));
+        ck_assert_uint_eq(fake_log_verify(true).line, 1);
+    }
+    char *zeros = calloc(1, 70000);
+    fake_log_write(1, zeros, 70000);
+    fake_log_verify(true);
+    free(zeros);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("verify");
+    TCase *tests = tcase_create("changes");
+
+    tcase_add_checked_fixture(tests, setup, fake_log_remove);
+    tcase_set_timeout(tests, 240);
+    tcase_add_test(tests, every_flipped_bit);
+    tcase_add_test(tests, every_changed_byte);
+    tcase_add_test(tests, removed_lines);
+    tcase_add_test(tests, doubled_and_swapped_lines);
+    tcase_add_test(tests, missing_file);
+    tcase_add_test(tests, doubled_record);
+    tcase_add_test(tests, missing_record);
+    tcase_add_test(tests, record_of_nowhere);
+    tcase_add_test(tests, record_of_no_cpu);
+    tcase_add_test(tests, record_without_number);
+    tcase_add_test(tests, no_json);
+    tcase_add_test(tests, anchor);
+    tcase_add_test(tests, no_directory);
+    tcase_add_test(tests, garbage);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
