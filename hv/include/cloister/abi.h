@@ -41,7 +41,8 @@
  *   CLOISTER_EXIT_RETURN  the enclave returned value0, value1; the thread is idle
  *   CLOISTER_EXIT_OCALL   the enclave calls out with value0, value1; RESUME gives it the results
  *   CLOISTER_EXIT_FAULT   the thread died; value0 = vector (CLOISTER_VECTOR_* for those that are no
- *                         exception), value1 = page number (linear address >> 12) or 0
+ *                         exception), value1 = page number (linear address >> 12; guest-physical
+ *                         for CLOISTER_VECTOR_VIEW) or 0
  *   -EAGAIN   interrupted: RESUME when convenient
  *   -EBUSY    another caller is inside the thread (THREAD_BUSY), or it must be RESUMEd
  *             (THREAD_INTERRUPTED)
