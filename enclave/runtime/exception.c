@@ -11,7 +11,6 @@ enum {
     VECTOR_NMI = 2,
     VECTOR_UD = 6,
     VECTOR_DF = 8,
-    VECTOR_GP = 13,
     VECTOR_PF = 14,
     VECTOR_MC = 18,
 };
@@ -37,10 +36,10 @@ int cloister_set_exception_handler(uint32_t vector, cloister_exception_handler *
     return 0;
 }
 
+/* The runtime tries instructions that a CPU may not have. */
 static bool fix(struct cloister_registers *registers)
 {
-    if (registers->vector != VECTOR_UD && registers->vector != VECTOR_GP &&
-        registers->vector != VECTOR_PF) {
+    if (registers->vector != VECTOR_UD) {
         return false;
     }
     for (const struct fixup *fixup = __start_cloister_fixups; fixup < __stop_cloister_fixups;

@@ -11,7 +11,7 @@
 /* Vectors for which the CPU pushes an error code (AMD APM vol. 2, 8.2; Intel SDM vol. 3, 6.15). */
 #define HAS_ERROR_CODE ((1 << 8) | (0x1f << 10) | (1 << 17) | (1 << 21) | (1 << 29) | (1 << 30))
 
-/* If the instruction at `from` raises #UD, #GP or #PF, go on at `to`. */
+/* If the instruction at `from` raises #UD, go on at `to`. */
 .macro FIXUP from, to
     .pushsection cloister_fixups, "a"
     .quad \from, \to
