@@ -41,21 +41,40 @@ static bool is_misplaced(const struct p2m_domain *p2m, mfn_t mfn, p2m_type_t typ
            page_get_owner(mfn_to_page(mfn)) != p2m->domain;
 }
 
-/* Looks at one entry; returns the first page number behind it. */
-static unsigned long scan_p2m_entry(struct p2m_domain *p2m, unsigned long gfn,
-                                     struct cloister_audit *audit)
+/* Violations by one entry; *behind: the first page number behind it. */
+static uint64_t entry_violations(struct p2m_domain *p2m, unsigned long gfn, unsigned long *behind,
+                                 mfn_t *mfn)
 {
     unsigned int order = 0;
     p2m_access_t access;
     p2m_type_t type;
-    mfn_t mfn = p2m_get_gfn_type_access(p2m, _gfn(gfn), &type, &access, 0, &order, false);
-    unsigned long behind = (gfn | ((1UL << order) - 1)) + 1;
 
-    if ( !mfn_eq(mfn, INVALID_MFN) && !p2m_is_hole(type) )
-    {
-        audit->entries++;
-        audit->second_stage += protected_in(mfn, behind - gfn) ?: is_misplaced(p2m, mfn, type);
-    }
+    *mfn = p2m_get_gfn_type_access(p2m, _gfn(gfn), &type, &access, 0, &order, false);
+    *behind = (gfn | ((1UL << order) - 1)) + 1;
+    if ( p2m_is_hole(type) )
+        *mfn = INVALID_MFN;
+    if ( mfn_eq(*mfn, INVALID_MFN) )
+        return 0;
+    return protected_in(*mfn, *behind - gfn) ?: is_misplaced(p2m, *mfn, type);
+}
+
+/*
+ * Looks at one entry; returns the first page number behind it. A page may leave the domain, and become
+ * somebody else's, between the look at the entry and the look at the page: it counts if the entry still
+ * has it.
+ */
+static unsigned long scan_p2m_entry(struct p2m_domain *p2m, unsigned long gfn,
+                                    struct cloister_audit *audit)
+{
+    unsigned long behind;
+    mfn_t mfn, again;
+    uint64_t violations = entry_violations(p2m, gfn, &behind, &mfn);
+
+    audit->entries += !mfn_eq(mfn, INVALID_MFN);
+    if ( violations )
+        violations = entry_violations(p2m, gfn, &behind, &again);
+    if ( violations && mfn_eq(mfn, again) )
+        audit->second_stage += violations;
     return behind;
 }
 
@@ -260,11 +279,14 @@ static void scan_pv_table(const l1_pgentry_t *entries, struct cloister_audit *au
 {
     for ( unsigned int slot = 0; slot < TABLE_ENTRIES; slot++ )
     {
-        if ( l1e_get_flags(entries[slot]) & _PAGE_PRESENT )
-        {
-            audit->entries++;
-            audit->pv_tables += protected_in(l1e_get_mfn(entries[slot]), 1);
-        }
+        const l1_pgentry_t entry = { read_atomic(&entries[slot].l1) };
+
+        if ( !(l1e_get_flags(entry) & _PAGE_PRESENT) )
+            continue;
+        audit->entries++;
+        /* As above: only if the entry still has it. */
+        if ( protected_in(l1e_get_mfn(entry), 1) && read_atomic(&entries[slot].l1) == entry.l1 )
+            audit->pv_tables++;
     }
 }
 
