@@ -45,7 +45,8 @@ static int listen_at(const struct config *config)
     slash = strrchr(folder, '/');
     if (slash != folder) {
         *slash = '\0';
-        if (mkdir(folder, 0755) && errno != EEXIST)
+        /* Whatever the umask is: users must find the socket. */
+        if (mkdir(folder, 0755) ? errno != EEXIST : chmod(folder, 0755))
             return -errno;
     }
     listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -218,7 +219,8 @@ static int serve(struct apps *apps, struct app *app, const struct app_request *r
 
     switch (request->type) {
     case APP_LOAD:
-        error = image_copy(descriptor, apps->config->max_image, &image, refusal);
+        error = image_copy(descriptor, apps->config->max_image, apps->config->low_memory, &image,
+                           refusal);
         if (error)
             return error;
         return enclaves_load(apps->enclaves, &app->owner, request->number, &image, refusal);

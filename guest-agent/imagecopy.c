@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "image/image.h"
+#include "memory.h"
 
 static int refuse(struct app_reply *refusal, int error, const char *text)
 {
@@ -39,7 +40,8 @@ static int check(struct image *image, struct app_reply *refusal)
     return 0;
 }
 
-int image_copy(int descriptor, uint64_t max, struct image *image, struct app_reply *refusal)
+int image_copy(int descriptor, uint64_t max, uint64_t reserve, struct image *image,
+               struct app_reply *refusal)
 {
     struct stat status;
     int error;
@@ -60,6 +62,8 @@ int image_copy(int descriptor, uint64_t max, struct image *image, struct app_rep
         refusal->allowed = max;
         return -EFBIG;
     }
+    if (memory_available() < (uint64_t)status.st_size + reserve)
+        return refuse(refusal, -ENOMEM, "the guest has too little memory left for a copy");
     image->size = (size_t)status.st_size;
     image->data =
         mmap(NULL, image->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -25,9 +25,10 @@ struct image {
  * network or FUSE process. Returns 0 or a negative errno with *refusal filled:
  *   -EINVAL  no file in memory, or no valid image
  *   -EFBIG   larger than `max` bytes
- *   -ENOMEM, -EIO
+ *   -ENOMEM  less than `reserve` bytes of the guest's memory would stay available
+ *   -EIO     it cannot be read, or became shorter
  */
-__attribute__((warn_unused_result)) int image_copy(int descriptor, uint64_t max,
+__attribute__((warn_unused_result)) int image_copy(int descriptor, uint64_t max, uint64_t reserve,
                                                    struct image *image, struct app_reply *refusal);
 /* Frees the copy; may be called on an empty one and more than once. */
 void image_free(struct image *image);

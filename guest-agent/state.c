@@ -25,7 +25,7 @@ int state_open(const char *folder)
     slash = strrchr(parent, '/');
     if (slash && slash != parent) {
         *slash = '\0';
-        if (mkdir(parent, 0755) && errno != EEXIST)
+        if (mkdir(parent, 0755) ? errno != EEXIST : chmod(parent, 0755))
             return -errno;
     }
     if (mkdir(folder, 0700) && errno != EEXIST)

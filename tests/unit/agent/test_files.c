@@ -310,7 +310,7 @@ static int copy(const uint8_t *data, size_t size, uint64_t max, struct app_reply
 {
     int file = memory_file(data, size);
     struct image image;
-    int error = image_copy(file, max, &image, refusal);
+    int error = image_copy(file, max, 0, &image, refusal);
 
     close(file);
     if (!error) {
@@ -444,27 +444,42 @@ START_TEST(refuses_files_that_are_not_in_memory)
     int pipes[2], file;
 
     ck_assert_int_eq(pipe(pipes), 0);
-    ck_assert_int_eq(image_copy(pipes[0], 1u << 20, &image, &refusal), -EINVAL);
+    ck_assert_int_eq(image_copy(pipes[0], 1u << 20, 0, &image, &refusal), -EINVAL);
     close(pipes[0]);
     close(pipes[1]);
     file = open("/dev/zero", O_RDONLY);
-    ck_assert_int_eq(image_copy(file, 1u << 20, &image, &refusal), -EINVAL);
+    ck_assert_int_eq(image_copy(file, 1u << 20, 0, &image, &refusal), -EINVAL);
     close(file);
     file = open("/proc/self/exe", O_RDONLY);
     if (fcntl(file, F_GET_SEALS) < 0) /* unless the build folder is a tmpfs */
-        ck_assert_int_eq(image_copy(file, UINT64_MAX, &image, &refusal), -EINVAL);
+        ck_assert_int_eq(image_copy(file, UINT64_MAX, 0, &image, &refusal), -EINVAL);
     close(file);
     file = open("/", O_RDONLY);
-    ck_assert_int_eq(image_copy(file, 1u << 20, &image, &refusal), -EINVAL);
+    ck_assert_int_eq(image_copy(file, 1u << 20, 0, &image, &refusal), -EINVAL);
     close(file);
-    ck_assert_int_eq(image_copy(-1, 1u << 20, &image, &refusal), -EINVAL);
+    ck_assert_int_eq(image_copy(-1, 1u << 20, 0, &image, &refusal), -EINVAL);
     /* Written to only. */
     file = memory_file(fake.data, fake.size);
     char name[64];
     snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
     int write_only = open(name, O_WRONLY);
-    ck_assert_int_eq(image_copy(write_only, 1u << 20, &image, &refusal), -EIO);
+    ck_assert_int_eq(image_copy(write_only, 1u << 20, 0, &image, &refusal), -EIO);
     close(write_only);
+    close(file);
+    free(fake.data);
+}
+END_TEST
+
+START_TEST(leaves_memory_to_others)
+{
+    struct fake_image fake = fake_image(1, 0, 1, 1);
+    struct app_reply refusal;
+    struct image image;
+    int file = memory_file(fake.data, fake.size);
+
+    ck_assert_int_eq(image_copy(file, 1u << 20, UINT64_C(1) << 60, &image, &refusal), -ENOMEM);
+    ck_assert_int_eq(image_copy(file, 1u << 20, 0, &image, &refusal), 0);
+    image_free(&image);
     close(file);
     free(fake.data);
 }
@@ -477,7 +492,7 @@ START_TEST(looks_only_at_its_copy)
     struct image image;
     int file = memory_file(fake.data, fake.size);
 
-    ck_assert_int_eq(image_copy(file, 1u << 20, &image, &refusal), 0);
+    ck_assert_int_eq(image_copy(file, 1u << 20, 0, &image, &refusal), 0);
     ck_assert_int_eq(ftruncate(file, 0), 0);
     ck_assert_mem_eq(image.data, fake.data, fake.size);
     ck_assert_ptr_eq(image.content, image.data + fake.content);
@@ -490,4 +505,5 @@ END_TEST
 SUITE_MAIN("files", reads_a_configuration, refuses_wrong_configurations, has_room_for_so_many_users,
            survives_random_configurations, keeps_state, removes_state_that_is_none, finds_processes,
            copies_images, refuses_cut_and_longer_images, refuses_wrong_headers,
-           survives_random_images, refuses_files_that_are_not_in_memory, looks_only_at_its_copy)
+           survives_random_images, refuses_files_that_are_not_in_memory, leaves_memory_to_others,
+           looks_only_at_its_copy)
