@@ -13,6 +13,7 @@
 
 #include "admission.h"
 #include "agents.h"
+#include "background.h"
 #include "config.h"
 #include "control.h"
 #include "domains.h"
@@ -219,6 +220,7 @@ static void run(void)
 
     say_info("version %s: ready, log in %s", CLOISTER_VERSION, config.log_directory);
     supervisor_tell("READY=1");
+    background_ready();
     loop_run();
     supervisor_tell("STOPPING=1");
     say_info("stopping");
@@ -248,7 +250,7 @@ int main(int argc, char **argv)
                admission.count, admission.default_allow ? "allow" : "deny");
         return 0;
     }
-    if (!arguments.foreground && daemon(0, 0))
+    if (!arguments.foreground && background_enter())
         fail("cannot go into the background", 1);
     block_signals();
     run();

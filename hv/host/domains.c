@@ -24,7 +24,7 @@ static struct hypercalls *monitor_;
 static struct domain_hooks hooks_;
 static char quota_directory[CONFIG_TEXT + 16];
 static bool wanted = true;
-static uint64_t scanned;
+static uint64_t scanned; /* when; 0: never */
 
 static void note_domain(const struct domain *domain, const char *event)
 {
@@ -188,7 +188,8 @@ static struct domain *add(uint16_t id)
     return &domains[place];
 }
 
-static void add_new(const uint16_t *ids, int number)
+/* `first`: they ran before this daemon did. */
+static void add_new(const uint16_t *ids, int number, bool first)
 {
     for (int i = 0; i < number; i++) {
         bool known = false;
@@ -198,7 +199,7 @@ static void add_new(const uint16_t *ids, int number)
         struct domain *domain = known ? NULL : add(ids[i]);
         if (domain) {
             identify(domain);
-            note_domain(domain, "started");
+            note_domain(domain, first ? "found" : "started");
             hooks_.appeared(domain);
         }
     }
@@ -208,7 +209,7 @@ static void scan(uint64_t now)
 {
     uint16_t *ids;
     int number = store_domains(&ids);
-    bool connected;
+    bool connected, first = scanned == 0;
     size_t known_count;
 
     scanned = now;
@@ -218,7 +219,7 @@ static void scan(uint64_t now)
         return;
     }
     remove_gone(ids, number);
-    add_new(ids, number);
+    add_new(ids, number, first);
     free(ids);
     struct libvirtd_domain *known = libvirtd_domains(&known_count, &connected);
     for (size_t i = 0; i < count; i++) {

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <syslog.h>
 
 static const char *program = "cloisterd";
 static enum say_level threshold = SAY_INFO;
-static bool journal;
+static bool journal, to_syslog;
 
 /* $JOURNAL_STREAM names the device and inode of the pipe to journald (systemd.exec(5)). */
 static bool stderr_is_journal(void)
@@ -28,6 +29,12 @@ void say_initialise(const char *name, enum say_level level)
     journal = stderr_is_journal();
 }
 
+void say_to_syslog(void)
+{
+    openlog(program, LOG_PID, LOG_DAEMON);
+    to_syslog = true;
+}
+
 void say(enum say_level level, const char *format, ...)
 {
     char text[1024];
@@ -43,7 +50,9 @@ void say(enum say_level level, const char *format, ...)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
     }
-    if (journal)
+    if (to_syslog)
+        syslog((int)level, "%s", text); /* the levels are syslog's */
+    else if (journal)
         fprintf(stderr, "<%d>%s\n", level, text);
     else
         fprintf(stderr, "%s: %s\n", program, text);

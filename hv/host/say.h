@@ -12,6 +12,8 @@ enum say_level { SAY_ERROR = 3, SAY_WARNING = 4, SAY_INFO = 6, SAY_DEBUG = 7 };
 
 /* `name` precedes each line when no journal reads them; messages above `level` are dropped. */
 void say_initialise(const char *name, enum say_level level);
+/* From now on to syslog: the daemon has left its terminal. */
+void say_to_syslog(void);
 
 __attribute__((format(printf, 2, 3))) void say(enum say_level level, const char *format, ...);
 
