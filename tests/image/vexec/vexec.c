@@ -32,7 +32,7 @@
 
 #define RING_SIZE 32768u
 #define MAX_CHANNELS 8u
-#define CONNECT_TRIES 600 /* of 50 ms */
+#define CONNECT_TRIES 2400 /* of 50 ms */
 #define EXIT_TIMED_OUT 124
 #define EXIT_NO_CHANNEL 125
 

@@ -14,10 +14,12 @@ def _entry(number, name, mode, data, rdev=(0, 0), mtime=0):
     return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
 
 
+MERGED = ("bin", "sbin", "lib", "lib64")
+
+
 def merged(name):
     """A path on a system whose /bin, /sbin and /lib* are links into /usr."""
-    top, slash, rest = name.partition("/")
-    return f"usr/{name}" if top in ("bin", "sbin", "lib", "lib64") and slash + rest else name
+    return f"usr/{name}" if name.partition("/")[0] in MERGED else name
 
 
 class Archive:
@@ -71,7 +73,7 @@ class Archive:
             for entry in sorted(files + folders):
                 path = os.path.join(folder, entry)
                 name = os.path.relpath(path, top)
-                if keep(name):
+                if keep(name) and not (name in MERGED and os.path.islink(path)):
                     self.copy(path, os.path.join(prefix, rename(name)))
             folders[:] = [f for f in folders if keep(os.path.relpath(os.path.join(folder, f), top))]
 
@@ -84,7 +86,7 @@ class Archive:
             mode = stat.S_IMODE(member.mode)
             if member.isdir():
                 self.directory(name, mode)
-            elif member.issym():
+            elif member.issym() and os.path.normpath(member.name).lstrip("/") not in MERGED:
                 self.link(name, member.linkname)
             elif member.isfile() or member.islnk():
                 self.file(name, tar.extractfile(member).read(), mode)
