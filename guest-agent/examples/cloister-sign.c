@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cloister-sign: signs a file with a key that is made inside the keyvault enclave and never leaves it.
- * An example of an application: load an enclave, call it, end it.
+ * cloister-sign: signs a file with a key that is made inside the keyvault enclave and never leaves
+ * it. An example of an application: load an enclave, call it, end it.
  */
 #include <cloister.h>
 #include <keyvault.h>
@@ -21,7 +21,8 @@
 static const char usage[] =
     "usage: cloister-sign --image FILE --public-key FILE --signature FILE FILE\n"
     "\n"
-    "Loads the keyvault enclave, has it make a P-256 key, and signs FILE with it. The public key (PEM)\n"
+    "Loads the keyvault enclave, has it make a P-256 key, and signs FILE with it. The public key "
+    "(PEM)\n"
     "and the signature (DER) check with\n"
     "\n"
     "  openssl dgst -sha256 -verify PUBLIC-KEY -signature SIGNATURE FILE\n"
