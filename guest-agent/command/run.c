@@ -127,8 +127,8 @@ static int load_exit_code(const struct cloister_error *error)
     if (error->reason)
         return EXIT_REFUSED;
     if (error->origin == CLOISTER_ORIGIN_LIBRARY)
-        return error->code == EISDIR || error->code == ENODATA || error->code == EFBIG ? EXIT_FILE
-                                                                                       : EXIT_AGENT;
+        return error->code == EISDIR || error->code == EIO || error->code == EFBIG ? EXIT_FILE
+                                                                                   : EXIT_AGENT;
     return error->code == EHOSTDOWN || error->code == ECONNRESET || error->code == ETIMEDOUT
                ? EXIT_AGENT
                : EXIT_REFUSED;

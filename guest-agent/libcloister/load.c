@@ -98,10 +98,13 @@ static int copy_image(int image, int *copy, struct cloister_error *error)
         if (code)
             goto out;
     }
-    if (count < 0)
+    if (count < 0) {
         code = -errno;
-    else if (total == 0)
-        code = -ENODATA;
+    } else if (total == 0) {
+        code = error_rule(error, EINVAL, CLOISTER_ORIGIN_LIBRARY, CLOISTER_REASON_IMAGE_MAGIC, 0, 0,
+                          "%s: it is empty", cloister_reason_text(CLOISTER_REASON_IMAGE_MAGIC));
+        goto refused;
+    }
 out:
     if (code)
         error_set(error, -code, CLOISTER_ORIGIN_LIBRARY, "the image cannot be read: %s",
