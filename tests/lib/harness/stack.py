@@ -87,3 +87,15 @@ def wait_agent(machine, name):
         time.sleep(0.5)
     log = machine.tenant(name, "tail -n 5 /var/log/cloister-agent.log").out
     raise MachineError(f"{name}'s agent is not ready after {WAIT} s: {log}")
+
+
+class FreePages:
+    """Xen's free memory to the page. The monitor's frame table grows and never shrinks: it is not a leak."""
+
+    def __init__(self, machine, build):
+        self._machine = machine
+        machine.push(os.path.join(build, "tests/system/free-pages"), "/run/free-pages", mode=0o755)
+
+    def __call__(self):
+        pages = int(self._machine.dom0("/run/free-pages", check=True).out)
+        return pages + ctl(self._machine, "status")["monitor"]["overhead_frames"]
