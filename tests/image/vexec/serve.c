@@ -309,9 +309,11 @@ static size_t add_poll(struct pollfd *set, size_t count, int fd, short events)
 void serve(struct link *link)
 {
     struct pollfd set[1 + 3 * MAX_JOBS];
-    bool open = true;
+    bool open;
 
     signal(SIGPIPE, SIG_IGN);
+    /* The event that told of the client may have told of its first bytes, too: look before waiting. */
+    open = move_link(link, true);
     while (open) {
         size_t count = 0, queued = 0;
         bool busy = false, room = buffer_size(&outgoing) < HIGH_WATER;
