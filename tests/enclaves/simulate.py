@@ -31,7 +31,7 @@ class Simulation:
             with open(script, "w", encoding="ascii") as file:
                 file.write("\n".join(self.script))
             command = [self.qemu, "-machine", "q35", "-accel", "tcg", "-m", "256", "-display", "none",
-                       "-cpu", "EPYC,+svm,+npt,-avx,-avx2,-fma,-f16c", "-nodefaults", "-no-reboot",
+                       "-cpu", "EPYC,+svm,+npt,-monitor,-rdtscp,-avx,-avx2,-fma,-f16c", "-nodefaults", "-no-reboot",
                        "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
                        "-chardev", "stdio,id=out", "-device", "isa-debugcon,chardev=out",
                        "-kernel", self.visor, "-initrd", f"{self.image},{script}"]
