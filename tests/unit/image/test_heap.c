@@ -197,7 +197,7 @@ START_TEST(use_after_free)
 {
     uint8_t *a = heap_alloc(&heap, 48), *gap1 = heap_alloc(&heap, 48);
     uint8_t *b = heap_alloc(&heap, 48), *gap2 = heap_alloc(&heap, 48);
-    const uintptr_t evil = (uintptr_t)memory;
+    const uintptr_t evil = (uintptr_t)memory + 64; /* the block gap1 */
 
     heap_free(&heap, a);
     heap_free(&heap, b);

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""The attacks: who does what, how it is tried, and which trace record it must leave.
+
+    results = attacks.run_all(machine, enclave)
+
+`enclave` is a fixture.Enclave; with names=[...] only these run. A result is a dictionary:
+
+    name, actor       of the attack
+    about             one line for people
+    control_ok        the same access to something ordinary succeeded
+    refused           every try failed as it must
+    how               the refusal, as the attacker saw it
+    state_unchanged   the enclave answers, its secret is what it was, Xen, dom0 and the guests live
+    traced            the trace has the record it must have. None: no record is due, because nothing
+                      that the monitor guards was named (an address that is not mapped, a grant that
+                      was never made, a door that this build of Xen does not have)
+    detail            what went wrong, for people; the records and the program's output
+    seconds
+
+An attack that the machine cannot try (it needs a frame's number, which only a test build says) is
+left out, see `skipped`."""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from typing import Callable, Optional
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from fixture import FOLDER, Trace, control, secret_bytes  # noqa: E402
+
+# hv/include/cloister/trace.h and abi.h
+BUDGET_SECONDS = 1.1  # CLOISTER_TRACE_RATE is per second: a flood must not hide the next attack
+CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT = range(1, 8)
+STATUS, ENTER, RESUME = range(3)
+EPERM, ENOENT, EIO, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 16, 22, 38
+
+
+@dataclasses.dataclass
+class Context:
+    """What an attack may know. frames: of the secret, from a test build, else []."""
+    machine: object
+    enclave: object
+    neighbour: Optional[str]
+    frames: list
+    machine_frames: int
+    control_seed: int
+
+    def domid(self, who):
+        if who == "dom0":
+            return 0
+        return self.machine.domid(self.enclave.domain if who == "tenant" else self.neighbour)
+
+    @property
+    def handle(self):
+        return f"{self.enclave.handle[0]} {self.enclave.handle[1]}"
+
+
+@dataclasses.dataclass
+class Attack:
+    name: str
+    actor: str   # guest root, guest kernel, dom0, another guest, device
+    about: str
+    where: str   # tenant, dom0, neighbour: where `command` runs; or
+    command: Callable  # (context) -> shell command, or with where = "" -> a program's answer
+    trace: Optional[Callable] = None  # (context) -> list of records that must be there
+    frames: bool = False  # needs the frames' numbers
+    slow: bool = False    # takes more than some seconds
+    timeout: int = 60
+
+
+def program(text):
+    return lambda c: f"{FOLDER}/{text.format(c=c)}"
+
+
+def record(**fields):
+    return fields
+
+
+ATTACKS = [
+    # ---- guest root ----
+    Attack("enter-guess", "guest root", "ENTER, RESUME and STATUS with guessed handles",
+           "tenant", program("enter-guess {c.handle}"),
+           lambda c: [record(event=CALL, reason="RANDOM_HANDLE", error=-ENOENT, operation=op,
+                             domain=c.domid("tenant"), cpl=3) for op in (STATUS, ENTER, RESUME)]),
+    Attack("enter-states", "guest root", "ENTER and RESUME on threads in every state, from two CPUs",
+           "tenant", lambda c: program(f"enter-states {{c.handle}} {spare(c, 4)}")(c),
+           lambda c: [record(event=CALL, reason="THREAD_IDLE", error=-EINVAL, operation=RESUME,
+                             enclave=c.enclave.id, domain=c.domid("tenant")),
+                      record(event=FAULT, reason="ENCLAVE_VIEW", enclave=c.enclave.id,
+                             domain=c.domid("tenant")),
+                      record(event=CALL, reason="THREAD_DEAD", error=-EIO, operation=ENTER,
+                             enclave=c.enclave.id),
+                      record(event=CALL, reason="THREAD_DEAD", error=-EIO, operation=RESUME,
+                             enclave=c.enclave.id)], timeout=90),
+    Attack("enter-threads", "guest root", "ENTER with thread numbers that do not exist",
+           "tenant", program("enter-threads {c.handle}"),
+           lambda c: [record(event=CALL, reason="NO_SUCH_THREAD", error=-EINVAL, operation=op,
+                             enclave=c.enclave.id, domain=c.domid("tenant"))
+                      for op in (STATUS, ENTER, RESUME)]),
+    Attack("enter-operations", "guest root",
+           "unknown calls, control operations and every other hypercall from user mode",
+           "tenant", program("enter-operations {c.handle}"),
+           lambda c: [record(event=CALL, reason="UNKNOWN_OP", error=-EINVAL, enclave=c.enclave.id,
+                             domain=c.domid("tenant"))]),
+    Attack("enter-flags", "guest root", "ENTER while single-stepping, and with interrupts off",
+           "tenant", program("enter-flags {c.handle}"),
+           lambda c: [record(event=CALL, reason="CALLER_FLAGS", error=-EINVAL, operation=op,
+                             domain=c.domid("tenant")) for op in (ENTER, RESUME)]),
+    Attack("enter-compat", "guest root", "ENTER from 32-bit code",
+           "tenant", program("enter-compat {c.handle}"),
+           lambda c: [record(event=CALL, reason="CALLER_MODE", error=-EPERM,
+                             domain=c.domid("tenant"), cpl=3)]),
+    Attack("enter-registers", "guest root", "junk and impossible addresses in every register",
+           "tenant", program("enter-registers {c.handle}"),
+           lambda c: [record(event=CALL, reason="RANDOM_HANDLE", error=-ENOENT,
+                             domain=c.domid("tenant"))]),
+
+    # ---- guest kernel ----
+    Attack("kernel-scan", "guest kernel", "reads its whole physical address space for the secret",
+           "tenant", lambda c: program(f"kernel-scan {c.enclave.seed:x} {c.control_seed:x} "
+                                       f"{c.machine_frames} 64")(c), slow=True, timeout=150),
+    Attack("kernel-enter", "guest kernel", "ENTER from CPL 0, and every control operation",
+           "tenant", program("kernel-enter {c.handle}"),
+           lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
+                             domain=c.domid("tenant"), cpl=0) for op in range(11)]),
+    Attack("kernel-multicall", "guest kernel", "ENTER and control operations inside a multicall",
+           "tenant", program("kernel-multicall {c.handle}"),
+           lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
+                             domain=c.domid("tenant")) for op in (0, 1, 2)]),
+    Attack("kernel-flags", "guest kernel", "lets user mode ENTER with interrupts off",
+           "tenant", program("kernel-flags {c.handle}"),
+           lambda c: [record(event=CALL, reason="CALLER_FLAGS", error=-EINVAL, operation=op,
+                             domain=c.domid("tenant"), cpl=3) for op in (ENTER, RESUME)]),
+    Attack("kernel-window", "guest kernel",
+           "moves, removes and gives back the shared window's pages while they are in use",
+           "tenant", lambda c: program("kernel-window {c.handle} " +
+                                       c.enclave.ask("frames").split()[-1])(c)),
+    Attack("kernel-grants", "guest kernel",
+           "looks through all of its grants, and ends those of the shared window by force",
+           "tenant", lambda c: program(
+               f"kernel-grants {{c.handle}} {c.enclave.seed:x} {c.control_seed:x} "
+               f"{c.domid('tenant')} " + " ".join(map(str, c.enclave.references)))(c)),
+]
+
+
+def spare(context, count):
+    """The first of `count` threads that nobody has used yet; the last of them may be killed."""
+    first = context.enclave.spare_thread
+    context.enclave.spare_thread += count
+    return first
+
+
+# ---- running ----
+
+def matches(wanted, got):
+    return all(value(got[key]) if callable(value) else got[key] == value
+               for key, value in wanted.items())
+
+
+def check_trace(attack, context, records):
+    """(traced, what is missing)"""
+    if attack.trace is None:
+        return None, ""
+    missing = [wanted for wanted in attack.trace(context)
+               if not any(matches(wanted, got) for got in records)]
+    if not missing:
+        return True, ""
+    shown = {key: value for key, value in missing[0].items() if not callable(value)}
+    return False, f"no record like {shown}; there are {len(records)}: {records[:5]}"
+
+
+def check_state(context):
+    """None, or what has changed."""
+    machine = context.machine
+    if not machine.alive():
+        return "the machine has crashed"
+    wrong = context.enclave.answers()
+    if not wrong and context.frames:
+        secret = secret_bytes(context.enclave.seed)
+        if any(data != secret for data in context.enclave.read_frames(context.frames)):
+            wrong = "the sealed frames do not hold the secret any more"
+    return wrong
+
+
+def try_program(attack, context):
+    """The attack program's answer: control, refused, how; and its text."""
+    if not attack.where:
+        return attack.command(context)
+    command = attack.command(context)
+    if attack.where == "dom0":
+        result = context.machine.dom0(command, timeout=attack.timeout)
+    else:
+        name = context.enclave.domain if attack.where == "tenant" else context.neighbour
+        result = context.machine.tenant(name, command, timeout=attack.timeout)
+    text = f"$ {command}\n{result.err}{result.out}"
+    try:
+        answer = json.loads(result.out.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return {"control": False, "refused": False, "how": f"no answer: status {result.rc}: "
+                f"{(result.err.strip().splitlines() or [''])[-1]}"}, text
+    return answer, text
+
+
+def run(attack, context):
+    time.sleep(BUDGET_SECONDS)
+    began = time.monotonic()
+    trace = Trace(context.machine)
+    answer, text = try_program(attack, context)
+    records = trace.records()
+    traced, missing = check_trace(attack, context, records)
+    changed = check_state(context)
+    return {
+        "name": attack.name, "actor": attack.actor, "about": attack.about,
+        "control_ok": bool(answer["control"]), "refused": bool(answer["refused"]),
+        "how": answer["how"], "state_unchanged": changed is None, "traced": traced,
+        "detail": "\n".join(part for part in (missing, changed, text) if part),
+        "records": records[:8], "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def passed(result):
+    return (result["control_ok"] and result["refused"] and result["state_unchanged"] and
+            result["traced"] is not False)
+
+
+def selected(context, names=None):
+    return [attack for attack in ATTACKS
+            if (names is None or attack.name in names) and (context.frames or not attack.frames) and
+            (context.neighbour or attack.where != "neighbour")]
+
+
+def skipped(context):
+    """Names of the attacks that this machine cannot try."""
+    able = {attack.name for attack in selected(context)}
+    return [attack.name for attack in ATTACKS if attack.name not in able]
+
+
+def context_of(machine, enclave, neighbour=None):
+    info = machine.dom0("xl info total_memory", check=True).out
+    return Context(machine, enclave, neighbour, enclave.secret_frames(), int(info) * 256,
+                   enclave.seed ^ 0x5555)
+
+
+def run_all(machine, enclave, names=None, neighbour=None, on_result=None):
+    """Runs the attacks one after the other; `on_result` sees each result as it comes."""
+    context = context_of(machine, enclave, neighbour)
+    results = []
+    for attack in selected(context, names):
+        results.append(run(attack, context))
+        if on_result:
+            on_result(results[-1])
+    return results

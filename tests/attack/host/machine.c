@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+#define PAGE_SHIFT 12
+#define E820_TYPE_MEMORY 1
+
+xc_interface *xen_tools(void)
+{
+    static xc_interface *tools;
+
+    if (!tools && !(tools = xc_interface_open(NULL, NULL, 0))) {
+        report_cannot("libxenctrl: %s", strerror(errno));
+    }
+    return tools;
+}
+
+uint64_t machine_limit(void)
+{
+    unsigned long highest;
+
+    if (xc_maximum_ram_page(xen_tools(), &highest) < 0) {
+        report_cannot("the machine's highest page: %s", strerror(errno));
+    }
+    return highest + 1;
+}
+
+unsigned int machine_memory(struct range *ranges, unsigned int capacity)
+{
+    struct e820entry entries[128];
+    int count = xc_get_machine_memory_map(xen_tools(), entries, 128);
+    unsigned int found = 0;
+
+    if (count < 0) {
+        report_cannot("the machine's memory map: %s", strerror(errno));
+    }
+    for (int i = 0; i < count && found < capacity; i++) {
+        uint64_t first = (entries[i].addr + 4095) >> PAGE_SHIFT;
+        uint64_t end = (entries[i].addr + entries[i].size) >> PAGE_SHIFT;
+        if (entries[i].type == E820_TYPE_MEMORY && first < end) {
+            ranges[found++] = (struct range){first, end - first};
+        }
+    }
+    return found;
+}
+
+unsigned int frame_arguments(int count, char **arguments, int first, uint64_t *frames,
+                             unsigned int capacity)
+{
+    unsigned int found = 0;
+
+    for (int i = first; i < count && found < capacity; i++) {
+        frames[found++] = strtoull(arguments[i], NULL, 0);
+    }
+    return found;
+}
+
+long tool_result(long outcome)
+{
+    return outcome == -1 ? -errno : outcome;
+}
+
+static unsigned long number_in(const char *folder, const char *name)
+{
+    char path[160], text[32] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    file = fopen(path, "r");
+    if (!file || !fgets(text, sizeof(text), file)) {
+        text[0] = 0;
+    }
+    if (file) {
+        fclose(file);
+    }
+    return strtoul(text, NULL, 0);
+}
+
+uint64_t edu_frame(char path[64])
+{
+    uint64_t frame = 0;
+    glob_t found;
+
+    if (glob("/sys/bus/pci/devices/*", 0, NULL, &found)) {
+        return 0;
+    }
+    for (size_t i = 0; i < found.gl_pathc && !frame; i++) {
+        if (number_in(found.gl_pathv[i], "vendor") == 0x1234 &&
+            number_in(found.gl_pathv[i], "device") == 0x11e8) {
+            frame = number_in(found.gl_pathv[i], "resource") >> PAGE_SHIFT;
+            snprintf(path, 64, "%s", found.gl_pathv[i]);
+        }
+    }
+    globfree(&found);
+    return frame;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What dom0 can know of the machine's memory. */
+#ifndef ATTACK_MACHINE_H
+#define ATTACK_MACHINE_H
+
+#include <stdint.h>
+
+#include <xenctrl.h>
+
+struct range {
+    uint64_t first, count; /* frames */
+};
+
+/* libxenctrl; ends the program if it cannot be had. */
+xc_interface *xen_tools(void);
+/* One past the highest frame of memory. */
+uint64_t machine_limit(void);
+/* The machine's memory, at most `capacity` ranges; returns how many. */
+unsigned int machine_memory(struct range *ranges, unsigned int capacity);
+/* The frames named on the command line from arguments[first] on. */
+unsigned int frame_arguments(int count, char **arguments, int first, uint64_t *frames,
+                             unsigned int capacity);
+/* libxenctrl's result as 0 (or more) or a negative errno. */
+long tool_result(long outcome);
+/* First frame of the first memory area of QEMU's edu device; 0: there is none. */
+uint64_t edu_frame(char path[64]);
+
+#endif

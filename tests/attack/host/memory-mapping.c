@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom0 gives memory as device memory to a helper guest (XEN_DOMCTL_iomem_permission, then
+ * XEN_DOMCTL_memory_mapping): memory-mapping HELPER [FRAME...]
+ * Sealed FRAMEs first; then all of the machine's memory in parts of 2 MiB. The control is a device's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "machine.h"
+#include "report.h"
+
+#define PLACE 0x200000 /* 8 GiB: beyond the helper's memory */
+
+static long give(uint32_t domain, uint64_t frame, uint64_t count, uint32_t add)
+{
+    if (add) {
+        long rc = tool_result(xc_domain_iomem_permission(xen_tools(), domain, frame, count, 1));
+        if (rc) {
+            return rc;
+        }
+    }
+    return tool_result(xc_domain_memory_mapping(xen_tools(), domain, PLACE, frame, count, add));
+}
+
+int main(int count, char **arguments)
+{
+    unsigned long tries = 0, refused = 0;
+    struct range ranges[64];
+    uint64_t frames[64];
+    char path[64];
+
+    if (count < 2) {
+        return 2;
+    }
+    uint32_t helper = strtoul(arguments[1], NULL, 0);
+    unsigned int named = frame_arguments(count, arguments, 2, frames, 64);
+    unsigned int parts = machine_memory(ranges, 64);
+    uint64_t device = edu_frame(path);
+
+    if (!device) {
+        report_cannot("no edu device");
+    }
+    report_control(!give(helper, device, 1, DPCI_ADD_MAPPING), "a device's memory, frame %#" PRIx64,
+                   device);
+    report_control(!give(helper, device, 1, DPCI_REMOVE_MAPPING), "and removed again");
+    for (unsigned int i = 0; i < named; i++) {
+        report_errno(give(helper, frames[i], 1, DPCI_ADD_MAPPING), EPERM, "a sealed frame");
+        report_errno(give(helper, frames[i] & ~UINT64_C(511), 512, DPCI_ADD_MAPPING), EPERM,
+                     "2 MiB around a sealed frame");
+    }
+    for (unsigned int i = 0; i < parts; i++) {
+        for (uint64_t done = 0; done < ranges[i].count; done += 512) {
+            uint64_t left = ranges[i].count - done;
+            tries++;
+            refused += give(helper, ranges[i].first + done, left < 512 ? left : 512,
+                            DPCI_ADD_MAPPING) == -EPERM;
+        }
+    }
+    report_try(tries && refused == tries, "all memory in parts of 2 MiB: %lu of %lu refused", refused,
+               tries);
+    return report_end();
+}

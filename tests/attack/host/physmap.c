@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom0 moves frames about with memory operations: physmap TENANT HELPER CONTROL-PAGE FRAME...
+ * add_to_physmap into a helper, as a frame of the helper's, the tenant's and Xen's; remove_from_physmap,
+ * decrease_reservation and exchange. CONTROL-PAGE: an ordinary page number of the tenant, which is taken
+ * away and given back.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+#include "monitor.h"
+#include "report.h"
+#include "xen_interface.h"
+
+#define PLACE 0x200000
+
+static struct {
+    xen_ulong_t index;
+    xen_pfn_t place;
+    int error;
+    xen_pfn_t in, out;
+    struct xen_add_to_physmap_batch batch;
+    struct xen_memory_exchange exchange;
+} *memory;
+
+static long add_foreign(uint32_t domain, uint32_t foreign, uint64_t frame)
+{
+    memory->index = frame;
+    memory->place = PLACE;
+    memory->error = 0;
+    memset(&memory->batch, 0, sizeof(memory->batch));
+    memory->batch.domid = domain;
+    memory->batch.space = XENMAPSPACE_gmfn_foreign;
+    memory->batch.size = 1;
+    memory->batch.u.foreign_domid = foreign;
+    set_xen_guest_handle(memory->batch.idxs, &memory->index);
+    set_xen_guest_handle(memory->batch.gpfns, &memory->place);
+    set_xen_guest_handle(memory->batch.errs, &memory->error);
+    long rc = hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch, (uintptr_t)&memory->batch);
+    return rc ? rc : memory->error;
+}
+
+static long exchange(uint64_t frame)
+{
+    memory->in = frame;
+    memory->out = PLACE;
+    memset(&memory->exchange, 0, sizeof(memory->exchange));
+    memory->exchange.in.nr_extents = 1;
+    memory->exchange.in.domid = DOMID_SELF;
+    set_xen_guest_handle(memory->exchange.in.extent_start, &memory->in);
+    memory->exchange.out.nr_extents = 1;
+    memory->exchange.out.domid = DOMID_SELF;
+    set_xen_guest_handle(memory->exchange.out.extent_start, &memory->out);
+    return hypercall2(__HYPERVISOR_memory_op, XENMEM_exchange, (uintptr_t)&memory->exchange);
+}
+
+static void try_reservation(uint32_t domain, uint64_t frame, const char *what)
+{
+    xen_pfn_t page = frame;
+    int taken = xc_domain_decrease_reservation(xen_tools(), domain, 1, 0, &page);
+
+    report_try(taken != 1, "%s: %d of 1", what, taken);
+}
+
+static void control_page(uint32_t tenant, uint64_t number)
+{
+    xen_pfn_t page = number;
+    int taken = xc_domain_decrease_reservation(xen_tools(), tenant, 1, 0, &page);
+    int given = xc_domain_populate_physmap_exact(xen_tools(), tenant, 1, 0, 0, &page);
+
+    report_control(taken == 1 && !given, "an ordinary page of the tenant taken away and given back");
+}
+
+int main(int count, char **arguments)
+{
+    uint64_t frames[64];
+
+    if (count < 5) {
+        return 2;
+    }
+    uint32_t tenant = strtoul(arguments[1], NULL, 0), helper = strtoul(arguments[2], NULL, 0);
+    unsigned int named = frame_arguments(count, arguments, 4, frames, 64);
+
+    memory = hyper_memory(4096);
+    control_page(tenant, strtoull(arguments[3], NULL, 16));
+    for (unsigned int i = 0; i < named; i++) {
+        report_errno2(tool_result(xc_domain_add_to_physmap(xen_tools(), helper, XENMAPSPACE_gmfn,
+                                                           frames[i], PLACE)),
+                      EINVAL, ENOENT, "add_to_physmap(gmfn) into the helper");
+        report_errno2(tool_result(xc_domain_add_to_physmap(xen_tools(), DOMID_SELF, XENMAPSPACE_gmfn,
+                                                           frames[i], PLACE)),
+                      EINVAL, ENOSYS, "add_to_physmap(gmfn) into dom0");
+        report_errno2(add_foreign(helper, tenant, frames[i]), EPERM, EINVAL,
+                      "add_to_physmap(gmfn_foreign) into the helper as the tenant's");
+        report_errno2(add_foreign(helper, DOMID_XEN, frames[i]), EPERM, EINVAL,
+                      "add_to_physmap(gmfn_foreign) into the helper as Xen's");
+        report_errno2(add_foreign(DOMID_SELF, DOMID_XEN, frames[i]), EPERM, EINVAL,
+                      "add_to_physmap(gmfn_foreign) into dom0 as Xen's");
+        try_reservation(tenant, frames[i], "decrease_reservation of the tenant");
+        try_reservation(DOMID_SELF, frames[i], "decrease_reservation of dom0");
+        report_errno2(exchange(frames[i]), EINVAL, ENOMEM, "exchange by dom0");
+    }
+    return report_end();
+}
