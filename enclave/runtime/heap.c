@@ -178,12 +178,13 @@ void *heap_alloc(struct heap *heap, size_t size)
     return block + 1;
 }
 
-/* The header of what heap_alloc() returned, or the end. */
+/* The header of what heap_alloc() returned, or the end. No pointer is made before it is checked. */
 static struct heap_block *header_of(struct heap *heap, const void *memory)
 {
-    struct heap_block *block = (struct heap_block *)(uintptr_t)memory - 1;
+    const uintptr_t place = (uintptr_t)memory - HEAP_UNIT;
+    struct heap_block *block = (struct heap_block *)place;
 
-    if ((uintptr_t)memory % HEAP_UNIT || block < heap->first || block >= heap->end) {
+    if (place % HEAP_UNIT || place < (uintptr_t)heap->first || place >= (uintptr_t)heap->end) {
         heap_corrupt(memory);
     }
     check(heap, block);
