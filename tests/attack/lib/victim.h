@@ -9,6 +9,7 @@
 #define VICTIM_THREADS 16
 #define VICTIM_SHARED_PAGES 4
 #define VICTIM_SECRET_PAGES 4
+#define VICTIM_OUTSIDE 511 /* page of the shared window that its tables have and its view has not */
 
 enum victim_function {
     VICTIM_PING = 0,   /* argument + 1, number of the thread */
@@ -18,7 +19,7 @@ enum victim_function {
                           shared window is not zero: number of registers changed, 0 */
     VICTIM_COUNT = 4,  /* counts that far: the sum 1 + 2 + ..., how often it was interrupted */
     VICTIM_OCALL = 5,  /* calls out with (argument, 0): what it gets */
-    VICTIM_FAULT = 6,  /* touches what is not there: does not return */
+    VICTIM_FAULT = 6,  /* touches a page outside its view: does not return */
     VICTIM_PEEK = 7,   /* the word at this byte offset of the shared window, 0 */
     VICTIM_POKE = 8,   /* stores 0x5eedc0de there */
     VICTIM_PORT = 9,   /* uses an instruction it may not: does not return */

@@ -90,8 +90,7 @@ struct victim_result victim_main(uint64_t function, uint64_t argument, uint64_t 
     case VICTIM_OCALL:
         return victim_ocall(argument);
     case VICTIM_FAULT:
-        *(volatile uint64_t *)(CLOISTER_SHARED_BASE + CLOISTER_MAX_SHARED_PAGES *
-                                                          CLOISTER_PAGE_SIZE);
+        *(volatile uint64_t *)(CLOISTER_SHARED_BASE + VICTIM_OUTSIDE * CLOISTER_PAGE_SIZE);
         break;
     case VICTIM_PEEK:
         return (struct victim_result){*window(argument), 0};

@@ -35,7 +35,9 @@ def stage(build):
     root = os.path.join(build, "stage")
     shutil.rmtree(root, ignore_errors=True)
     installed, dom0, tenant = (os.path.join(root, name) for name in ("all", "dom0", "tenant"))
-    with open(os.path.join(build, "logs", "install.log"), "wb") as log:
+    logs = os.path.join(build, "logs")
+    os.makedirs(logs, exist_ok=True)
+    with open(os.path.join(logs, "install.log"), "wb") as log:
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet",
                         "--destdir", os.path.abspath(installed)],
                        check=True, stdout=log, stderr=log)
