@@ -19,7 +19,10 @@ int drain_open(struct drain *drain, struct chainlog *log, const struct ring *rin
 {
     *drain = (struct drain){.log = log, .rings = rings, .cpus = cpus};
     drain->heads = calloc(cpus ? cpus : 1, sizeof(*drain->heads));
-    return drain->heads ? 0 : -ENOMEM;
+    if (drain->heads)
+        return 0;
+    drain->cpus = 0;
+    return -ENOMEM;
 }
 
 void drain_close(struct drain *drain)

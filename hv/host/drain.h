@@ -21,7 +21,7 @@ struct drain {
     struct drain_head *heads;
 };
 
-/* -ENOMEM. The rings stay the caller's. */
+/* -ENOMEM: then it drains as without rings. The rings stay the caller's. */
 __attribute__((warn_unused_result)) int drain_open(struct drain *drain, struct chainlog *log,
                                                    const struct ring *rings, unsigned int cpus);
 void drain_close(struct drain *drain);

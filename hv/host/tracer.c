@@ -77,8 +77,11 @@ static void map_rings(void)
     char why[256] = "";
     int rc = ringmap_open(&map, why, sizeof(why));
 
-    if (!rc)
-        rc = open_drain();
+    if (!rc && open_drain()) {
+        snprintf(why, sizeof(why), "out of memory");
+        ringmap_close(map);
+        map = NULL;
+    }
     pthread_mutex_lock(&lock);
     bool news = strcmp(published.rings_error, why) != 0;
     snprintf(published.rings_error, sizeof(published.rings_error), "%s", why);

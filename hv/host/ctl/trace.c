@@ -25,6 +25,17 @@ static void print_who(json_object *line, const char *key)
         printf("(%s)", ctl_text(line, key));
 }
 
+/* The rule, and what it compared where it compared something. */
+static void print_refusal(json_object *line)
+{
+    printf(": %s (%s", ctl_text(line, "reason"), ctl_text(line, "error_name"));
+    if (strcmp(ctl_text(line, "address"), "0x0"))
+        printf(", address %s", ctl_text(line, "address"));
+    if (ctl_number(line, "found") || ctl_number(line, "allowed"))
+        printf(", found %s, allowed %s", ctl_text(line, "found"), ctl_text(line, "allowed"));
+    putchar(')');
+}
+
 static void print_trace_record(json_object *line)
 {
     const char *operation = ctl_text(line, "operation_name");
@@ -38,7 +49,7 @@ static void print_trace_record(json_object *line)
         printf(" vcpu %s", ctl_text(line, "vcpu"));
     if (ctl_member(line, "cpl"))
         printf(" cpl %s", ctl_text(line, "cpl"));
-    if (ctl_member(line, "target")) {
+    if (ctl_member(line, "target") && ctl_number(line, "target") != ctl_number(line, "domain")) {
         fputs(" -> ", stdout);
         print_who(line, "target");
     }
@@ -47,9 +58,7 @@ static void print_trace_record(json_object *line)
     if (ctl_member(line, "page"))
         printf(" page %s", ctl_text(line, "page"));
     if (refused)
-        printf(": %s (%s; address %s, found %s, allowed %s)", ctl_text(line, "reason"),
-               ctl_text(line, "error_name"), ctl_text(line, "address"), ctl_text(line, "found"),
-               ctl_text(line, "allowed"));
+        print_refusal(line);
     if (ctl_member(line, "rip"))
         printf(" rip %s", ctl_text(line, "rip"));
     if (ctl_member(line, "suppressed"))
