@@ -60,18 +60,48 @@ static void xcr0_set(uint64_t xcr0)
         host_panic("XCR0");
 }
 
+/*
+ * AMD CPUs neither save nor restore the pointers to the last x87 instruction and its operand while no
+ * exception is pending (APM vol. 2, 11.4.4.3): an x87 load replaces the enclave's, as Xen's xrstor() does.
+ */
+static void x87_pointers_scrub(const void *area)
+{
+    const struct { uint16_t control, status; uint32_t rest; } *x87 = area;
+
+    if ( cpu_bug_fpu_ptrs && !(x87->status & ~x87->control & 0x3f) )
+        asm volatile ( "fnclex; ffree %%st(7); fildl %0" : : "m" (x87->rest) );
+}
+
+/*
+ * A tenant whose registers are live and hold nothing that the enclave's XCR0 does not cover is parked here;
+ * for Xen they stay live all the time. Any other goes through Xen's own save and restore.
+ */
 void world_fpu_enter(struct vcpu *v, struct world *world)
 {
     world->tenant_fpu = v->fpu_dirtied;
-    vcpu_save_fpu(v);
-    clts();
+    world->tenant_parked = v->fpu_dirtied && !(v->arch.xcr0_accum & ~world_xcr0);
+    if ( !world->tenant_parked )
+    {
+        vcpu_save_fpu(v);
+        clts();
+    }
     xcr0_set(world_xcr0);
-    xrstor_from(world->xsave);
+    if ( world->tenant_parked )
+        xsave_to(world->tenant_xsave);
+    xrstor_from(world->fresh ? xsave_reset : world->xsave);
 }
 
 void world_fpu_leave(struct vcpu *v, struct world *world)
 {
     xsave_to(world->xsave);
+    world->fresh = false;
+    if ( world->tenant_parked )
+    {
+        x87_pointers_scrub(world->tenant_xsave);
+        xrstor_from(world->tenant_xsave); /* all that the enclave could touch */
+        xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
+        return;
+    }
     xrstor_from(xsave_reset);
     xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
     vcpu_restore_fpu_nonlazy(v, false);
@@ -110,7 +140,7 @@ void host_world_start(struct thread *thread, uint64_t arg0, uint64_t arg1)
     world->enclave.rdi = arg0;
     world->enclave.rsi = arg1;
     world->enclave.rdx = thread->index;
-    memcpy(world->xsave, xsave_reset, XSTATE_AREA_MIN_SIZE);
+    world->fresh = true;
     world_ops.start(world, &thread->enclave->header.launch, thread->index, arg0, arg1);
 }
 

@@ -33,11 +33,14 @@ struct world {
     uint64_t control_pa;
     struct hvm_vcpu_asid asid;
     unsigned int cpu;  /* where the ASID is valid */
-    bool tenant_fpu;   /* the tenant's FPU state was loaded at entry */
+    bool tenant_fpu;   /* the tenant's FPU state was loaded at entry ... */
+    bool tenant_parked; /* ... and is in tenant_xsave */
+    bool fresh;        /* the enclave's FPU state is the reset state, not what xsave holds */
     bool interrupted;  /* by the host; the tenant has not run since */
     struct world_gprs enclave;
     struct world_gprs tenant;
     uint8_t xsave[WORLD_XSAVE_SIZE] __attribute__((aligned(64)));
+    uint8_t tenant_xsave[WORLD_XSAVE_SIZE] __attribute__((aligned(64)));
 };
 
 /* What a VM exit of an enclave asks for. */
