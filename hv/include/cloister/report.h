@@ -11,6 +11,19 @@
  *   a report is signed by the record's key
  *
  * The key exists in this boot only, so a report cannot outlive the boot whose PCRs vouch for its key.
+ * A verifier must fix the PCR's index by its own policy: what the index in a record says is no proof, since
+ * dom0 can extend other PCRs.
+ *
+ * ## What is signed
+ *
+ * The signature of a report is over the bytes of a COSE Sig_structure (RFC 9052, 4.4) whose payload is the
+ * report without its signature:
+ *
+ *   Sig_structure = ["Signature1", h'a10126', h'', payload]      protected header: {1: -7}, alg ES256
+ *
+ * In its deterministic encoding (RFC 8949, 4.2.1) that is CLOISTER_REPORT_SIGNED_PREFIX followed by the first
+ * CLOISTER_REPORT_SIGNED_SIZE bytes of the report. So one signature serves two forms: the fixed record below,
+ * and the COSE_Sign1 [h'a10126', {}, payload, signature] (RFC 9052, 4.2), tagged 18.
  *
  * Structures have a fixed size and no padding; integers are little-endian, keys and signatures big-endian
  * (X || Y and r || s, 32 bytes each, ECDSA on P-256 with SHA-256, FIPS 186-4). Reserved fields are 0; a
@@ -76,14 +89,24 @@ struct cloister_report {
     uint16_t domain;
     uint16_t reserved0;
     uint8_t domain_uuid[16];  /* as Xen has it; the host chose it */
-    uint8_t report_data[64];  /* the enclave's own words: a nonce, the hash of a key */
+    uint8_t report_data[64];  /* words of who asked, by kind: a nonce, the hash of a key */
     uint8_t reserved[160];
-    uint8_t signature[64];    /* over all bytes before it */
+    uint8_t signature[64];    /* see "What is signed" */
 };
 
 #define CLOISTER_REPORT_SIGNED_SIZE (sizeof(struct cloister_report) - 64u)
 
+/*
+ * array(4), text(10) "Signature1", bytes(3) {1: -7}, bytes(0), bytes(448): the head of a Sig_structure whose
+ * payload has CLOISTER_REPORT_SIGNED_SIZE bytes.
+ */
+#define CLOISTER_REPORT_SIGNED_PREFIX                                                              \
+    {0x84, 0x6a, 'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', '1', 0x43, 0xa1, 0x01, 0x26, 0x40,   \
+     0x59, 0x01, 0xc0}
+#define CLOISTER_REPORT_SIGNED_PREFIX_SIZE 20u
+
 _Static_assert(sizeof(struct cloister_monitor_record) == 256, "ABI");
 _Static_assert(sizeof(struct cloister_report) == 512, "ABI");
+_Static_assert(CLOISTER_REPORT_SIGNED_SIZE == 0x01c0, "ABI: stands in CLOISTER_REPORT_SIGNED_PREFIX");
 
 #endif
