@@ -30,8 +30,8 @@
  * ## Threads and memory
  *
  * A policy never changes and can be shared. A verifier holds what is worth keeping between verifications
- * (cryptographic contexts, the last attestation keys); each thread needs its own. There are no globals.
- * Apart from OpenSSL nothing allocates during a verification.
+ * (cryptographic contexts, work space); each thread needs its own. There are no globals. Apart from OpenSSL
+ * nothing allocates during a verification.
  */
 #ifndef CLOISTER_VERIFY_H
 #define CLOISTER_VERIFY_H
@@ -71,61 +71,107 @@ enum cloister_step {
 };
 
 /*
- * Why evidence is refused: the step, the code (cloister_refusal_name() writes it in lower case with '-'),
- * and what it means.
+ * Why evidence is refused: the step, the code, its name, and what it means.
  */
 #define CLOISTER_REFUSALS(X)                                                                       \
-    X(DECODE, TOO_LARGE, "the evidence, or an item of it, is larger than allowed")                 \
-    X(DECODE, TRUNCATED, "the evidence ends in the middle of an item")                             \
-    X(DECODE, TRAILING_BYTES, "bytes follow the evidence")                                         \
-    X(DECODE, NOT_DETERMINISTIC, "a head is not the shortest, or a length is indefinite")          \
-    X(DECODE, BAD_TYPE, "an item has another type than evidence.h says")                           \
-    X(DECODE, BAD_SIZE, "an item has another size, or number of elements, than allowed")           \
-    X(DECODE, BAD_KEY, "a map's key is unknown, repeated, out of order, or one is missing")        \
-    X(DECODE, BAD_VALUE, "a value is not among those that are possible")                           \
-    X(NONCE, NONCE_DIFFERS, "the evidence answers another challenge")                              \
-    X(RECORD, RECORD_UNKNOWN, "the monitor record has a form that is not known")                   \
-    X(RECORD, RECORD_FLAGS, "the monitor record has flags that are not known")                     \
-    X(KEY, NO_QUOTE, "the host has no TPM, or gave no quote")                                      \
-    X(KEY, KEY_MALFORMED, "the TPM key's public area cannot be read")                              \
-    X(KEY, KEY_ALGORITHM, "the TPM key is neither ECDSA P-256 nor RSASSA 2048, with SHA-256")      \
-    X(KEY, KEY_ATTRIBUTES, "the TPM key is no attestation key")                                    \
-    X(KEY, KEY_NOT_ACCEPTED, "the TPM key is not one that the policy accepts")                     \
-    X(SIGNATURE, SIGNATURE_MALFORMED, "the quote's signature cannot be read")                      \
-    X(SIGNATURE, SIGNATURE_ALGORITHM, "the quote's signature is not of the key's scheme")          \
-    X(SIGNATURE, SIGNATURE_WRONG, "the quote is not signed by the TPM key")                        \
-    X(QUOTE, QUOTE_MALFORMED, "what the TPM signed cannot be read")                                \
-    X(QUOTE, QUOTE_NOT_BY_TPM, "what is signed does not start with TPM_GENERATED")                 \
-    X(QUOTE, QUOTE_TYPE, "what the TPM signed is no quote")                                        \
-    X(QUOTE, QUOTE_CHALLENGE, "the quote is for another challenge or another record")              \
-    X(PCRS, PCR_SELECTION, "the quote covers other PCRs than those listed")                        \
-    X(PCRS, PCR_DIGEST, "the PCR values listed are not those quoted")                              \
-    X(BINDING, RECORD_PCR, "the record is bound to another PCR than the policy's")                 \
-    X(BINDING, RECORD_PCR_NOT_QUOTED, "the quote does not cover the record's PCR")                 \
-    X(BINDING, RECORD_NOT_MEASURED, "the record's PCR was not extended with this record only")     \
-    X(LOG, LOG_MISSING, "the policy requires an event log")                                        \
-    X(LOG, LOG_MALFORMED, "the event log cannot be read")                                          \
-    X(LOG, LOG_DIFFERS, "the event log does not replay to the quoted values")                      \
-    X(BOOT, BOOT_NOT_ACCEPTED, "no boot configuration of the policy has these PCR values")         \
-    X(MONITOR, MONITOR_VERSION, "the monitor is older than the policy accepts")                    \
-    X(MONITOR, MONITOR_FLAGS, "the monitor runs in a way that the policy does not accept")         \
-    X(REPORT, REPORT_UNKNOWN, "a report has a form that is not known")                             \
-    X(REPORT, REPORT_RECORD, "a report belongs to another monitor record")                         \
-    X(REPORT, REPORT_REPEATED, "a report occurs twice")                                            \
-    X(REPORT_SIGNATURE, REPORT_SIGNATURE_WRONG, "a report is not signed by the record's key")      \
-    X(REPORT_FLAGS, REPORT_FLAGS, "when the report was signed, the monitor ran in a way that the " \
-                                  "policy does not accept")                                        \
-    X(ENCLAVE, ENCLAVE_MISSING, "no enclave's report, and the policy is not for hosts alone")      \
-    X(ENCLAVE, ENCLAVE_DEBUG, "a debug enclave")                                                   \
-    X(ENCLAVE, ENCLAVE_NOT_ACCEPTED, "the enclave is none of those that the policy accepts")       \
-    X(ENCLAVE, ENCLAVE_SECURITY_VERSION, "the enclave's security version is too low")              \
-    X(FRESHNESS, REPORT_DATA_DIFFERS, "the enclave's report carries other data than expected")     \
-    X(FRESHNESS, AGE_UNKNOWN, "nothing says how old the enclave's report is")                      \
-    X(FRESHNESS, TOO_OLD, "the enclave's report is older than the policy allows")
+    X(DECODE, TOO_LARGE, "too-large",                                                              \
+      "the evidence, or an item of it, is larger than allowed")                                    \
+    X(DECODE, TRUNCATED, "truncated",                                                              \
+      "the evidence ends in the middle of an item")                                                \
+    X(DECODE, TRAILING_BYTES, "trailing-bytes",                                                    \
+      "bytes follow the evidence")                                                                 \
+    X(DECODE, NOT_DETERMINISTIC, "not-deterministic",                                              \
+      "a head is not the shortest, or a length is indefinite")                                     \
+    X(DECODE, BAD_TYPE, "bad-type",                                                                \
+      "an item has another type than evidence.h says")                                             \
+    X(DECODE, BAD_SIZE, "bad-size",                                                                \
+      "an item has another size, or number of elements, than allowed")                             \
+    X(DECODE, BAD_KEY, "bad-key",                                                                  \
+      "a map's key is unknown, repeated, out of order, or one is missing")                         \
+    X(DECODE, BAD_VALUE, "bad-value",                                                              \
+      "a value is not among those that are possible")                                              \
+    X(NONCE, NONCE_DIFFERS, "nonce-differs",                                                       \
+      "the evidence answers another challenge")                                                    \
+    X(RECORD, RECORD_UNKNOWN, "record-unknown",                                                    \
+      "the monitor record has a form that is not known")                                           \
+    X(RECORD, RECORD_FLAGS, "record-flags",                                                        \
+      "the monitor record has flags that are not known")                                           \
+    X(KEY, NO_QUOTE, "no-quote",                                                                   \
+      "the host has no TPM, or gave no quote")                                                     \
+    X(KEY, KEY_MALFORMED, "key-malformed",                                                         \
+      "the TPM key's public area cannot be read")                                                  \
+    X(KEY, KEY_ALGORITHM, "key-algorithm",                                                         \
+      "the TPM key is neither ECDSA P-256 nor RSASSA 2048, with SHA-256")                          \
+    X(KEY, KEY_ATTRIBUTES, "key-attributes",                                                       \
+      "the TPM key is no attestation key")                                                         \
+    X(KEY, KEY_NOT_ACCEPTED, "key-not-accepted",                                                   \
+      "the TPM key is not one that the policy accepts")                                            \
+    X(SIGNATURE, SIGNATURE_MALFORMED, "signature-malformed",                                       \
+      "the quote's signature cannot be read")                                                      \
+    X(SIGNATURE, SIGNATURE_ALGORITHM, "signature-algorithm",                                       \
+      "the quote's signature is not of the key's scheme")                                          \
+    X(SIGNATURE, SIGNATURE_WRONG, "signature-wrong",                                               \
+      "the quote is not signed by the TPM key")                                                    \
+    X(QUOTE, QUOTE_MALFORMED, "quote-malformed",                                                   \
+      "what the TPM signed cannot be read")                                                        \
+    X(QUOTE, QUOTE_NOT_BY_TPM, "quote-not-by-tpm",                                                 \
+      "what is signed does not start with TPM_GENERATED")                                          \
+    X(QUOTE, QUOTE_TYPE, "quote-type",                                                             \
+      "what the TPM signed is no quote")                                                           \
+    X(QUOTE, QUOTE_CHALLENGE, "quote-challenge",                                                   \
+      "the quote is for another challenge or another record")                                      \
+    X(QUOTE, QUOTE_BANK, "quote-bank",                                                             \
+      "the quote covers another bank than SHA-256, or several")                                    \
+    X(PCRS, PCR_SELECTION, "pcr-selection",                                                        \
+      "the quote covers other PCRs than those listed")                                             \
+    X(PCRS, PCR_DIGEST, "pcr-digest",                                                              \
+      "the PCR values listed are not those quoted")                                                \
+    X(BINDING, RECORD_PCR, "record-pcr",                                                           \
+      "the record is bound to another PCR than the policy's")                                      \
+    X(BINDING, RECORD_PCR_NOT_QUOTED, "record-pcr-not-quoted",                                     \
+      "the quote does not cover the record's PCR")                                                 \
+    X(BINDING, RECORD_NOT_MEASURED, "record-not-measured",                                         \
+      "the record's PCR was not extended with this record only")                                   \
+    X(LOG, LOG_MISSING, "log-missing",                                                             \
+      "the policy requires an event log")                                                          \
+    X(LOG, LOG_MALFORMED, "log-malformed",                                                         \
+      "the event log cannot be read")                                                              \
+    X(LOG, LOG_DIFFERS, "log-differs",                                                             \
+      "the event log does not replay to the quoted values")                                        \
+    X(BOOT, BOOT_NOT_ACCEPTED, "boot-not-accepted",                                                \
+      "no boot configuration of the policy has these PCR values")                                  \
+    X(MONITOR, MONITOR_VERSION, "monitor-version",                                                 \
+      "the monitor is older than the policy accepts")                                              \
+    X(MONITOR, MONITOR_FLAGS, "monitor-flags",                                                     \
+      "the monitor runs in a way that the policy does not accept")                                 \
+    X(REPORT, REPORT_UNKNOWN, "report-unknown",                                                    \
+      "a report has a form that is not known")                                                     \
+    X(REPORT, REPORT_RECORD, "report-record",                                                      \
+      "a report belongs to another monitor record")                                                \
+    X(REPORT, REPORT_REPEATED, "report-repeated",                                                  \
+      "a report occurs twice")                                                                     \
+    X(REPORT_SIGNATURE, REPORT_SIGNATURE_WRONG, "report-signature-wrong",                          \
+      "a report is not signed by the record's key")                                                \
+    X(REPORT_FLAGS, REPORT_FLAGS, "report-flags",                                                  \
+      "when the report was signed, the monitor ran in a way that the policy does not accept")      \
+    X(ENCLAVE, ENCLAVE_MISSING, "enclave-missing",                                                 \
+      "no enclave's report, and the policy is not for hosts alone")                                \
+    X(ENCLAVE, ENCLAVE_DEBUG, "enclave-debug",                                                     \
+      "a debug enclave")                                                                           \
+    X(ENCLAVE, ENCLAVE_NOT_ACCEPTED, "enclave-not-accepted",                                       \
+      "the enclave is none of those that the policy accepts")                                      \
+    X(ENCLAVE, ENCLAVE_SECURITY_VERSION, "enclave-security-version",                               \
+      "the enclave's security version is too low")                                                 \
+    X(FRESHNESS, REPORT_DATA_DIFFERS, "report-data-differs",                                       \
+      "the enclave's report carries other data than expected")                                     \
+    X(FRESHNESS, AGE_UNKNOWN, "age-unknown",                                                       \
+      "nothing says how old the enclave's report is")                                              \
+    X(FRESHNESS, TOO_OLD, "too-old",                                                               \
+      "the enclave's report is older than the policy allows")
 
 enum cloister_refusal_code {
     CLOISTER_ACCEPTED = 0,
-#define CLOISTER_REFUSAL_ENUM(step, code, text) CLOISTER_REFUSED_##code,
+#define CLOISTER_REFUSAL_ENUM(step, code, name, text) CLOISTER_REFUSED_##code,
     CLOISTER_REFUSALS(CLOISTER_REFUSAL_ENUM)
 #undef CLOISTER_REFUSAL_ENUM
 };
