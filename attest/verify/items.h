@@ -37,7 +37,8 @@ __attribute__((warn_unused_result)) int items_end(struct items *items);
 uint64_t items_number(struct items *items, uint64_t least, uint64_t most, const char *what);
 struct cloister_bytes items_bytes(struct items *items, size_t least, size_t most, const char *what);
 uint64_t items_array(struct items *items, uint64_t least, uint64_t most, const char *what);
-void items_tag(struct items *items, uint64_t tag, const char *what);
+/* `tag`: below 24. */
+void items_tag(struct items *items, uint8_t tag, const char *what);
 /* Is the next item a tag? Reads nothing. */
 bool items_tag_next(const struct items *items);
 

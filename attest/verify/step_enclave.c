@@ -192,8 +192,8 @@ static int accept_age(struct verification *v, const struct cloister_enclave_clai
                            "none", "report of enclave %u", i);
     }
     if (enclave->age > limit) {
-        return refuse_number(v->refusal, CLOISTER_REFUSED_TOO_OLD, limit / NS_PER_SECOND,
-                             enclave->age / NS_PER_SECOND, "age of enclave %u's report, in s", i);
+        return refuse_number(v->refusal, CLOISTER_REFUSED_TOO_OLD, limit, enclave->age,
+                             "age of enclave %u's report, in ns", i);
     }
     return 0;
 }
