@@ -110,7 +110,9 @@ static void take_hex(struct json_reader *in, const char *path, json_object *valu
         int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
 
         good = high >= 0 && low >= 0;
-        bytes[i] = (uint8_t)(high << 4 | low);
+        if (good) {
+            bytes[i] = (uint8_t)(high << 4 | low);
+        }
     }
     if (!good) {
         json_refuse(in, path, "%zu hexadecimal digits expected", 2 * size);
@@ -190,7 +192,10 @@ static size_t count_members(json_object *value)
     return count;
 }
 
-/* How many members the text has: the colons of valid JSON that are in no string. */
+/*
+ * How many members the text has: the colons of valid JSON that are in no string. SIZE_MAX if there is an apostrophe
+ * outside strings: json-c takes it for a quotation mark, even when it is strict.
+ */
 static size_t count_colons(const char *text, size_t size)
 {
     size_t count = 0;
@@ -201,6 +206,8 @@ static size_t count_colons(const char *text, size_t size)
             i++;
         } else if (text[i] == '"') {
             quoted = !quoted;
+        } else if (text[i] == '\'' && !quoted) {
+            return SIZE_MAX;
         } else if (text[i] == ':' && !quoted) {
             count++;
         }
@@ -239,6 +246,8 @@ json_object *json_document(struct json_reader *in, const char *text, size_t size
         json_refuse(in, "", "something follows the object");
     } else if (!json_object_is_type(document, json_type_object)) {
         json_refuse(in, "", "an object expected");
+    } else if (count_colons(text, size) == SIZE_MAX) {
+        json_refuse(in, "", "no JSON: an apostrophe is no quotation mark");
     } else if (count_members(document) != count_colons(text, size)) {
         /* json-c keeps the last of equal members; which was meant is not for us to guess. */
         json_refuse(in, "", "a member occurs twice");
