@@ -73,6 +73,21 @@ void host_describe_actor(struct cloister_trace_record *record);
 /* CLOISTER_INFO_* of this machine. */
 uint32_t host_flags(void);
 
+/* --- the TPM, at boot only --------------------------------------------------------------------- */
+
+struct tpm_place;
+
+/* Where the firmware says that the TPM is, or where one would be. False: nowhere. */
+bool host_tpm_place(struct tpm_place *place);
+/* Makes device registers or reserved memory reachable by their physical addresses. -ENXIO. */
+MUST_USE int host_mmio_map(uint64_t address, uint32_t size);
+uint8_t host_mmio_read8(uint64_t address);
+uint32_t host_mmio_read32(uint64_t address);
+void host_mmio_write8(uint64_t address, uint8_t value);
+void host_mmio_write32(uint64_t address, uint32_t value);
+/* Waits about 0.1 ms. */
+void host_pause(void);
+
 /* --- domains. `domain` is the host's own object, opaque here ------------------------------- */
 
 /* Why no enclave can be created on this machine, or in this domain: NONE or a reason. */

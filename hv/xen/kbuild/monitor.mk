@@ -6,6 +6,10 @@ obj-y += launch.o
 obj-y += measure.o
 obj-y += tenant.o
 obj-y += thread.o
+obj-y += tpm.o
+obj-y += tpm_crb.o
+obj-y += tpm_nv.o
+obj-y += tpm_tis.o
 obj-y += trace.o
 obj-y += view.o
 
