@@ -8,7 +8,7 @@ static const char *const event_names[] = {
     [CLOISTER_EVENT_CONTROL] = "control", [CLOISTER_EVENT_CALL] = "call",
     [CLOISTER_EVENT_FAULT] = "fault",     [CLOISTER_EVENT_GUARD] = "guard",
     [CLOISTER_EVENT_FREEZE] = "freeze",   [CLOISTER_EVENT_DOMAIN] = "domain",
-    [CLOISTER_EVENT_AUDIT] = "audit",
+    [CLOISTER_EVENT_AUDIT] = "audit",     [CLOISTER_EVENT_ENCLAVE] = "enclave",
 };
 
 static const char *const op_names[] = {
@@ -17,7 +17,8 @@ static const char *const op_names[] = {
     [CLOISTER_OP_INIT] = "INIT",       [CLOISTER_OP_DESTROY] = "DESTROY",
     [CLOISTER_OP_QUOTA] = "QUOTA",     [CLOISTER_OP_LIST] = "LIST",
     [CLOISTER_OP_DOMAIN] = "DOMAIN",   [CLOISTER_OP_AUDIT] = "AUDIT",
-    [CLOISTER_OP_TRACE_RING] = "TRACE_RING",
+    [CLOISTER_OP_TRACE_RING] = "TRACE_RING", [CLOISTER_OP_RECORD] = "RECORD",
+    [CLOISTER_OP_HEARTBEAT] = "HEARTBEAT",
 };
 
 static const char *const call_names[] = {

@@ -6,6 +6,7 @@
 #include <xen/errno.h>
 #include <xen/types.h>
 
+#include "monitor/identity.h"
 #include "monitor/monitor.h"
 
 /* Booted with cloister=insecure-dma: enclaves without an IOMMU. */

@@ -73,7 +73,10 @@
     X(56, WORLD_STATE, "the CPU refused the enclave's register state")                             \
     X(57, RANDOM_HANDLE, "ENTER, RESUME or STATUS with a handle that names no enclave")            \
     X(58, ADMISSION, "the host's admission policy refuses this image: see its admission.conf")     \
-    X(59, ADMISSION_DEBUG, "debug images need `allow debug yes` in the host's admission.conf")
+    X(59, ADMISSION_DEBUG, "debug images need `allow debug yes` in the host's admission.conf")           \
+    X(60, TPM_ABSENT, "no TPM was found: nothing vouches for the monitor's key")                   \
+    X(61, TPM_FAILED, "the TPM did not do what it should: nothing vouches for the monitor's key")  \
+    X(62, ENCLAVE_BUFFER, "the buffer must be aligned and in a page of the enclave's own, writable")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {

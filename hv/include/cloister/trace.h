@@ -49,6 +49,7 @@ enum cloister_trace_event {
     CLOISTER_EVENT_FREEZE = 5,   /* a domain control refused because enclaves live */
     CLOISTER_EVENT_DOMAIN = 6,   /* a domain ended; its enclaves were scrubbed */
     CLOISTER_EVENT_AUDIT = 7,    /* an audit found a violation */
+    CLOISTER_EVENT_ENCLAVE = 8,  /* a REPORT was refused to an enclave */
 };
 
 enum cloister_trace_decision {
@@ -80,7 +81,7 @@ struct cloister_trace_record {
     uint64_t rip;         /* 0 unknown */
     uint8_t insn[16];     /* instruction bytes at rip */
     /* what */
-    uint32_t operation;   /* CLOISTER_OP_*, CLOISTER_CALL_*, domctl number; by event */
+    uint32_t operation;   /* CLOISTER_OP_*, _CALL_*, _ENCLAVE_*, domctl number; by event */
     uint16_t target;      /* the domain acted upon, CLOISTER_NO_DOMAIN */
     uint16_t reserved0;
     uint64_t address;     /* frame number, address or vector the rule looked at */

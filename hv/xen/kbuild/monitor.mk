@@ -2,8 +2,10 @@
 obj-y += calls.o
 obj-y += enclave.o
 obj-y += frame.o
+obj-y += identity.o
 obj-y += launch.o
 obj-y += measure.o
+obj-y += report.o
 obj-y += tenant.o
 obj-y += thread.o
 obj-y += tpm.o

@@ -29,6 +29,7 @@ import time
 
 from . import domain, images
 from .channel import Channel, ChannelLost, Result
+from .tpm import Tpm
 
 CPU = "EPYC,+svm,+npt,-monitor,-smap,-rdtscp,-avx,-avx2,-fma,-f16c"
 XEN_OPTIONS = ["console=com1", "com1=115200,8n1", "loglvl=all", "guest_loglvl=all", "noreboot",
@@ -87,19 +88,21 @@ class Machine:
     strict        dom0-iommu=strict; False leaves dom0 the IOMMU's relaxed mode
     icount        one CPU, one instruction per tick: counts repeat to the digit, and it is slow
     cpus, memory  of the emulated machine (memory in MiB)
+    tpm           "crb" or "tis": a TPM with these registers; or a tpm.Tpm
     qemu_options  added to QEMU's command line
     echo          called with each line of the console as it comes
     """
 
     def __init__(self, name, xen, dom0=(), tenant_payload=(), xen_options=(), dom0_options=(),
                  strict=True, icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
-                 logs=None):
+                 logs=None, tpm=None):
         self.name, self.xen, self.icount, self.memory = name, xen, icount, memory
         self.cpus = 1 if icount else cpus
         self.payloads = (list(dom0), list(tenant_payload))
         self.xen_options = XEN_OPTIONS + ([STRICT] if strict else []) + list(xen_options)
         self.dom0_options = DOM0_OPTIONS + list(dom0_options)
         self.qemu_options = list(qemu_options)
+        self.tpm = Tpm(tpm) if isinstance(tpm, str) else tpm
         self.echo = echo
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
         self.seconds = {}  # how long what took
@@ -148,7 +151,7 @@ class Machine:
                    "," + os.path.join(work, "initrd"))
         command += ["-kernel", self.xen, "-append", " ".join(self.xen_options),
                     "-initrd", modules]
-        return command + self.qemu_options
+        return command + (self.tpm.options() if self.tpm else []) + self.qemu_options
 
     def start(self):
         """Boot and wait until dom0 answers commands; see wait_ready for the rest of it."""
@@ -162,6 +165,8 @@ class Machine:
         self._work = tempfile.mkdtemp(prefix="cloister-")
         images.write_initrd(os.path.join(self._work, "initrd"), parts["dom0_initrd"],
                             *self.payloads)
+        if self.tpm:
+            self.tpm.start(self._work, self.log("tpm"), _die_with_parent)
         began = time.monotonic()
         with open(self.log("qemu"), "wb") as log:
             self._qemu = subprocess.Popen(self._command(parts, self._work), stdin=subprocess.DEVNULL,
@@ -232,6 +237,8 @@ class Machine:
                     self._qemu.kill()
                     self._qemu.wait()
             self._qemu = None
+        if self.tpm:
+            self.tpm.stop()
         if self._work:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None

@@ -735,6 +735,17 @@ uint32_t host_flags(void)
     return fake.flags;
 }
 
+void host_version(uint8_t text[32])
+{
+    memset(text, 0, 32);
+    strcpy((char *)text, "4.17.5");
+}
+
+uint32_t host_record_pcr(void)
+{
+    return CLOISTER_RECORD_PCR;
+}
+
 void host_describe_actor(struct cloister_trace_record *record)
 {
     record->domain = fake.actor_domain;
