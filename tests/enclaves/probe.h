@@ -75,6 +75,12 @@ enum {
 
     /* Sets *out_size to more than out_capacity. */
     PROBE_OVERSIZE = 17,
+
+    /* in: 64 bytes of report data; out: struct cloister_report */
+    PROBE_REPORT = 18,
+
+    /* in: struct probe_call. out: int64_t, the monitor's answer in RAX */
+    PROBE_CALL = 19,
 };
 
 /* One step of the sum that PROBE_SUM computes; anybody can compute it, too. */
@@ -193,6 +199,12 @@ enum probe_fault {
     PROBE_FAULT_NESTED = 11,  /* a #PF in its #PF handler: vector 14 */
     PROBE_FAULT_SHARED = 12,  /* executes the shared window: vector 14 */
     PROBE_FAULTS = 13,
+};
+
+/* A call of the monitor, with any registers. */
+struct probe_call {
+    uint64_t number; /* CLOISTER_ENCLAVE_* */
+    uint64_t value[2];
 };
 
 struct probe_thread {
