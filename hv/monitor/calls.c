@@ -4,6 +4,7 @@
 #include "nospec.h"
 #include "refuse.h"
 #include "report.h"
+#include "seal.h"
 
 static int serve_info(void *arg)
 {
@@ -13,6 +14,7 @@ static int serve_info(void *arg)
     op->flags = host_flags();
     op->create_reason = host_refusal();
     op->identity_reason = identity_status()->reason;
+    op->seal_reason = seal_status()->reason;
     op->max_enclaves = TENANT_MAX_ENCLAVES;
     op->boot_id = trace_boot_id();
     op->sealed_frames = frame_count(FRAME_SEALED);

@@ -5,11 +5,13 @@
 #include <bearssl_hash.h>
 #include <bearssl_rand.h>
 
+#include "seal.h"
 #include "tpm.h"
 #include "trace.h"
 #include "wipe.h"
 
 #define POINT_SIZE 65u
+#define CLOSE_TRIES 3u
 #define SEED_SIZE 48u /* SP 800-90A, 10.1: 256 bits of entropy and half as many for the nonce */
 
 static struct {
@@ -45,25 +47,19 @@ static int seed_generator(br_hmac_drbg_context *generator, struct tpm *tpm)
     return cpu || chip ? 0 : -EIO;
 }
 
-static int key_make(struct tpm *tpm)
+static void key_make(br_hmac_drbg_context *generator)
 {
-    br_hmac_drbg_context generator;
     br_ec_private_key key;
     br_ec_public_key public;
     uint8_t point[POINT_SIZE];
 
-    int rc = seed_generator(&generator, tpm);
-    if (!rc && (br_ec_keygen(&generator.vtable, &br_ec_p256_m31, &key, identity.key,
-                             BR_EC_secp256r1) != sizeof(identity.key) ||
-                br_ec_compute_pub(&br_ec_p256_m31, &public, point, &key) != sizeof(point))) {
-        rc = -EIO;
+    if (br_ec_keygen(&generator->vtable, &br_ec_p256_m31, &key, identity.key, BR_EC_secp256r1) !=
+            sizeof(identity.key) ||
+        br_ec_compute_pub(&br_ec_p256_m31, &public, point, &key) != sizeof(point)) {
+        host_panic("no key can be made");
     }
-    if (!rc) {
-        memcpy(identity.record.public_key, point + 1, sizeof(identity.record.public_key));
-    }
-    wipe(&generator, sizeof(generator));
+    memcpy(identity.record.public_key, point + 1, sizeof(identity.record.public_key));
     wipe_stack();
-    return rc;
 }
 
 /* --- the record ------------------------------------------------------------------------------- */
@@ -111,6 +107,19 @@ static int record_extend(struct tpm *tpm)
     return memcmp(after, expected, sizeof(after)) ? -EIO : 0;
 }
 
+/*
+ * A PCR that is still zero would let dom0 satisfy the sealing root's policy: nothing is left untried that
+ * changes it (seal.h; hv/CAVEATS.md has the rest).
+ */
+static void pcr_close(struct tpm *tpm)
+{
+    for (unsigned int i = 0; i < CLOSE_TRIES; i++) {
+        if (!tpm_pcr_extend(tpm, host_record_pcr(), identity.digest)) {
+            return;
+        }
+    }
+}
+
 static void tpm_failed(const struct tpm *tpm, int error)
 {
     identity.status.reason = CLOISTER_REASON_TPM_FAILED;
@@ -118,38 +127,63 @@ static void tpm_failed(const struct tpm *tpm, int error)
     identity.status.tpm_code = tpm->code;
 }
 
-void identity_init(void)
+/* The TPM, opened; NULL: none that works. */
+static struct tpm *tpm_find(void)
 {
     static struct tpm chip; /* large for a stack */
-    struct tpm *tpm = NULL;
     struct tpm_place place;
 
-    memset(&identity, 0, sizeof(identity));
     identity.status.reason = CLOISTER_REASON_TPM_ABSENT;
-    if (host_tpm_place(&place)) {
-        int rc = tpm_open(&chip, &place);
-        if (!rc) {
-            tpm = &chip;
-            identity.status.reason = CLOISTER_REASON_NONE;
-            identity.status.tpm_started = chip.started;
-        } else if (rc != -ENXIO) {
+    if (!host_tpm_place(&place)) {
+        return NULL;
+    }
+    int rc = tpm_open(&chip, &place);
+    if (rc) {
+        if (rc != -ENXIO) {
             tpm_failed(&chip, rc);
         }
+        return NULL;
     }
-    if (key_make(tpm)) {
+    identity.status.reason = CLOISTER_REASON_NONE;
+    identity.status.tpm_started = chip.started;
+    return &chip;
+}
+
+void identity_init(void)
+{
+    br_hmac_drbg_context generator;
+
+    memset(&identity, 0, sizeof(identity));
+    struct tpm *tpm = tpm_find();
+    int rc = seed_generator(&generator, tpm);
+    if (rc) {
         identity.status.reason = CLOISTER_REASON_HOST_ENTROPY;
+        seal_init_without(CLOISTER_REASON_HOST_ENTROPY);
+        if (tpm) {
+            pcr_close(tpm);
+        }
     } else {
+        if (tpm) {
+            seal_init(tpm, host_record_pcr(), &generator); /* as long as the PCR is not extended */
+        } else {
+            seal_init_without(identity.status.reason);
+        }
+        key_make(&generator);
         record_fill();
         record_bind(tpm ? host_record_pcr() : CLOISTER_RECORD_NO_TPM);
-        int rc = tpm ? record_extend(tpm) : 0;
+        rc = tpm ? record_extend(tpm) : 0;
         if (rc) {
             /* Whatever the PCR holds now, this record does not claim it. */
             tpm_failed(tpm, rc);
+            pcr_close(tpm);
             record_bind(CLOISTER_RECORD_NO_TPM);
         }
         identity.valid = true;
     }
-    wipe(&chip, sizeof(chip));
+    wipe(&generator, sizeof(generator));
+    if (tpm) {
+        wipe(tpm, sizeof(*tpm)); /* its buffers held the root */
+    }
 }
 
 const struct identity_status *identity_status(void)

@@ -38,7 +38,7 @@ static void describe(struct cloister_report *report, const struct enclave *encla
     host_domain_uuid(enclave->tenant->domain, report->domain_uuid);
 }
 
-int report_enclave(struct thread *thread, uint64_t address, uint64_t zero,
+int report_enclave(const struct thread *thread, uint64_t address, uint64_t zero,
                    enum cloister_reason *reason)
 {
     const struct enclave *enclave = thread->enclave;

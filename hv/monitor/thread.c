@@ -3,6 +3,7 @@
 #include "enclave.h"
 #include "nospec.h"
 #include "report.h"
+#include "seal.h"
 
 /* A refusal of a call: what is answered, and what is traced. */
 struct call_refusal {
@@ -202,7 +203,7 @@ static enum thread_next forbidden(struct thread *thread)
     return THREAD_INJECT;
 }
 
-/* A refused REPORT: the enclave goes on, with an error. */
+/* A refused REPORT or KEY: the enclave goes on, with an error. */
 static void trace_enclave_call(struct thread *thread, const struct thread_exit *exit, int error,
                                enum cloister_reason reason)
 {
@@ -218,12 +219,14 @@ static void trace_enclave_call(struct thread *thread, const struct thread_exit *
     tenant_trace(thread->enclave->tenant, &record);
 }
 
-static enum thread_next serve_report(struct thread *thread, const struct thread_exit *exit,
-                                     struct thread_result *result)
+static enum thread_next serve_request(struct thread *thread, const struct thread_exit *exit,
+                                      struct thread_result *result)
 {
     enum cloister_reason reason;
 
-    result->outcome = report_enclave(thread, exit->value[0], exit->value[1], &reason);
+    result->outcome = exit->number == CLOISTER_ENCLAVE_REPORT
+                          ? report_enclave(thread, exit->value[0], exit->value[1], &reason)
+                          : seal_key(thread, exit->value[0], exit->value[1], &reason);
     if (result->outcome) {
         trace_enclave_call(thread, exit, result->outcome, reason);
     }
@@ -245,7 +248,8 @@ static enum thread_next serve_enclave(struct thread *thread, const struct thread
         result->outcome = thread->interruptions;
         return THREAD_ANSWER;
     case CLOISTER_ENCLAVE_REPORT:
-        return serve_report(thread, exit, result);
+    case CLOISTER_ENCLAVE_KEY:
+        return serve_request(thread, exit, result);
     default:
         return forbidden(thread);
     }

@@ -133,6 +133,20 @@ static int receive(struct tpm *tpm, uint32_t *answered)
     return read_register(tpm, CRB_STATUS) == UINT32_MAX ? -ENXIO : 0;
 }
 
+/* The buffers can be read by whoever comes after: the next owner of the locality. */
+static void scrub(const struct tpm *tpm, uint32_t size, uint32_t answered)
+{
+    if (crb_request(tpm, REQUEST_READY)) {
+        return;
+    }
+    for (uint32_t i = 0; i < size; i++) {
+        host_mmio_write8(tpm->command_at + i, 0);
+    }
+    for (uint32_t i = 0; i < answered; i++) {
+        host_mmio_write8(tpm->response_at + i, 0);
+    }
+}
+
 static int crb_exchange(struct tpm *tpm, uint32_t size, uint64_t duration, uint32_t *answered)
 {
     int rc = locality_claim(tpm);
@@ -150,9 +164,11 @@ static int crb_exchange(struct tpm *tpm, uint32_t size, uint64_t duration, uint3
     if (!rc) {
         rc = receive(tpm, answered);
     }
-    /* The response is here: a TPM that will not go idle has done what was asked. */
-    int idle = crb_request(tpm, REQUEST_IDLE);
-    (void)idle;
+    scrub(tpm, size <= tpm->command_room ? size : 0, *answered);
+    /* The response is here: a TPM that will not go idle has done what was asked, unless it is gone. */
+    if (crb_request(tpm, REQUEST_IDLE) == -ENXIO) {
+        rc = -ENXIO;
+    }
     if (tpm->has_localities) {
         write_register(tpm, CRB_LOCALITY_CONTROL, LOCALITY_RELINQUISH);
     }

@@ -431,6 +431,17 @@ static void __init identity_say(void)
                status->pcr_used ? " (it was not zero: verifiers will refuse it)" : "");
 }
 
+static void __init seal_say(void)
+{
+    const struct seal_status *status = seal_status();
+
+    if ( !status->reason )
+        printk("Cloister: sealing root %s\n", status->fresh ? "made" : "read, and locked");
+    else if ( status->reason != CLOISTER_REASON_TPM_ABSENT )
+        printk(XENLOG_WARNING "Cloister: no sealing keys: %s (%d, response code %#x)\n",
+               cloister_reason_text(status->reason), status->error, status->tpm_code);
+}
+
 static int __init cf_check cloister_start(void)
 {
     bool available = world_init();
@@ -448,6 +459,7 @@ static int __init cf_check cloister_start(void)
            world_ops.flag == CLOISTER_INFO_VMX ? "VMX" : "nothing",
            available ? "" : ": no enclaves on this CPU");
     identity_say();
+    seal_say();
     return 0;
 }
 __initcall(cloister_start);

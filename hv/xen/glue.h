@@ -8,6 +8,7 @@
 
 #include "monitor/identity.h"
 #include "monitor/monitor.h"
+#include "monitor/seal.h"
 
 /* Booted with cloister=insecure-dma: enclaves without an IOMMU. */
 extern bool opt_insecure_dma;

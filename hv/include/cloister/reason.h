@@ -76,7 +76,10 @@
     X(59, ADMISSION_DEBUG, "debug images need `allow debug yes` in the host's admission.conf")           \
     X(60, TPM_ABSENT, "no TPM was found: nothing vouches for the monitor's key")                   \
     X(61, TPM_FAILED, "the TPM did not do what it should: nothing vouches for the monitor's key")  \
-    X(62, ENCLAVE_BUFFER, "the buffer must be aligned and in a page of the enclave's own, writable")
+    X(62, ENCLAVE_BUFFER, "the buffer must be aligned and in a page of the enclave's own, writable")\
+    X(63, SEAL_ROOT, "the TPM's sealing root is for another boot configuration, or locked: see seal.h") \
+    X(64, SEAL_POLICY, "no such sealing policy")                                                   \
+    X(65, SEAL_VERSION, "no key for a higher security version than the enclave's own")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {

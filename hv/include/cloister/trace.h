@@ -49,7 +49,7 @@ enum cloister_trace_event {
     CLOISTER_EVENT_FREEZE = 5,   /* a domain control refused because enclaves live */
     CLOISTER_EVENT_DOMAIN = 6,   /* a domain ended; its enclaves were scrubbed */
     CLOISTER_EVENT_AUDIT = 7,    /* an audit found a violation */
-    CLOISTER_EVENT_ENCLAVE = 8,  /* a REPORT was refused to an enclave */
+    CLOISTER_EVENT_ENCLAVE = 8,  /* a REPORT or a KEY was refused to an enclave */
 };
 
 enum cloister_trace_decision {

@@ -7,7 +7,7 @@ bearssl-y += int/i31_add int/i31_bitlen int/i31_decmod int/i31_decode int/i31_de
 bearssl-y += int/i31_fmont int/i31_iszero int/i31_modpow int/i31_modpow2 int/i31_montmul int/i31_muladd
 bearssl-y += int/i31_mulacc int/i31_ninv31 int/i31_reduce int/i31_rshift int/i31_sub int/i31_tmont
 bearssl-y += int/i32_div32
-bearssl-y += mac/hmac rand/hmac_drbg
+bearssl-y += kdf/hkdf mac/hmac rand/hmac_drbg
 
 obj-y += $(addsuffix .o,$(bearssl-y))
 

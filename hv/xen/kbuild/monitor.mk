@@ -6,6 +6,7 @@ obj-y += identity.o
 obj-y += launch.o
 obj-y += measure.o
 obj-y += report.o
+obj-y += seal.o
 obj-y += tenant.o
 obj-y += thread.o
 obj-y += tpm.o

@@ -45,6 +45,19 @@ static void pcr_value(uint8_t value[32])
     ck_assert_int_eq(tpm_pcr_read(&tpm, PCR, value), 0);
 }
 
+/*
+ * Whatever else failed, nothing but a TPM that was not even opened leaves the PCR at zero, where dom0 could
+ * read the sealing root.
+ */
+static void pcr_is_closed(void)
+{
+    static const uint8_t zero[32];
+    uint8_t value[32];
+
+    pcr_value(value);
+    ck_assert_mem_ne(value, zero, sizeof(zero));
+}
+
 static bool pcr_is_record(void)
 {
     uint8_t joined[64] = {0}, expected[32], value[32];
@@ -161,6 +174,9 @@ START_TEST(stuck_in_each_command)
         } else {
             ck_assert_int_eq(identity_status()->reason, CLOISTER_REASON_TPM_FAILED);
             ck_assert_uint_eq(identity_record()->pcr, CLOISTER_RECORD_NO_TPM);
+            if (n > 1) {
+                pcr_is_closed();
+            }
         }
     }
 }
@@ -222,8 +238,36 @@ START_TEST(error_to_each_command)
         } else {
             ck_assert_int_eq(identity_status()->reason, CLOISTER_REASON_TPM_FAILED);
             ck_assert_uint_eq(identity_status()->tpm_code, 0x101);
+            if (n > 1) {
+                pcr_is_closed();
+            }
         }
     }
+}
+END_TEST
+
+/* No entropy from anywhere: no key and no root, but the PCR does not stay as it was. */
+static bool answer_no_random(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t *answered)
+{
+    static const uint8_t failure[] = {0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1};
+
+    if (command[9] == 0x7b) {
+        memcpy(response, failure, sizeof(failure));
+        *answered = sizeof(failure);
+        return true;
+    }
+    return swtpm_execute(command, size, response, answered);
+}
+
+START_TEST(no_entropy_at_all)
+{
+    boot(MODEL_NONE);
+    tpm_model_start(kind_of(_i), answer_no_random);
+    fake_fail(FAKE_RANDOM, 1);
+    identity_init();
+    ck_assert_ptr_null(identity_record());
+    ck_assert_int_eq(identity_status()->reason, CLOISTER_REASON_HOST_ENTROPY);
+    pcr_is_closed();
 }
 END_TEST
 
@@ -253,6 +297,7 @@ int main(void)
     tcase_add_loop_test(cases, stuck_in_each_command, 0, 2);
     tcase_add_loop_test(cases, lost_extend_is_noticed, 0, 2);
     tcase_add_loop_test(cases, error_to_each_command, 0, 2);
+    tcase_add_loop_test(cases, no_entropy_at_all, 0, 2);
     tcase_add_loop_test(cases, started_by_the_monitor, 0, 2);
     return suite_run(suite);
 }

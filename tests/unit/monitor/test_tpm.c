@@ -11,7 +11,7 @@
 #include "tpm_model.h"
 #include "tpm_transport.h"
 
-#define INDEX 0x01c10c15u
+#define INDEX 0x0180c105u
 #define PCR 13u
 #define POLICY_PCRS (1u << 4 | 1u << PCR)
 #define RC_RETRY 0x922u
@@ -188,6 +188,12 @@ static void prepare(enum tpm_model_kind kind, size_t last)
     tpm_model.execute = replay;
     ck_assert(!tpm_model.wrong);
     ck_assert_uint_eq(tpm_model.claimed, 0);
+    if (kind != MODEL_TIS) { /* nothing is left for whoever looks next */
+        for (size_t i = 0; i < MODEL_ROOM; i++) {
+            ck_assert_uint_eq(tpm_model.command[i], 0);
+            ck_assert_uint_eq(tpm_model.response[i], 0);
+        }
+    }
 }
 
 static enum tpm_model_kind kind_of(int i)

@@ -20,9 +20,9 @@ void tpm_model_start(enum tpm_model_kind kind,
 
 static bool is_stuck(enum tpm_model_stuck stage)
 {
-    return tpm_model.stuck == stage &&
-           (!tpm_model.stuck_at || tpm_model.commands + 1 == tpm_model.stuck_at ||
-            (tpm_model.commands == tpm_model.stuck_at && tpm_model.complete));
+    uint32_t current = tpm_model.commands + !(tpm_model.running || tpm_model.complete);
+
+    return tpm_model.stuck == stage && (!tpm_model.stuck_at || current == tpm_model.stuck_at);
 }
 
 /* What the command's head says that its size is. */
@@ -37,6 +37,7 @@ static uint32_t command_size(void)
 
 static void run(void)
 {
+    tpm_model.commands++;
     tpm_model.running = true;
     if (is_stuck(STUCK_RUN)) {
         return;
@@ -51,17 +52,15 @@ static void run(void)
     }
     tpm_model.size = answered;
     tpm_model.given = 0;
-    tpm_model.commands++;
     tpm_model.running = false;
     tpm_model.complete = true;
 }
 
+/* The buffers of a CRB keep what stands there. */
 static void forget(void)
 {
     tpm_model.taken = tpm_model.given = tpm_model.size = 0;
     tpm_model.running = tpm_model.complete = false;
-    memset(tpm_model.command, 0, sizeof(tpm_model.command));
-    memset(tpm_model.response, 0, sizeof(tpm_model.response));
 }
 
 static void claim(void)
@@ -227,11 +226,15 @@ static uint32_t crb_read(uint64_t address)
 static void crb_write8(uint64_t address, uint8_t value)
 {
     uint64_t offset = address - command_buffer();
+    uint64_t back = address - response_buffer();
 
-    tpm_model.wrong |= offset >= MODEL_ROOM || !tpm_model.ready || tpm_model.running;
+    tpm_model.wrong |= (offset >= MODEL_ROOM && back >= MODEL_ROOM) || !tpm_model.ready || tpm_model.running;
     if (offset < MODEL_ROOM) {
         tpm_model.command[offset] = value;
         tpm_model.taken = offset + 1;
+    }
+    if (back < MODEL_ROOM) {
+        tpm_model.response[back] = value; /* the same buffer, or one of its own */
     }
 }
 
