@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the monitor does for an enclave without the application: reports. */
+/* What the monitor does for an enclave without the application: reports and keys. */
 #include "runtime.h"
 
 #include <string.h>
@@ -25,5 +25,21 @@ int cloister_report(const uint8_t data[64], struct cloister_report *report)
     if (!answer.number) {
         memcpy(report, buffer, sizeof(buffer));
     }
+    return (int)answer.number;
+}
+
+int cloister_seal_key(uint32_t policy, uint32_t security_version, const uint8_t label[32], uint8_t key[32])
+{
+    _Alignas(sizeof(struct cloister_seal_key)) struct cloister_seal_key request = {
+        .policy = policy, .security_version = security_version};
+    struct runtime_values answer;
+
+    memcpy(request.label, label, sizeof(request.label));
+    answer = runtime_leave((struct runtime_values){.number = CLOISTER_ENCLAVE_KEY,
+                                                   .value = {guest_physical(&request), 0}});
+    if (!answer.number) {
+        memcpy(key, request.key, sizeof(request.key));
+    }
+    cloister_wipe(&request, sizeof(request));
     return (int)answer.number;
 }

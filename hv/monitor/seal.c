@@ -143,7 +143,7 @@ const struct seal_status *seal_status(void)
 
 /* --- keys --------------------------------------------------------------------------------------- */
 
-/* HKDF's info; abi.h gives its order. */
+/* HKDF's info (cloister/seal.h). */
 struct key_info {
     uint32_t policy;
     uint32_t image_flags;

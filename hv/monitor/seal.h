@@ -10,7 +10,7 @@
  *   - whoever owns the TPM can remove the index and define one like it, but cannot write it: the monitor will
  *     find it empty and make a new root. What was sealed is lost then, never known.
  *
- * Keys are HKDF-SHA-256 (RFC 5869) of the root; abi.h says of what else.
+ * Keys are HKDF-SHA-256 (RFC 5869) of the root; cloister/seal.h says of what else.
  *
  * Written once, before the first domain exists, and only read after: there is no lock.
  */

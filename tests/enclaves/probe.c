@@ -3,6 +3,7 @@
 
 #include <cloister/enclave.h>
 #include <cloister/report.h>
+#include <cloister/seal.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -288,6 +289,15 @@ ECALL(call)
     return GIVE(wanted.number);
 }
 
+ECALL(key)
+{
+    uint8_t made[32];
+
+    TAKE(struct probe_key, wanted);
+    int result = cloister_seal_key(wanted.policy, wanted.security_version, wanted.label, made);
+    return result ? result : GIVE(made);
+}
+
 ECALL(oversize)
 {
     (void)in;
@@ -314,4 +324,5 @@ CLOISTER_ECALLS([PROBE_NOTHING] = {nothing, 0, 0},
                 [PROBE_OCALL_BADLY] = {ocall_badly, 64, 16},
                 [PROBE_OVERSIZE] = {oversize, 0, 16},
                 [PROBE_REPORT] = {report, 64, sizeof(struct cloister_report)},
-                [PROBE_CALL] = {call, sizeof(struct probe_call), 8});
+                [PROBE_CALL] = {call, sizeof(struct probe_call), 8},
+                [PROBE_KEY] = {key, sizeof(struct probe_key), 32});

@@ -81,6 +81,9 @@ enum {
 
     /* in: struct probe_call. out: int64_t, the monitor's answer in RAX */
     PROBE_CALL = 19,
+
+    /* in: struct probe_key. out: 32 bytes, the sealing key */
+    PROBE_KEY = 20,
 };
 
 /* One step of the sum that PROBE_SUM computes; anybody can compute it, too. */
@@ -205,6 +208,12 @@ enum probe_fault {
 struct probe_call {
     uint64_t number; /* CLOISTER_ENCLAVE_* */
     uint64_t value[2];
+};
+
+struct probe_key {
+    uint32_t policy; /* enum cloister_seal_policy */
+    uint32_t security_version;
+    uint8_t label[32];
 };
 
 struct probe_thread {

@@ -325,7 +325,7 @@ static void step_exit(void)
     struct thread *thread = pending_thread(&vcpu);
 
     exit.number = exit.kind == THREAD_EXIT_VECTOR ? CLOISTER_VECTOR_SHUTDOWN + byte() % 3
-                                                  : byte() % 7;
+                                                  : byte() % 8;
     exit.value[0] = byte();
     exit.value[1] = byte();
     if (exit.number == CLOISTER_ENCLAVE_REPORT) { /* mostly the buffer of one */

@@ -12,7 +12,7 @@ from scene import BUILD, log_lines
 from harness import stack
 
 PROBE = "/run/probe.image"
-REPORT, CALL = 18, 19  # tests/enclaves/probe.h
+REPORT, CALL, KEY = 18, 19, 20  # tests/enclaves/probe.h
 ENCLAVE_REPORT = 4     # cloister/abi.h
 EFAULT, EINVAL = -14, -22
 PREFIX = bytes.fromhex("846a5369676e61747572653143a10126405901c0")  # RFC 9052, 4.4; cloister/report.h
@@ -116,4 +116,20 @@ def test_report(tap, machine):
     tap.ok("ENCLAVE_BUFFER" in log_lines(machine), "refused reports are in the log", log_lines(machine))
 
 
-TESTS = [test_record, test_heartbeat, test_report]
+def test_sealing(tap, machine):
+    """A second boot of the same machine (its TPM) gets the same keys; `seen` is what the first one saw."""
+    machine.push(str(BUILD / "tests/enclaves/probe.image"), PROBE, tenant="alice")
+    tap.ok(stack.ctl(machine, "status")["monitor"]["sealing"] == "NONE", "there is a sealing root")
+    console = machine.console()
+    tap.ok("Cloister: sealing root read, and locked" in console if seen else
+           "Cloister: sealing root" in console, "it is the last boot's" if seen else "Xen says so", console[-2000:])
+    for policy in range(1, 5):
+        key, why = probe(machine, KEY, struct.pack("<II32x", policy, 0), 32)
+        if tap.ok(key, f"an enclave gets its key of policy {policy}", why):
+            tap.ok(key not in seen.values() if policy not in seen else seen[policy] == key,
+                   "as in the last boot" if policy in seen else "and it is another", f"{key}, {seen}")
+            seen[policy] = key
+
+
+seen = {}
+TESTS = [test_record, test_heartbeat, test_report, test_sealing]

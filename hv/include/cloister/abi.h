@@ -84,6 +84,7 @@
 #include "image.h"
 #include "reason.h"
 #include "report.h"
+#include "seal.h"
 #include "trace.h"
 
 #define CLOISTER_HYPERCALL 55u /* __HYPERVISOR_arch_7 */
@@ -109,33 +110,6 @@ enum cloister_enclave_call {
     CLOISTER_ENCLAVE_AEX_COUNT = 3,
     CLOISTER_ENCLAVE_REPORT = 4,
     CLOISTER_ENCLAVE_KEY = 5,
-};
-
-/*
- * Who gets the same key. The author's key is part of all. A debug enclave never gets the key of one that is
- * not: the image's flags are part of all, too.
- */
-enum cloister_seal_policy {
-    CLOISTER_SEAL_CODE = 1,   /* the same measurement */
-    CLOISTER_SEAL_IMAGE = 2,  /* the same family and image id: every version of it */
-    CLOISTER_SEAL_FAMILY = 3, /* the same family id */
-    CLOISTER_SEAL_AUTHOR = 4, /* every enclave of the author */
-};
-
-/*
- * KEY's argument and answer. The key is HKDF-SHA-256 (RFC 5869) of the machine's sealing root with the salt
- * "Cloister sealing 1" and the info
- *   policy, image flags, security_version, 0 (4 bytes each, little-endian), measurement (48), SHA-256 of
- *   the author's key (32), family id (16), image id (16), label (32)
- * in which everything that the policy does not name is 0. It is the same in every boot, as long as the
- * measured boot is the same, and in every domain.
- */
-struct cloister_seal_key {
-    uint32_t policy;           /* enum cloister_seal_policy */
-    uint32_t security_version; /* at most the enclave's own: that of the code that sealed */
-    uint8_t label[32];         /* tells keys apart that are for different uses */
-    uint8_t reserved[56];      /* 0 */
-    uint8_t key[32];           /* out */
 };
 
 /* Vectors of CLOISTER_EXIT_FAULT beyond the CPU's 0..31. */
@@ -436,7 +410,6 @@ _Static_assert(sizeof(struct cloister_enclave_info) == 256, "ABI");
 _Static_assert(sizeof(struct cloister_list) == 48, "ABI");
 _Static_assert(sizeof(struct cloister_domain) == 80, "ABI");
 _Static_assert(sizeof(struct cloister_audit) == 120, "ABI");
-_Static_assert(sizeof(struct cloister_seal_key) == 128, "ABI");
 _Static_assert(sizeof(struct cloister_record) == 280, "ABI");
 _Static_assert(sizeof(struct cloister_heartbeat) == 600, "ABI");
 

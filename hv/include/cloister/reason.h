@@ -77,7 +77,7 @@
     X(60, TPM_ABSENT, "no TPM was found: nothing vouches for the monitor's key")                   \
     X(61, TPM_FAILED, "the TPM did not do what it should: nothing vouches for the monitor's key")  \
     X(62, ENCLAVE_BUFFER, "the buffer must be aligned and in a page of the enclave's own, writable")\
-    X(63, SEAL_ROOT, "the TPM's sealing root is for another boot configuration, or locked: see seal.h") \
+    X(63, SEAL_ROOT, "the TPM's sealing root is for another boot configuration, or locked: see SEALING.md") \
     X(64, SEAL_POLICY, "no such sealing policy")                                                   \
     X(65, SEAL_VERSION, "no key for a higher security version than the enclave's own")
 

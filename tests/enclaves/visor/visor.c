@@ -305,8 +305,9 @@ static uint64_t run(struct world *world)
                 set(world, VMCB_RAX, world->interruptions);
                 break;
             }
-            if (get(world, VMCB_RAX) == CLOISTER_ENCLAVE_REPORT) {
-                set(world, VMCB_RAX, -(uint64_t)EOPNOTSUPP); /* it has no key to sign with */
+            if (get(world, VMCB_RAX) == CLOISTER_ENCLAVE_REPORT ||
+                get(world, VMCB_RAX) == CLOISTER_ENCLAVE_KEY) {
+                set(world, VMCB_RAX, -(uint64_t)EOPNOTSUPP); /* it has neither key nor root */
                 break;
             }
             if (get(world, VMCB_RAX) < CLOISTER_ENCLAVE_AEX_COUNT) {

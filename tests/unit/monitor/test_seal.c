@@ -110,7 +110,7 @@ static struct cloister_seal_key key_of(uint32_t policy, uint32_t version, uint8_
     return key;
 }
 
-/* RFC 5869, with OpenSSL; the info by hand from abi.h's text. */
+/* RFC 5869, with OpenSSL; the info by hand from the text of cloister/seal.h. */
 static void expected_key(const struct cloister_seal_key *key, uint8_t out[KEY_SIZE])
 {
     uint8_t info[160] = {(uint8_t)key->policy, 0, 0, 0, (uint8_t)image->header.launch.flags, 0, 0, 0,
