@@ -43,6 +43,11 @@ def wait_for(condition, seconds=30):
     return False
 
 
+def is_clean(tap, machine, what):
+    tap.ok(wait_for(lambda: nothing_sealed(machine) and not enclaves(machine)),
+           f"{what}: nothing is left", f"{sealed(machine)} {enclaves(machine)}")
+
+
 def hold(machine, image=COUNTER):
     """An application in the tenant whose enclave lives until it is killed."""
     running = machine.start_in_tenant("alice", f"exec cloister run {image} --call 2 "
