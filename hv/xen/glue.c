@@ -10,6 +10,7 @@
 #include <xen/iommu.h>
 #include <xen/mm.h>
 #include <xen/param.h>
+#include <xen/pci.h>
 #include <xen/sched.h>
 #include <xen/spinlock.h>
 #include <xen/vmap.h>
@@ -458,6 +459,28 @@ int cloister_guard_mmio(const struct domain *d, unsigned long mfn, unsigned long
 int cloister_guard_iommu(const struct domain *d, unsigned long mfn, unsigned long count)
 {
     return monitor_guard(CLOISTER_REASON_GUARD_IOMMU, d->domain_id, mfn, count);
+}
+
+struct domain *cloister_reference_refused(const struct page_info *page)
+{
+    if ( system_state >= SYS_STATE_active )
+        monitor_reference_refused(current->domain->arch.cloister,
+                                  (frame_t){ mfn_x(page_to_mfn(page)) });
+    return NULL;
+}
+
+/* In a tasklet: it was no vCPU. */
+void cloister_dma_refused(uint16_t segment, uint16_t bdf, uint64_t address)
+{
+    const struct pci_dev *device;
+    uint16_t domain = CLOISTER_NO_DOMAIN;
+
+    pcidevs_lock();
+    device = pci_get_pdev(NULL, PCI_SBDF(segment, bdf));
+    if ( device && device->domain )
+        domain = device->domain->domain_id;
+    pcidevs_unlock();
+    monitor_dma_refused(domain, ((uint32_t)segment << 16) | bdf, address);
 }
 
 /* Controls that would save, trace or rewrite the inside of a domain, or lose its enclaves. */

@@ -34,7 +34,8 @@ from fixture import FOLDER, FixtureError, Trace, secret_bytes  # noqa: E402
 # hv/include/cloister/trace.h and abi.h
 BUDGET_SECONDS = 1.1  # CLOISTER_TRACE_RATE is per second: a flood must not hide the next attack
 FLOOD = 40  # records
-CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT = range(1, 8)
+PAGE = 4096
+CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA = range(1, 9)
 STATUS, ENTER, RESUME = range(3)
 EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
 INFO, DESTROY = 0, 5
@@ -163,11 +164,13 @@ ATTACKS = [
     Attack("foreign-map", "dom0", "maps every frame number of the machine and looks for the secret",
            "dom0", lambda c: program(
                f"foreign-map {c.domid('tenant')} {c.enclave.seed:x} {c.page_seed:x} "
-               f"{c.ordinary_page():x} {c.sealed}")(c), timeout=200),
+               f"{c.ordinary_page():x} {c.sealed}")(c),
+           lambda c: references(c) if c.frames else [], timeout=200),
     Attack("raw-entry", "dom0", "page-table entries with raw frame numbers, over all of memory",
            "dom0", lambda c: program(
                f"raw-entry {c.domid('tenant')} {c.enclave.seed:x} {c.page_seed:x} {c.sealed}"
-               if c.ordinary_page() else "")(c), timeout=200),
+               if c.ordinary_page() else "")(c),
+           lambda c: references(c), timeout=200),
     Attack("memory-mapping", "dom0", "gives all of memory to another guest as device memory",
            "dom0", lambda c: program(f"memory-mapping {c.domid('neighbour')} {c.sealed}")(c),
            lambda c: [record(event=GUARD, reason="GUARD_MMIO", error=-EPERM, domain=0,
@@ -178,7 +181,7 @@ ATTACKS = [
            program("trampoline")),
     Attack("grant-raw", "dom0", "grant copies by frame number, and grants that name a sealed frame",
            "dom0", lambda c: program(f"grant-raw {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c),
-           frames=True),
+           lambda c: references(c), frames=True),
     Attack("physmap", "dom0", "add_to_physmap, decrease_reservation and exchange of a sealed frame",
            "dom0", lambda c: program(
                f"physmap {c.domid('tenant')} {c.domid('neighbour')} {c.ordinary_page():x} {c.sealed}")(c),
@@ -210,7 +213,9 @@ ATTACKS = [
 
     # ---- device ----
     Attack("dma", "device", "DMA out of Xen's memory, out of and into sealed frames", "dom0",
-           lambda c: program(f"dma {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c)),
+           lambda c: program(f"dma {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c),
+           lambda c: [record(event=DMA, reason="GUARD_DMA", domain=0,
+                             address=lambda got: got // PAGE in c.frames or not c.frames)]),
 
     # ---- another guest ----
     Attack("neighbour-guess", "another guest", "ENTER, RESUME and STATUS with the tenant's handle", "",
@@ -227,6 +232,13 @@ ATTACKS = [
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
                              domain=c.domid("neighbour"), cpl=0) for op in range(11)]),
 ]
+
+
+def references(context):
+    """What must be recorded when dom0 names a protected frame: the secret's, where they are known."""
+    return [record(event=GUARD, reason="GUARD_REFERENCE", domain=0, **address)
+            for address in [{"address": frame, "enclave": context.enclave.id}
+                            for frame in context.frames] or [{}]]
 
 
 def spare(context, count):

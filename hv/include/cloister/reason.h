@@ -73,7 +73,9 @@
     X(56, WORLD_STATE, "the CPU refused the enclave's register state")                             \
     X(57, RANDOM_HANDLE, "ENTER, RESUME or STATUS with a handle that names no enclave")            \
     X(58, ADMISSION, "the host's admission policy refuses this image: see its admission.conf")     \
-    X(59, ADMISSION_DEBUG, "debug images need `allow debug yes` in the host's admission.conf")
+    X(59, ADMISSION_DEBUG, "debug images need `allow debug yes` in the host's admission.conf")     \
+    X(60, GUARD_REFERENCE, "naming a protected frame in a page table, a grant or a foreign map")   \
+    X(61, GUARD_DMA, "a device accessed memory that is not mapped for it")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {

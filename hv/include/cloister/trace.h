@@ -45,10 +45,14 @@ enum cloister_trace_event {
     CLOISTER_EVENT_CONTROL = 1,  /* a control operation: refused, or done if it changes state */
     CLOISTER_EVENT_CALL = 2,     /* ENTER, RESUME or STATUS refused */
     CLOISTER_EVENT_FAULT = 3,    /* a thread ended in a fault */
-    CLOISTER_EVENT_GUARD = 4,    /* the mmio or IOMMU guard refused a mapping */
+    CLOISTER_EVENT_GUARD = 4,    /* a mapping of, or a reference to, a protected frame was refused.
+                                    GUARD_REFERENCE: error is 0, Xen's caller chooses what to answer */
     CLOISTER_EVENT_FREEZE = 5,   /* a domain control refused because enclaves live */
     CLOISTER_EVENT_DOMAIN = 6,   /* a domain ended; its enclaves were scrubbed */
     CLOISTER_EVENT_AUDIT = 7,    /* an audit found a violation */
+    CLOISTER_EVENT_DMA = 8,      /* the IOMMU stopped a device: domain = whose device it is, operation =
+                                    PCI segment << 16 | bus << 8 | slot << 3 | function, address = bus
+                                    address */
 };
 
 enum cloister_trace_decision {
