@@ -53,6 +53,10 @@ bool cloister_call(struct cpu_user_regs *regs);
 void cloister_svm_enter(struct vcpu *v);
 void cloister_svm_leave(void);
 bool cloister_svm_left(struct cpu_user_regs *regs);
+void cloister_vmx_enter(struct vcpu *v);
+void cloister_vmx_left(struct cpu_user_regs *regs);
+/* A VM entry that failed: true if it was an enclave's. */
+bool cloister_vmx_failed(void);
 
 /* The guards: 0 or -EPERM. */
 int cloister_guard_mmio(const struct domain *d, unsigned long mfn, unsigned long count);

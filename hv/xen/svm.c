@@ -33,9 +33,6 @@
 /* Bitmaps with every bit set: every port and every MSR leaves the enclave. */
 static uint8_t all_ones[IOPM_SIZE] __aligned(PAGE_SIZE);
 
-/* Raised inside with an error code of 0, or without one. */
-#define NO_ERROR_CODE (-1)
-
 static void intercept_all(struct vmcb_struct *vmcb)
 {
     vmcb->_cr_intercepts = ~(uint32_t)(CR_INTERCEPT_CR0_READ | CR_INTERCEPT_CR2_READ |

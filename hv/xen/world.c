@@ -30,6 +30,8 @@ bool __init world_init(void)
 
     if ( cpu_has_svm )
         world_ops = world_ops_svm;
+    else if ( world_vmx_available() )
+        world_ops = world_ops_vmx;
     return world_available();
 }
 
