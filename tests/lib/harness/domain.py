@@ -10,7 +10,10 @@ COMMAND_LINE = "console=hvc0 quiet random.trust_cpu=on cryptomgr.notests"
 
 
 def xml(name, memory=256, vcpus=1, enclave_memory=None, uuid=None, command_line=COMMAND_LINE):
-    """A PVH guest; sizes in MiB. `enclave_memory` is the quota in Cloister's metadata element."""
+    """A PVH guest; sizes in MiB. `enclave_memory` is the quota in Cloister's metadata element.
+
+    The time stamp counter is the CPU's, as it is by default where the CPU has an invariant one. QEMU's has
+    none, and Xen would intercept each RDTSC."""
     metadata = ""
     if enclave_memory is not None:
         metadata = (f"<metadata><cloister:enclave-memory xmlns:cloister='{NAMESPACE}' "
@@ -28,6 +31,7 @@ def xml(name, memory=256, vcpus=1, enclave_memory=None, uuid=None, command_line=
     <initrd>{INITRAMFS}</initrd>
     <cmdline>{escape(command_line)}</cmdline>
   </os>
+  <clock offset='utc'><timer name='tsc' present='yes' mode='native'/></clock>
   <on_poweroff>destroy</on_poweroff>
   <on_reboot>destroy</on_reboot>
   <on_crash>destroy</on_crash>

@@ -5,6 +5,12 @@ import sys
 import time
 import traceback
 
+TRIES = 3
+
+
+class EmulatorFault(Exception):
+    """A test failed on a machine whose guest the emulator had lost; see machine.EMULATOR_FAULT."""
+
 
 class Tap:
     """Writes results as they come. `suite` names the closing line."""
@@ -12,6 +18,7 @@ class Tap:
     def __init__(self, suite, out=None):
         self.suite, self.out = suite, out or sys.stdout
         self.passed = self.failed = 0
+        self._machine = None
         self._start = time.monotonic()
 
     def _print(self, text):
@@ -23,6 +30,9 @@ class Tap:
 
     def ok(self, condition, name, detail=None):
         """Record one result; `detail` is shown when it failed. Returns the condition."""
+        fault = not condition and self._machine and self._machine.emulator_fault()
+        if fault:
+            raise EmulatorFault(f"{name}: {fault}")
         if condition:
             self.passed += 1
         else:
@@ -40,12 +50,35 @@ class Tap:
         """A test that fails by raising; its value is returned, None after a failure."""
         try:
             value = function(*arguments)
+        except EmulatorFault:
+            raise
         except Exception as error:  # a test may fail in any way
             self.ok(False, name, f"{type(error).__name__}: {error}\n" +
                     "".join(traceback.format_tb(error.__traceback__)[-3:]))
             return None
         self.ok(True, name)
         return value
+
+    def watch(self, machine):
+        """From now on a failure is none of ours if the emulator has lost a guest of this machine."""
+        self._machine = machine
+
+    def retry(self, name, function, *arguments):
+        """run(), again from the start where the emulator lost a guest; the last try counts."""
+        for _ in range(TRIES - 1):
+            try:
+                return self.run(name, function, *arguments)
+            except EmulatorFault as fault:
+                self.comment(f"{fault}\nThe emulator is at fault: {name} starts again.")
+                self._machine = None
+        return self.run(name, self._last, function, *arguments)
+
+    def _last(self, function, *arguments):
+        try:
+            return function(*arguments)
+        except EmulatorFault as fault:
+            self._machine = None
+            raise RuntimeError(f"{fault}, for the {TRIES}rd time") from fault
 
     def done(self):
         """Plan and closing line; the exit status of the suite."""
