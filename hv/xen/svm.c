@@ -199,6 +199,10 @@ void cloister_svm_enter(struct vcpu *v)
     asid_prepare(world, vmcb);
     vmcb->_tsc_offset = tenant->_tsc_offset;
     vmcb->cleanbits.raw = 0;
+#ifdef CLOISTER_TEST
+    if ( xchg(&world_test_state, 0) )
+        vmcb->_guest_asid = 0; /* the host's (15.5.1) */
+#endif
     v->arch.hvm.svm.vmcb_pa = world->control_pa;
     v->arch.cloister.inside = true;
     svm_vmload_pa(world->control_pa);

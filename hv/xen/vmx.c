@@ -261,6 +261,23 @@ static void write_event(struct world_vmx *vmx)
     vmx->event = 0;
 }
 
+#ifdef CLOISTER_TEST
+/* Reserved bits (27.3.1.4), more CR3 targets than there are (27.2.1.1). */
+static void spoil(void)
+{
+    switch ( xchg(&world_test_state, 0) )
+    {
+    case 1:
+        __vmwrite(GUEST_RFLAGS, 0);
+        break;
+
+    case 2:
+        __vmwrite(CR3_TARGET_COUNT, ~0u);
+        break;
+    }
+}
+#endif
+
 /* --- entry ------------------------------------------------------------------------------------------- */
 
 /* The tenant has an event on its way, or waits for the moment to take one; its VMCS is the current one. */
@@ -329,6 +346,9 @@ void cloister_vmx_enter(struct vcpu *v)
         write_launch_state(vmx->launch, world->thread->index);
     vmx->launch = NULL;
     write_event(vmx);
+#ifdef CLOISTER_TEST
+    spoil();
+#endif
     v->arch.cloister.inside = true;
     world_barrier();
 }

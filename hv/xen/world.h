@@ -96,6 +96,11 @@ bool world_vmx_available(void);
 bool world_init(void);
 bool world_available(void);
 
+#ifdef CLOISTER_TEST
+/* Spoils the next entry; 0: none (CLOISTER_TEST_STATE). */
+extern unsigned int world_test_state;
+#endif
+
 /* Common parts of an entry and an exit, interrupts off. */
 void world_fpu_enter(struct vcpu *v, struct world *world);
 void world_fpu_leave(struct vcpu *v, struct world *world);

@@ -35,6 +35,7 @@ from fixture import FOLDER, Trace, control, secret_bytes  # noqa: E402
 BUDGET_SECONDS = 1.1  # CLOISTER_TRACE_RATE is per second: a flood must not hide the next attack
 CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT = range(1, 8)
 STATUS, ENTER, RESUME = range(3)
+EXIT_FAULT, VECTOR_STATE = 2, 258
 EPERM, ENOENT, EIO, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 16, 22, 38
 
 
@@ -79,6 +80,18 @@ def record(**fields):
     return fields
 
 
+def enter_state(context):
+    """Two VM entries that the CPU refuses, each in its own way: see CLOISTER_TEST_STATE."""
+    answers = []
+    for kind in (1, 2):
+        control(context.machine, f"state {kind}")
+        thread = spare(context, 1)
+        answers.append(context.enclave.ask(f"call {thread:x} 0 1"))
+    refused = all(answer.split()[:2] == [str(EXIT_FAULT), f"{VECTOR_STATE:x}"] for answer in answers)
+    return {"control": context.enclave.answers() is None, "refused": refused,
+            "how": "fault: the CPU refused the state"}, "\n".join(answers)
+
+
 ATTACKS = [
     # ---- guest root ----
     Attack("enter-guess", "guest root", "ENTER, RESUME and STATUS with guessed handles",
@@ -117,6 +130,10 @@ ATTACKS = [
            "tenant", program("enter-registers {c.handle}"),
            lambda c: [record(event=CALL, reason="RANDOM_HANDLE", error=-ENOENT,
                              domain=c.domid("tenant"))]),
+
+    Attack("enter-state", "guest root", "ENTER of threads whose register state the CPU refuses",
+           "", enter_state,
+           lambda c: [record(event=FAULT, reason="WORLD_STATE", enclave=c.enclave.id)], frames=True),
 
     # ---- guest kernel ----
     Attack("kernel-scan", "guest kernel", "reads its whole physical address space for the secret",

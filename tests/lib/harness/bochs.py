@@ -47,6 +47,7 @@ class Bochs:
     """As qemu.py's Qemu."""
 
     program = "bochs"
+    vendor = "intel"
     slowness = 4
     max_cpus = 1
     max_memory = 2048

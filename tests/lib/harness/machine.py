@@ -104,6 +104,7 @@ class Machine:
         self.dom0_options = (DOM0_OPTIONS + [f"root={kind.root}"] + kind.dom0_options +
                              list(dom0_options))
         self.qemu_options = list(qemu_options)
+        self.vendor = kind.vendor
         self._kind = kind
         self._slowness = 20 if icount and kind is Qemu else kind.slowness
         self.echo = echo

@@ -15,6 +15,7 @@ class Qemu:
     """Both emulators have these members; `machine` is the Machine that they run."""
 
     program = "qemu-system-x86_64"
+    vendor = "amd"  # as in the names of what differs
     slowness = 1      # for all time-outs
     max_cpus = 2
     max_memory = 3072  # MiB
