@@ -13,8 +13,9 @@ from .images import Missing
 
 FIRMWARE = ("/usr/share/bochs/BIOS-bochs-latest", "/usr/share/vgabios/vgabios.bin")
 GRUB = "/usr/lib/grub/i386-pc"
-# Newer models have AVX-512, with which user programs of dom0 crash.
-CPU = "broadwell_ult"
+# Newer models have ADCX and ADOX, with which OpenSSL's P-256 goes wrong, or AVX-512, with which programs
+# of dom0 crash.
+CPU = "corei7_haswell_4770"
 CONFIGURATION = """\
 plugin_ctrl: unmapped=1, biosdev=1, extfpuirq=1, parallel=0, speaker=0, gameport=0, e1000=1
 display_library: rfb, options="timeout=0"
