@@ -355,11 +355,30 @@ void host_panic(const char *what)
 
 /* --- start -------------------------------------------------------------------------------------------------------- */
 
+/*
+ * Xen gives the first MiB to dom_io, for dom0 to map, and keeps the code in it that starts a CPU and wakes
+ * the machine: who writes there runs beneath Xen. These pages become nobody's, with a count of zero.
+ */
+static void __init trampoline_hide(void)
+{
+    unsigned long last = PFN_DOWN(bootsym_phys(trampoline_end) - 1);
+
+    for ( unsigned long mfn = PFN_DOWN(bootsym_phys(trampoline_start)); mfn <= last; mfn++ )
+    {
+        struct page_info *page = mfn_to_page(_mfn(mfn));
+
+        page_set_owner(page, NULL);
+        page->u.inuse.type_info = 0;
+        page->count_info &= ~(PGC_allocated | PGC_count_mask);
+    }
+}
+
 static int __init cf_check cloister_start(void)
 {
     bool available = world_init();
     int rc;
 
+    trampoline_hide();
     rings = xzalloc_array(void *, nr_cpu_ids);
     rc = rings ? monitor_init() : -ENOMEM;
     if ( rc )

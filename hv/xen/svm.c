@@ -161,10 +161,15 @@ const struct world_ops world_ops_svm = {
     .entry_frame = npt_entry_frame,
 };
 
-/* The TLB tag of this world on this CPU (15.16). A tag is never shared with the tenant's. */
-static void asid_prepare(struct world *world, struct vmcb_struct *vmcb)
+/*
+ * The TLB tag of this world on this CPU (15.16). A tag is never shared with the tenant's, and flushed when
+ * it is new: the CPU's last generation of tags may have used it. A flush that the tenant was to begin with
+ * is done here for both, because its next entry will not ask for it again.
+ */
+static void asid_prepare(struct world *world, struct vmcb_struct *vmcb, const struct vmcb_struct *tenant)
 {
     const uint8_t flush = cpu_has_svm_flushbyasid ? TLB_CTRL_FLUSH_ASID : TLB_CTRL_FLUSH_ALL;
+    uint64_t generation;
     bool stale;
 
     if ( world->cpu != smp_processor_id() )
@@ -172,9 +177,12 @@ static void asid_prepare(struct world *world, struct vmcb_struct *vmcb)
         world->cpu = smp_processor_id();
         hvm_asid_flush_vcpu_asid(&world->asid);
     }
-    stale = hvm_asid_handle_vmenter(&world->asid);
+    generation = world->asid.generation;
+    stale = hvm_asid_handle_vmenter(&world->asid) || world->asid.generation != generation;
     vmcb->_guest_asid = world->asid.asid ?: 1; /* 0: ASIDs are disabled */
-    vmcb->tlb_control = stale || !world->asid.asid ? flush : TLB_CTRL_NO_FLUSH;
+    vmcb->tlb_control = tenant->tlb_control != TLB_CTRL_NO_FLUSH ? TLB_CTRL_FLUSH_ALL
+                        : stale || !world->asid.asid             ? flush
+                                                                 : TLB_CTRL_NO_FLUSH;
 }
 
 void cloister_svm_enter(struct vcpu *v)
@@ -196,7 +204,7 @@ void cloister_svm_enter(struct vcpu *v)
     memcpy(&regs->r15, &world->enclave, sizeof(world->enclave));
     world_fpu_enter(v, world);
 
-    asid_prepare(world, vmcb);
+    asid_prepare(world, vmcb, tenant);
     vmcb->_tsc_offset = tenant->_tsc_offset;
     vmcb->cleanbits.raw = 0;
 #ifdef CLOISTER_TEST

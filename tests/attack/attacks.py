@@ -21,7 +21,6 @@ An attack that the machine cannot try (it needs a frame's number, which only a t
 left out, see `skipped`."""
 
 import dataclasses
-import json
 import os
 import sys
 import time
@@ -29,25 +28,34 @@ from typing import Callable, Optional
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from fixture import FOLDER, Trace, control, secret_bytes  # noqa: E402
+import tries  # noqa: E402
+from fixture import FOLDER, FixtureError, Trace, secret_bytes  # noqa: E402
 
 # hv/include/cloister/trace.h and abi.h
 BUDGET_SECONDS = 1.1  # CLOISTER_TRACE_RATE is per second: a flood must not hide the next attack
+FLOOD = 40  # records
 CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT = range(1, 8)
 STATUS, ENTER, RESUME = range(3)
 EXIT_FAULT, VECTOR_STATE = 2, 258
-EPERM, ENOENT, EIO, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 16, 22, 38
+EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
+INFO, DESTROY = 0, 5
+# Domain controls that are refused while enclaves live: xen/include/public/domctl.h
+SHADOW_OP, GETHVMCONTEXT = 10, 33
+FROZEN = (18, GETHVMCONTEXT, 34, 54, 56, 77, 79, 84, 1000)
 
 
 @dataclasses.dataclass
 class Context:
-    """What an attack may know. frames: of the secret, from a test build, else []."""
+    """What an attack may know. frames: of the secret, from a test build, else []. The seeds: of patterns
+    that an attack may find; those of registers go with Enclave.inside."""
     machine: object
     enclave: object
     neighbour: Optional[str]
     frames: list
     machine_frames: int
     control_seed: int
+    page_seed: int
+    register_seeds: tuple
 
     def domid(self, who):
         if who == "dom0":
@@ -57,6 +65,13 @@ class Context:
     @property
     def handle(self):
         return f"{self.enclave.handle[0]} {self.enclave.handle[1]}"
+
+    @property
+    def sealed(self):
+        return " ".join(str(frame) for frame in self.frames)
+
+    def ordinary_page(self):
+        return self.enclave.ordinary_page(self.page_seed)
 
 
 @dataclasses.dataclass
@@ -68,7 +83,7 @@ class Attack:
     command: Callable  # (context) -> shell command, or with where = "" -> a program's answer
     trace: Optional[Callable] = None  # (context) -> list of records that must be there
     frames: bool = False  # needs the frames' numbers
-    slow: bool = False    # takes more than some seconds
+    helper: bool = False  # needs the neighbour
     timeout: int = 60
 
 
@@ -138,7 +153,7 @@ ATTACKS = [
     # ---- guest kernel ----
     Attack("kernel-scan", "guest kernel", "reads its whole physical address space for the secret",
            "tenant", lambda c: program(f"kernel-scan {c.enclave.seed:x} {c.control_seed:x} "
-                                       f"{c.machine_frames} 64")(c), slow=True, timeout=150),
+                                       f"{c.machine_frames} 64")(c), timeout=150),
     Attack("kernel-enter", "guest kernel", "ENTER from CPL 0, and every control operation",
            "tenant", program("kernel-enter {c.handle}"),
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
@@ -160,6 +175,74 @@ ATTACKS = [
            "tenant", lambda c: program(
                f"kernel-grants {{c.handle}} {c.enclave.seed:x} {c.control_seed:x} "
                f"{c.domid('tenant')} " + " ".join(map(str, c.enclave.references)))(c)),
+
+    # ---- dom0 ----
+    Attack("foreign-map", "dom0", "maps every frame number of the machine and looks for the secret",
+           "dom0", lambda c: program(
+               f"foreign-map {c.domid('tenant')} {c.enclave.seed:x} {c.page_seed:x} "
+               f"{c.ordinary_page():x} {c.sealed}")(c), timeout=200),
+    Attack("raw-entry", "dom0", "page-table entries with raw frame numbers, over all of memory",
+           "dom0", lambda c: program(
+               f"raw-entry {c.domid('tenant')} {c.enclave.seed:x} {c.page_seed:x} {c.sealed}"
+               if c.ordinary_page() else "")(c), timeout=200),
+    Attack("memory-mapping", "dom0", "gives all of memory to another guest as device memory",
+           "dom0", lambda c: program(f"memory-mapping {c.domid('neighbour')} {c.sealed}")(c),
+           lambda c: [record(event=GUARD, reason="GUARD_MMIO", error=-EPERM, domain=0,
+                             target=c.domid("neighbour"), **address)
+                      for address in [{"address": frame} for frame in c.frames] or [{}]],
+           helper=True),
+    Attack("trampoline", "dom0", "looks for the code that starts a CPU, to change it", "dom0",
+           program("trampoline")),
+    Attack("grant-raw", "dom0", "grant copies by frame number, and grants that name a sealed frame",
+           "dom0", lambda c: program(f"grant-raw {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c),
+           frames=True),
+    Attack("physmap", "dom0", "add_to_physmap, decrease_reservation and exchange of a sealed frame",
+           "dom0", lambda c: program(
+               f"physmap {c.domid('tenant')} {c.domid('neighbour')} {c.ordinary_page():x} {c.sealed}")(c),
+           frames=True, helper=True),
+    Attack("multicall", "dom0", "control operations in a multicall, unknown ones, impossible addresses",
+           "dom0", program("multicall"),
+           lambda c: [record(event=CONTROL, reason="IN_MULTICALL", error=-EBUSY, operation=op, domain=0)
+                      for op in (INFO, DESTROY)] +
+                     [record(event=CONTROL, reason="UNKNOWN_OP", error=-ENOSYS, operation=50, domain=0),
+                      record(event=CONTROL, reason="BAD_POINTER", error=-EFAULT, operation=INFO,
+                             domain=0)]),
+    Attack("context", "dom0", "saves, traces and reads the vCPUs while one is inside", "",
+           tries.registers,
+           lambda c: [record(event=FREEZE, reason="ENCLAVES_LIVE", error=-EBUSY, domain=0, operation=op,
+                             target=c.domid("tenant")) for op in FROZEN], helper=True, timeout=90),
+    Attack("save", "dom0", "xl save of the tenant", "", tries.xl_save,
+           lambda c: [record(event=FREEZE, reason="ENCLAVES_LIVE", error=-EBUSY, domain=0,
+                             operation=GETHVMCONTEXT, target=c.domid("tenant"))], helper=True),
+    Attack("migrate", "dom0", "live migration of the tenant", "", tries.migrate,
+           lambda c: [record(event=FREEZE, reason="ENCLAVES_LIVE", error=-EBUSY, domain=0,
+                             operation=SHADOW_OP, target=c.domid("tenant"))], helper=True),
+    Attack("debug-keys", "dom0", "Xen's diagnostics on the console while a vCPU is inside", "",
+           tries.debug_keys, timeout=90),
+    Attack("xentrace", "dom0", "xentrace of everything while a vCPU is inside", "", tries.xentrace),
+    Attack("offline", "dom0", "takes sealed frames offline", "dom0",
+           lambda c: program(f"offline {c.sealed}")(c), frames=True),
+    Attack("built-out", "dom0", "kexec, livepatch, gdbsx, profiling, sharing, paging: not in this build",
+           "dom0", lambda c: program(f"built-out {c.domid('neighbour')}")(c), helper=True),
+
+    # ---- device ----
+    Attack("dma", "device", "DMA out of Xen's memory, out of and into sealed frames", "dom0",
+           lambda c: program(f"dma {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c)),
+
+    # ---- another guest ----
+    Attack("neighbour-guess", "another guest", "ENTER, RESUME and STATUS with the tenant's handle", "",
+           tries.neighbour_guess,
+           lambda c: [record(event=CALL, reason="RANDOM_HANDLE", error=-ENOENT, operation=op,
+                             domain=c.domid("neighbour"), cpl=3) for op in (STATUS, ENTER, RESUME)],
+           helper=True),
+    Attack("neighbour-grants", "another guest", "maps the tenant's grants by guessing references", "",
+           tries.neighbour_grants, helper=True),
+    Attack("neighbour-hypercalls", "another guest",
+           "control operations, and every hypercall that takes a domain or a frame number", "neighbour",
+           lambda c: program(f"neighbour-hypercalls {c.domid('tenant')} {c.control_seed:x} "
+                             f"{c.enclave.seed:x} {c.sealed}")(c),
+           lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
+                             domain=c.domid("neighbour"), cpl=0) for op in range(11)]),
 ]
 
 
@@ -199,36 +282,31 @@ def check_state(context):
         secret = secret_bytes(context.enclave.seed)
         if any(data != secret for data in context.enclave.read_frames(context.frames)):
             wrong = "the sealed frames do not hold the secret any more"
+    if not wrong and context.neighbour and not machine.tenant(context.neighbour, "true"):
+        wrong = "the other guest does not answer"
     return wrong
 
 
-def try_program(attack, context):
-    """The attack program's answer: control, refused, how; and its text."""
-    if not attack.where:
-        return attack.command(context)
-    command = attack.command(context)
-    if attack.where == "dom0":
-        result = context.machine.dom0(command, timeout=attack.timeout)
-    else:
-        name = context.enclave.domain if attack.where == "tenant" else context.neighbour
-        result = context.machine.tenant(name, command, timeout=attack.timeout)
-    text = f"$ {command}\n{result.err}{result.out}"
+def try_attack(attack, context):
+    """The answer: control, refused, how; and the text that goes with it."""
+    command = attack.command if not attack.where else attack.command(context)
     try:
-        answer = json.loads(result.out.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        return {"control": False, "refused": False, "how": f"no answer: status {result.rc}: "
-                f"{(result.err.strip().splitlines() or [''])[-1]}"}, text
-    return answer, text
+        if not attack.where:
+            return command(context)
+        return tries.run_program(context, attack.where, command, attack.timeout)
+    except FixtureError as error:
+        return {"control": False, "refused": False, "how": str(error)}, ""
 
 
 def run(attack, context):
-    time.sleep(BUDGET_SECONDS)
     began = time.monotonic()
     trace = Trace(context.machine)
-    answer, text = try_program(attack, context)
+    answer, text = try_attack(attack, context)
     records = trace.records()
     traced, missing = check_trace(attack, context, records)
     changed = check_state(context)
+    if len(records) > FLOOD:
+        time.sleep(BUDGET_SECONDS)
     return {
         "name": attack.name, "actor": attack.actor, "about": attack.about,
         "control_ok": bool(answer["control"]), "refused": bool(answer["refused"]),
@@ -246,7 +324,7 @@ def passed(result):
 def selected(context, names=None):
     return [attack for attack in ATTACKS
             if (names is None or attack.name in names) and (context.frames or not attack.frames) and
-            (context.neighbour or attack.where != "neighbour")]
+            (context.neighbour or not attack.helper and attack.where != "neighbour")]
 
 
 def skipped(context):
@@ -258,7 +336,8 @@ def skipped(context):
 def context_of(machine, enclave, neighbour=None):
     info = machine.dom0("xl info total_memory", check=True).out
     return Context(machine, enclave, neighbour, enclave.secret_frames(), int(info) * 256,
-                   enclave.seed ^ 0x5555)
+                   enclave.seed ^ 0x5555, enclave.seed ^ 0x6666,
+                   (enclave.seed ^ 0x7777, enclave.seed ^ 0x8888))
 
 
 def run_all(machine, enclave, names=None, neighbour=None, on_result=None):

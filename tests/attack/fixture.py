@@ -10,6 +10,7 @@
 `load` makes the enclave by raw control operations. With agent=True the tenant's cloister-agent and the
 host's cloisterd load the same image."""
 
+import contextlib
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 
@@ -27,6 +29,8 @@ FOLDER = "/run/attack"
 MASK = (1 << 64) - 1
 PAGE_WORDS, PATTERN_WORDS, SECRET_PAGES = 512, 8, 4
 PING, FILL, CHECK, SPIN = 0, 1, 2, 3  # lib/victim.h
+SPIN_THREAD, SPIN_SECONDS = 2, 60
+ANSWER_SECONDS = 90  # of the holder, at most
 
 
 class FixtureError(Exception):
@@ -138,8 +142,14 @@ class Enclave:
         self._lines = self._hold.lines(3600)
 
     def _line(self):
-        for line in self._lines:
-            return line
+        """Its next line. One that does not come in time ends the holder."""
+        watchdog = threading.Timer(ANSWER_SECONDS, self._hold.kill)
+        watchdog.start()
+        try:
+            for line in self._lines:
+                return line
+        finally:
+            watchdog.cancel()
         result = self._hold.wait(5)
         raise FixtureError(f"the holder of the enclave ended: {result.err}")
 
@@ -185,11 +195,39 @@ class Enclave:
             return f"the enclave does not answer: {error}"
         return None
 
+    @contextlib.contextmanager
+    def inside(self, seed, control_seed):
+        """Meanwhile a thread of the enclave keeps the words of `seed` in all of its registers, and an
+        ordinary process of the tenant those of `control_seed`. An error if the thread's have changed."""
+        if self.ask(f"begin {SPIN_THREAD:x} {SPIN:x} {seed:x}") != "begun":
+            raise FixtureError("no second thread in the tenant")
+        plain = self.machine.start_in_tenant(
+            self.domain, f"echo $$; exec {FOLDER}/spin-plain {control_seed:x} {SPIN_SECONDS}")
+        process = next(plain.lines(20), None)
+        try:
+            if not process:
+                raise FixtureError("no ordinary process in the tenant")
+            yield
+        finally:
+            self.machine.tenant(self.domain, f"kill {process}")
+            self.ask("poke 0 1")
+            outcome = self.ask("end")
+            self.ask("poke 0 0")
+        if outcome != "0 0 0":
+            raise FixtureError(f"the enclave's registers have changed: {outcome}")
+
+    def ordinary_page(self, seed):
+        """Puts a pattern into an ordinary page of the tenant's; its page number."""
+        return int(self.ask(f"pattern {seed:x}"), 16)
+
     def secret_frames(self):
         """Where the secret is; only a test build says it, else []."""
         victim = self.programs.victim(self.machine)
-        result = self.machine.dom0(
-            f"{FOLDER}/control frames {self.id} {victim['secret_page']} {victim['secret_pages']}")
+        return self.frames(victim["secret_page"], victim["secret_pages"])
+
+    def frames(self, first, count):
+        """Of these pages (test build, else [])."""
+        result = self.machine.dom0(f"{FOLDER}/control frames {self.id} {first} {count}")
         return json.loads(result.out) if result else []
 
     def read_frames(self, frames):
@@ -198,10 +236,13 @@ class Enclave:
         result = self.machine.dom0(f"{FOLDER}/control read {numbers}", check=True)
         return [bytes.fromhex(text) for text in json.loads(result.out)]
 
+    def destroy(self):
+        control(self.machine, f"destroy {self.id}")
+
     def end(self):
         """Ends its holder; an enclave made by raw operations is destroyed, too."""
         if self.references:
-            control(self.machine, f"destroy {self.id}")
+            self.destroy()
         self._hold.write(b"")
         self._hold.wait(20)
 

@@ -87,6 +87,9 @@ static void try_running(uint64_t thread)
     }
     clock_gettime(CLOCK_MONOTONIC, &began);
     do {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (thread_state(handle, thread) == CLOISTER_THREAD_IDLE && now.tv_sec < began.tv_sec + 10);
+    do {
         int state = thread_state(handle, thread);
         if (state == CLOISTER_THREAD_RUNNING || state == CLOISTER_THREAD_INTERRUPTED) {
             long outcome = enter(thread, VICTIM_PING, 1, NULL);

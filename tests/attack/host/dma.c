@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device of dom0's reads and writes sealed frames: QEMU's edu device (docs/specs/edu.txt of QEMU) does
- * DMA on command. dma CONTROL-SEED SEED FRAME...
+ * A device of dom0's reads and writes memory that is not dom0's, sealed frames above all: QEMU's edu device
+ * (docs/specs/edu.txt of QEMU) does DMA on command. dma CONTROL-SEED SEED [FRAME...]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,11 +15,13 @@
 
 #include "door_client.h"
 #include "machine.h"
+#include "monitor.h"
 #include "pattern.h"
 #include "report.h"
 
 #define BUFFER 0x40000 /* the device's own memory, for DMA only */
 #define SIZE 64
+#define MAX_FRAMES 2 /* Xen switches a device off that faults too often */
 #define REGISTER_SOURCE 0x80
 #define REGISTER_TARGET 0x88
 #define REGISTER_COUNT 0x90
@@ -78,39 +80,61 @@ static void transfer(uint64_t address, bool to_memory)
     report_cannot("the device does not end its transfer");
 }
 
-static bool page_has(unsigned int slot, uint64_t seed)
+/* What the device reads at an address, by way of its buffer, which held the pattern of `before`. */
+static const struct door_page *device_reads(uint64_t frame, uint64_t before)
 {
     static struct door_page page;
+    uint64_t source = door_pattern_page(0, before), target = door_pattern_page(1, 0);
 
-    page = (struct door_page){.slot = slot};
+    transfer(source << 12, false);
+    transfer(frame << 12, false);
+    transfer(target << 12, true);
+    page = (struct door_page){.slot = 1};
     door_must(DOOR_PAGE, &page);
-    return pattern_at((pattern_t *)page.data, seed);
+    return &page;
+}
+
+static bool reads_pattern(uint64_t frame, uint64_t before, uint64_t seed)
+{
+    return pattern_at((const pattern_t *)device_reads(frame, before)->data, seed);
+}
+
+/* A page of Xen's own memory that everybody may know: the head of a trace ring. */
+static bool reads_ring(uint64_t before)
+{
+    struct cloister_trace_ring ring = {.cpu = 0};
+    struct cloister_trace_header header;
+
+    if (monitor_op(CLOISTER_OP_TRACE_RING, &ring, sizeof(ring))) {
+        report_cannot("no trace ring");
+    }
+    memcpy(&header, device_reads(ring.frames[0], before)->data, SIZE);
+    return header.magic == CLOISTER_TRACE_MAGIC && header.version == CLOISTER_TRACE_VERSION;
 }
 
 int main(int count, char **arguments)
 {
     uint64_t frames[64];
 
-    if (count < 4) {
+    if (count < 3) {
         return 2;
     }
     uint64_t control = strtoull(arguments[1], NULL, 16), seed = strtoull(arguments[2], NULL, 16);
     unsigned int named = frame_arguments(count, arguments, 3, frames, 64);
-    uint64_t source = door_pattern_page(0, control), target = door_pattern_page(1, 0);
 
     device_open();
-    transfer(source << 12, false);
-    transfer(target << 12, true);
-    report_control(page_has(1, control), "from one page of dom0's to another");
-    for (unsigned int i = 0; i < named && i < 2; i++) {
-        target = door_pattern_page(1, 0);
-        transfer(frames[i] << 12, false);
-        transfer(target << 12, true);
-        report_try(!page_has(1, seed), "DMA from a sealed frame: the device did not get the secret");
-        transfer(source << 12, false);
-        transfer(frames[i] << 12, true);
-        report_try(true, "DMA into a sealed frame: its content is looked at by the suite");
+    report_control(reads_pattern(door_pattern_page(2, seed + 1), control, seed + 1),
+                   "DMA from one page of dom0's to another");
+    bool ring = reads_ring(control);
+    report_try(!ring, "DMA from a page of Xen's memory: the device %s", ring ? "read it" : "got nothing");
+    for (unsigned int i = 0; i < named && i < MAX_FRAMES; i++) {
+        report_try(!reads_pattern(frames[i], control, seed),
+                   "DMA from a sealed frame: the device did not get the secret");
+        transfer(frames[i] << 12, true); /* whether it was written the suite sees: state_unchanged */
     }
-    door_pattern_page(0, 0);
+    report_number("ring_read", ring);
+    for (unsigned int slot = 0; slot < 3; slot++) {
+        door_pattern_page(slot, 0);
+    }
     return report_end();
 }

@@ -103,7 +103,7 @@ int main(int count, char **arguments)
         for (unsigned int o = 0; o < sizeof(owners) / sizeof(owners[0]); o++) {
             char text[64];
             snprintf(text, sizeof(text), "a sealed frame as %s", owners[o].name);
-            report_errno(map_one(owners[o].domain, frames[i]), EINVAL, text);
+            report_errno2(map_one(owners[o].domain, frames[i]), EINVAL, EBUSY, text);
         }
         report_errno(map_one(tenant, frames[i]), EINVAL, "a sealed frame as the tenant's page");
     }

@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor.h"
 #include "report.h"
+#include "xen_interface.h"
+/* after xen.h */
+#include <xen/domctl.h>
+#include <xen/sysctl.h>
 
 #define PAGE_SHIFT 12
 #define E820_TYPE_MEMORY 1
@@ -60,6 +65,30 @@ unsigned int frame_arguments(int count, char **arguments, int first, uint64_t *f
         frames[found++] = strtoull(arguments[i], NULL, 0);
     }
     return found;
+}
+
+/* Through a buffer that hypercalls reach. */
+static long privileged(unsigned int number, void *op, size_t size)
+{
+    static uint8_t *buffer;
+
+    buffer = buffer ? buffer : hyper_memory(CLOISTER_PAGE_SIZE);
+    memcpy(buffer, op, size);
+    long outcome = hypercall2(number, (uintptr_t)buffer, 0);
+    memcpy(op, buffer, size);
+    return outcome;
+}
+
+long domctl(struct xen_domctl *op)
+{
+    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    return privileged(__HYPERVISOR_domctl, op, sizeof(*op));
+}
+
+long sysctl(struct xen_sysctl *op)
+{
+    op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    return privileged(__HYPERVISOR_sysctl, op, sizeof(*op));
 }
 
 long tool_result(long outcome)

@@ -7,6 +7,9 @@
 
 #include <xenctrl.h>
 
+struct xen_domctl;
+struct xen_sysctl;
+
 struct range {
     uint64_t first, count; /* frames */
 };
@@ -20,6 +23,9 @@ unsigned int machine_memory(struct range *ranges, unsigned int capacity);
 /* The frames named on the command line from arguments[first] on. */
 unsigned int frame_arguments(int count, char **arguments, int first, uint64_t *frames,
                              unsigned int capacity);
+/* The hypercalls as they are; the version is filled in. 0 (or more) or a negative errno. */
+long domctl(struct xen_domctl *op);
+long sysctl(struct xen_sysctl *op);
 /* libxenctrl's result as 0 (or more) or a negative errno. */
 long tool_result(long outcome);
 /* First frame of the first memory area of QEMU's edu device; 0: there is none. */

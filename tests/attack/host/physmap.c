@@ -36,9 +36,9 @@ static long add_foreign(uint32_t domain, uint32_t foreign, uint64_t frame)
     memory->batch.space = XENMAPSPACE_gmfn_foreign;
     memory->batch.size = 1;
     memory->batch.u.foreign_domid = foreign;
-    set_xen_guest_handle(memory->batch.idxs, &memory->index);
-    set_xen_guest_handle(memory->batch.gpfns, &memory->place);
-    set_xen_guest_handle(memory->batch.errs, &memory->error);
+    set_xen_guest_handle_raw(memory->batch.idxs, &memory->index);
+    set_xen_guest_handle_raw(memory->batch.gpfns, &memory->place);
+    set_xen_guest_handle_raw(memory->batch.errs, &memory->error);
     long rc = hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch, (uintptr_t)&memory->batch);
     return rc ? rc : memory->error;
 }
@@ -50,10 +50,10 @@ static long exchange(uint64_t frame)
     memset(&memory->exchange, 0, sizeof(memory->exchange));
     memory->exchange.in.nr_extents = 1;
     memory->exchange.in.domid = DOMID_SELF;
-    set_xen_guest_handle(memory->exchange.in.extent_start, &memory->in);
+    set_xen_guest_handle_raw(memory->exchange.in.extent_start, &memory->in);
     memory->exchange.out.nr_extents = 1;
     memory->exchange.out.domid = DOMID_SELF;
-    set_xen_guest_handle(memory->exchange.out.extent_start, &memory->out);
+    set_xen_guest_handle_raw(memory->exchange.out.extent_start, &memory->out);
     return hypercall2(__HYPERVISOR_memory_op, XENMEM_exchange, (uintptr_t)&memory->exchange);
 }
 
@@ -92,12 +92,12 @@ int main(int count, char **arguments)
                       EINVAL, ENOENT, "add_to_physmap(gmfn) into the helper");
         report_errno2(tool_result(xc_domain_add_to_physmap(xen_tools(), DOMID_SELF, XENMAPSPACE_gmfn,
                                                            frames[i], PLACE)),
-                      EINVAL, ENOSYS, "add_to_physmap(gmfn) into dom0");
+                      EACCES, ENOSYS, "add_to_physmap(gmfn) into dom0");
         report_errno2(add_foreign(helper, tenant, frames[i]), EPERM, EINVAL,
                       "add_to_physmap(gmfn_foreign) into the helper as the tenant's");
         report_errno2(add_foreign(helper, DOMID_XEN, frames[i]), EPERM, EINVAL,
                       "add_to_physmap(gmfn_foreign) into the helper as Xen's");
-        report_errno2(add_foreign(DOMID_SELF, DOMID_XEN, frames[i]), EPERM, EINVAL,
+        report_errno2(add_foreign(DOMID_SELF, DOMID_XEN, frames[i]), EACCES, EINVAL,
                       "add_to_physmap(gmfn_foreign) into dom0 as Xen's");
         try_reservation(tenant, frames[i], "decrease_reservation of the tenant");
         try_reservation(DOMID_SELF, frames[i], "decrease_reservation of dom0");

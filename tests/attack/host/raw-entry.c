@@ -23,7 +23,7 @@ static void try_frame(uint64_t frame, uint32_t domain, uint32_t command, const c
     struct door_entry door = {.frame = frame, .domain = domain, .command = command};
 
     door_must(DOOR_ENTRY, &door);
-    report_errno(door.result, EINVAL, what);
+    report_errno2(door.result, EBUSY, EINVAL, what);
 }
 
 static struct door_entries search(uint32_t domain, uint32_t command, uint64_t seed)
