@@ -141,7 +141,7 @@ static uint64_t cf_check npt_table_entry(uint64_t frame)
 static uint64_t cf_check npt_leaf_entry(uint64_t frame, uint32_t flags)
 {
     return (frame << PAGE_SHIFT) | NPT_PRESENT | NPT_USER | NPT_ACCESSED | NPT_DIRTY |
-           (flags & CLOISTER_PAGE_W ? NPT_WRITE : 0) | (flags & CLOISTER_PAGE_X ? 0 : NPT_NX);
+           (flags & CLOISTER_PAGE_W ? NPT_WRITE | NPT_NX : flags & CLOISTER_PAGE_X ? 0 : NPT_NX);
 }
 
 static bool cf_check npt_entry_frame(uint64_t entry, uint64_t *frame)
@@ -172,11 +172,7 @@ static void asid_prepare(struct world *world, struct vmcb_struct *vmcb, const st
     uint64_t generation;
     bool stale;
 
-    if ( world->cpu != smp_processor_id() )
-    {
-        world->cpu = smp_processor_id();
-        hvm_asid_flush_vcpu_asid(&world->asid);
-    }
+    world_moved(world);
     generation = world->asid.generation;
     stale = hvm_asid_handle_vmenter(&world->asid) || world->asid.generation != generation;
     vmcb->_guest_asid = world->asid.asid ?: 1; /* 0: ASIDs are disabled */

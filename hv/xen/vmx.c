@@ -6,6 +6,7 @@
  * struct world what the next entry writes. Each exit clears the VMCS (VMCLEAR): outside, no CPU holds any
  * of it (25.11.1), and a thread may go on anywhere, or its frames may be given back.
  */
+#include "ept.h"
 #include "world.h"
 
 #include <xen/init.h>
@@ -36,7 +37,10 @@
 #define GUEST_CR4_VALUE \
     (X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE)
 
-/* Controls that an enclave's world has and has not, beyond what Xen gives to every guest. */
+/*
+ * Controls that an enclave's world has and has not, beyond what Xen gives to every guest. Of the secondary
+ * ones it has these alone: no VM functions, EPTP switching, #VE, page-modification log, virtual APIC.
+ */
 #define CPU_CONTROLS                                                                            \
     (CPU_BASED_HLT_EXITING | CPU_BASED_MWAIT_EXITING | CPU_BASED_RDPMC_EXITING |                \
      CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING |    \
@@ -48,20 +52,14 @@
      CPU_BASED_MONITOR_TRAP_FLAG | CPU_BASED_PAUSE_EXITING)
 #define SECONDARY_CONTROLS                                                                      \
     (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_DESCRIPTOR_TABLE_EXITING |                      \
-     SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_TSC_SCALING)
-
-/* EPT entry and pointer bits (29.3.2, 25.6.11). */
-#define EPT_READ (UINT64_C(1) << 0)
-#define EPT_WRITE (UINT64_C(1) << 1)
-#define EPT_EXECUTE (UINT64_C(1) << 2)
-#define EPT_WRITE_BACK (UINT64_C(6) << 3)
-#define EPT_IGNORE_PAT (UINT64_C(1) << 6)
-#define EPTP_FLAGS (6u | ((4u - 1) << 3)) /* write-back, four levels */
+     SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_TSC_SCALING |                               \
+     SECONDARY_EXEC_BUS_LOCK_DETECTION | SECONDARY_EXEC_NOTIFY_VM_EXITING)
 
 /* Every MSR leaves the enclave. */
 static uint8_t all_ones[PAGE_SIZE] __aligned(PAGE_SIZE);
-/* Loaded at VM entry where the tenant's VMCS has the same (28.4). */
-static struct vmx_msr_entry l1d_flush = { .index = MSR_FLUSH_CMD, .data = FLUSH_CMD_L1D };
+/* Loaded at VM entry (27.4) and at VM exit (28.6), where the tenant's VMCS has the same. On 16 bytes each. */
+static struct vmx_msr_entry l1d_flush __aligned(16) = { .index = MSR_FLUSH_CMD, .data = FLUSH_CMD_L1D };
+static struct vmx_msr_entry barrier __aligned(16) = { .index = MSR_PRED_CMD, .data = PRED_CMD_IBPB };
 
 /* Fields that follow the CPU and the vCPU: taken from the tenant's VMCS at each entry ... */
 static const uint16_t fields_moving[] = {
@@ -82,7 +80,7 @@ static void cf_check vmx_world_init(struct world *world, uint64_t view_root)
     if ( !all_ones[0] )
         memset(all_ones, 0xff, sizeof(all_ones));
     vmcs->vmcs_revision_id = vmx_basic_msr & VMX_BASIC_REVISION_MASK;
-    world->vmx.eptp = view_root | EPTP_FLAGS;
+    world->vmx.eptp = view_root | EPT_POINTER_FLAGS;
 }
 
 static void cf_check vmx_world_start(struct world *world, const struct cloister_launch *launch,
@@ -112,20 +110,17 @@ static void cf_check vmx_world_inject(struct world *world, uint8_t vector, int32
 
 static uint64_t cf_check ept_table_entry(uint64_t frame)
 {
-    return (frame << PAGE_SHIFT) | EPT_READ | EPT_WRITE | EPT_EXECUTE;
+    return ept_table(frame);
 }
 
-/* Always readable and write-back: no misconfiguration (29.3.3.1). */
 static uint64_t cf_check ept_leaf_entry(uint64_t frame, uint32_t flags)
 {
-    return (frame << PAGE_SHIFT) | EPT_READ | EPT_WRITE_BACK | EPT_IGNORE_PAT |
-           (flags & CLOISTER_PAGE_W ? EPT_WRITE : 0) | (flags & CLOISTER_PAGE_X ? EPT_EXECUTE : 0);
+    return ept_leaf(frame, flags);
 }
 
 static bool cf_check ept_entry_frame(uint64_t entry, uint64_t *frame)
 {
-    *frame = (entry & EPTE_MFN_MASK) >> PAGE_SHIFT;
-    return entry & EPT_READ;
+    return ept_frame(entry, frame);
 }
 
 const struct world_ops world_ops_vmx = {
@@ -146,7 +141,7 @@ bool world_vmx_available(void)
 
 /* --- the enclave's VMCS; it is the current one ------------------------------------------------------ */
 
-static void write_controls(const struct world *world)
+static void write_controls(const struct vcpu *v, const struct world *world)
 {
     const uint32_t cpu = (vmx_cpu_based_exec_control | CPU_CONTROLS) & ~CPU_CONTROLS_OFF;
 
@@ -164,7 +159,8 @@ static void write_controls(const struct world *world)
     __vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, 0);
     __vmwrite(CR3_TARGET_COUNT, 0);
     __vmwrite(VM_EXIT_MSR_STORE_COUNT, 0);
-    __vmwrite(VM_EXIT_MSR_LOAD_COUNT, 0);
+    __vmwrite(VM_EXIT_MSR_LOAD_COUNT, v->domain->arch.scf & SCF_entry_ibpb ? 1 : 0);
+    __vmwrite(VM_EXIT_MSR_LOAD_ADDR, virt_to_maddr(&barrier));
     __vmwrite(VM_ENTRY_MSR_LOAD_COUNT, opt_l1d_flush ? 1 : 0);
     __vmwrite(VM_ENTRY_MSR_LOAD_ADDR, virt_to_maddr(&l1d_flush));
     if ( cpu_has_vmx_msr_bitmap )
@@ -225,20 +221,17 @@ static void write_launch_state(const struct cloister_launch *launch, uint32_t in
 }
 
 /*
- * TLB tags (29.3): linear addresses by a VPID of the world's own, the view by the root of its table. The
+ * TLB tags (29.4): linear addresses by a VPID of the world's own, the view by the root of its table. The
  * view does not change while it has threads, but its root may have been another's before: what this CPU
- * still knows of that is forgotten at the thread's first entry here.
+ * still knows of that is forgotten at the thread's first entry here. A VPID that is new needs no INVVPID of
+ * its own: no other had it since all were forgotten.
  */
 static void prepare_tags(struct world *world)
 {
     uint32_t controls = vmx_secondary_exec_control & SECONDARY_CONTROLS;
 
-    if ( world->cpu != smp_processor_id() )
-    {
-        world->cpu = smp_processor_id();
-        hvm_asid_flush_vcpu_asid(&world->asid);
+    if ( world_moved(world) )
         __invept(INVEPT_SINGLE_CONTEXT, world->vmx.eptp);
-    }
     if ( cpu_has_vmx_vpid )
     {
         if ( hvm_asid_handle_vmenter(&world->asid) )
@@ -292,15 +285,17 @@ static bool tenant_has_event(struct vcpu *v)
 }
 
 /* Makes the enclave's VMCS the current one, with the host's fields and the tenant's time. */
-static void load_vmcs(struct world *world)
+static void load_vmcs(const struct vcpu *v, struct world *world)
 {
     unsigned long moving[ARRAY_SIZE(fields_moving)], fixed[ARRAY_SIZE(fields_fixed)];
-    unsigned long multiplier = 0;
+    unsigned long multiplier = 0, window = 0;
 
     for ( unsigned int i = 0; i < ARRAY_SIZE(moving); i++ )
         __vmread(fields_moving[i], &moving[i]);
     if ( cpu_has_vmx_tsc_scaling )
         __vmread(TSC_MULTIPLIER, &multiplier);
+    if ( cpu_has_vmx_notify_vm_exiting )
+        __vmread(NOTIFY_WINDOW, &window);
     for ( unsigned int i = 0; !world->vmx.built && i < ARRAY_SIZE(fixed); i++ )
         __vmread(fields_fixed[i], &fixed[i]);
 
@@ -309,11 +304,13 @@ static void load_vmcs(struct world *world)
         __vmwrite(fields_moving[i], moving[i]);
     if ( cpu_has_vmx_tsc_scaling )
         __vmwrite(TSC_MULTIPLIER, multiplier);
+    if ( cpu_has_vmx_notify_vm_exiting )
+        __vmwrite(NOTIFY_WINDOW, window);
     if ( world->vmx.built )
         return;
     for ( unsigned int i = 0; i < ARRAY_SIZE(fixed); i++ )
         __vmwrite(fields_fixed[i], fixed[i]);
-    write_controls(world);
+    write_controls(v, world);
     world->vmx.built = true;
 }
 
@@ -340,7 +337,7 @@ void cloister_vmx_enter(struct vcpu *v)
     write_gs_shadow(vmx->shadow_gs);
     world_fpu_enter(v, world);
 
-    load_vmcs(world);
+    load_vmcs(v, world);
     prepare_tags(world);
     if ( vmx->launch )
         write_launch_state(vmx->launch, world->thread->index);
@@ -396,6 +393,10 @@ static void save_exit(struct world_vmx *vmx)
 
     case EXIT_REASON_EPT_VIOLATION:
         __vmread(GUEST_PHYSICAL_ADDRESS, &vmx->address);
+        break;
+
+    case EXIT_REASON_NOTIFY:
+        __vmread(EXIT_QUALIFICATION, &vmx->qualification);
         break;
 
     case EXIT_REASON_VMCALL:
@@ -493,7 +494,12 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
     {
     case EXIT_REASON_EXTERNAL_INTERRUPT:
     case EXIT_REASON_INIT:
+    case EXIT_REASON_BUS_LOCK:
         return WORLD_EXIT_INTERRUPT;
+
+    case EXIT_REASON_NOTIFY:
+        return vmx->qualification & NOTIFY_VM_CONTEXT_INVALID
+                   ? decode_vector(exit, CLOISTER_VECTOR_STATE) : WORLD_EXIT_INTERRUPT;
 
     case EXIT_REASON_EXCEPTION_NMI:
         return decode_exception(world, exit);
@@ -510,6 +516,9 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
     case EXIT_REASON_EPT_VIOLATION:
         *exit = (struct thread_exit){ .kind = THREAD_EXIT_VIEW, .address = vmx->address };
         return WORLD_EXIT_THREAD;
+
+    case EXIT_REASON_EPT_MISCONFIG: /* ept.h: there is none */
+        return decode_vector(exit, CLOISTER_VECTOR_STATE);
 
     case EXIT_REASON_TRIPLE_FAULT:
         return decode_vector(exit, CLOISTER_VECTOR_SHUTDOWN);
@@ -559,7 +568,8 @@ bool cloister_vmx_failed(void)
 
     if ( !v->arch.cloister.inside )
         return false;
-    local_irq_disable(); /* entry.S has them on */
+    /* entry.S has them on. What came in between found the enclave's VMCS, and did not look at it. */
+    local_irq_disable();
     world->vmx.reason = VMX_EXIT_REASONS_FAILED_VMENTRY;
     leave(v, regs);
     local_irq_enable();

@@ -40,7 +40,7 @@ struct world_vmx {
     uint64_t tenant_cr2, tenant_shadow_gs;
     bool tenant_launched;
     /* The last exit. */
-    unsigned long reason, interruption, address;
+    unsigned long reason, interruption, address, qualification;
 };
 
 /* Stands in a context frame of its thread. */
@@ -49,7 +49,8 @@ struct world {
     void *control;     /* VMCB or VMCS, the other context frame */
     uint64_t control_pa;
     struct hvm_vcpu_asid asid;
-    unsigned int cpu;  /* where the ASID is valid */
+    unsigned int cpu;  /* where the ASID is valid ... */
+    unsigned int cpu_starts; /* ... as long as no CPU has started since */
     bool tenant_fpu;   /* the tenant's FPU state was loaded at entry ... */
     bool tenant_parked; /* ... and is in tenant_xsave */
     bool fresh;        /* the enclave's FPU state is the reset state, not what xsave holds */
@@ -100,6 +101,9 @@ bool world_available(void);
 /* Spoils the next entry; 0: none (CLOISTER_TEST_STATE). */
 extern unsigned int world_test_state;
 #endif
+
+/* At entry: true if the world was last elsewhere, or this CPU off; its ASID is void then. */
+bool world_moved(struct world *world);
 
 /* Common parts of an entry and an exit, interrupts off. */
 void world_fpu_enter(struct vcpu *v, struct world *world);
