@@ -63,6 +63,8 @@ int cloister_guard_mmio(const struct domain *d, unsigned long mfn, unsigned long
 int cloister_guard_iommu(const struct domain *d, unsigned long mfn, unsigned long count);
 /* Domain controls that cannot be made safe while the domain has enclaves: 0 or -EBUSY. */
 int cloister_freeze(struct domain *d, const struct xen_domctl *op);
+/* The same for altp2m, which the domain may switch on by itself. */
+int cloister_freeze_altp2m(struct domain *d);
 
 #endif /* __ASSEMBLY__ */
 #endif

@@ -213,7 +213,11 @@ static void write_launch_state(const struct cloister_launch *launch, uint32_t in
 
     __vmwrite(GUEST_RIP, launch->entry);
     __vmwrite(GUEST_RSP, launch->stack_top + index * launch->stack_stride);
-    __vmwrite(GUEST_RFLAGS, X86_EFLAGS_MBS);
+    /*
+     * IF changes nothing: the host's interrupts leave the enclave either way, and no other comes. It is set
+     * for Bochs 2.7, which holds them back from a guest that is entered without, until it changes IF.
+     */
+    __vmwrite(GUEST_RFLAGS, X86_EFLAGS_MBS | X86_EFLAGS_IF);
     __vmwrite(GUEST_ACTIVITY_STATE, 0);
     __vmwrite(GUEST_INTERRUPTIBILITY_INFO, 0);
     __vmwrite(GUEST_PENDING_DBG_EXCEPTIONS, 0);

@@ -17,8 +17,8 @@
     detail            what went wrong, for people; the records and the program's output
     seconds
 
-An attack that the machine cannot try (it needs a frame's number, which only a test build says) is
-left out, see `skipped`."""
+An attack that the machine cannot try (it needs a frame's number, which only a test build says; or an
+IOMMU) is left out, see `skipped`."""
 
 import dataclasses
 import os
@@ -29,7 +29,7 @@ from typing import Callable, Optional
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import tries  # noqa: E402
-from fixture import FOLDER, FixtureError, Trace, secret_bytes  # noqa: E402
+from fixture import FOLDER, FixtureError, Trace, control, secret_bytes  # noqa: E402
 
 # hv/include/cloister/trace.h and abi.h
 BUDGET_SECONDS = 1.1  # CLOISTER_TRACE_RATE is per second: a flood must not hide the next attack
@@ -41,6 +41,7 @@ EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
 INFO, DESTROY = 0, 5
 # Domain controls that are refused while enclaves live: xen/include/public/domctl.h
 SHADOW_OP, GETHVMCONTEXT = 10, 33
+HVMOP_ALTP2M = 25
 FROZEN = (18, GETHVMCONTEXT, 34, 54, 56, 77, 79, 84, 1000)
 
 
@@ -84,6 +85,8 @@ class Attack:
     trace: Optional[Callable] = None  # (context) -> list of records that must be there
     frames: bool = False  # needs the frames' numbers
     helper: bool = False  # needs the neighbour
+    iommu: bool = False   # needs an IOMMU, and a device that does as it is told
+    vendor: Optional[str] = None  # of the only CPUs that have what is attacked
     timeout: int = 60
 
 
@@ -176,6 +179,13 @@ ATTACKS = [
                f"kernel-grants {{c.handle}} {c.enclave.seed:x} {c.control_seed:x} "
                f"{c.domid('tenant')} " + " ".join(map(str, c.enclave.references)))(c)),
 
+    Attack("altp2m", "guest kernel", "altp2m and VMFUNC towards the enclave's view, with dom0's help", "",
+           tries.altp2m,
+           lambda c: [record(event=FREEZE, reason="DOMAIN_ALTP2M", error=-EBUSY, operation=HVMOP_ALTP2M,
+                             domain=domain, target=c.domid("tenant")) for domain in (0, c.domid("tenant"))] +
+                     [record(event=CONTROL, reason="DOMAIN_ALTP2M")],
+           helper=True, vendor="intel"),
+
     # ---- dom0 ----
     Attack("foreign-map", "dom0", "maps every frame number of the machine and looks for the secret",
            "dom0", lambda c: program(
@@ -227,7 +237,8 @@ ATTACKS = [
 
     # ---- device ----
     Attack("dma", "device", "DMA out of Xen's memory, out of and into sealed frames", "dom0",
-           lambda c: program(f"dma {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c)),
+           lambda c: program(f"dma {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c),
+           iommu=True),
 
     # ---- another guest ----
     Attack("neighbour-guess", "another guest", "ENTER, RESUME and STATUS with the tenant's handle", "",
@@ -321,16 +332,28 @@ def passed(result):
             result["traced"] is not False)
 
 
+def obstacle(attack, context):
+    """Why this machine cannot try it, or None."""
+    if attack.frames and not context.frames:
+        return "only a test build says where sealed frames are"
+    if not context.neighbour and (attack.helper or attack.where == "neighbour"):
+        return "there is no other guest"
+    if attack.iommu and not context.machine.iommu:
+        return "this machine has no IOMMU"
+    if attack.vendor not in (None, context.machine.vendor):
+        return f"only {attack.vendor.capitalize()}'s CPUs have this"
+    return None
+
+
 def selected(context, names=None):
     return [attack for attack in ATTACKS
-            if (names is None or attack.name in names) and (context.frames or not attack.frames) and
-            (context.neighbour or not attack.helper and attack.where != "neighbour")]
+            if (names is None or attack.name in names) and not obstacle(attack, context)]
 
 
-def skipped(context):
-    """Names of the attacks that this machine cannot try."""
-    able = {attack.name for attack in selected(context)}
-    return [attack.name for attack in ATTACKS if attack.name not in able]
+def skipped(context, names=None):
+    """The attacks that this machine cannot try, and why: (attack, text)."""
+    return [(attack, obstacle(attack, context)) for attack in ATTACKS
+            if (names is None or attack.name in names) and obstacle(attack, context)]
 
 
 def context_of(machine, enclave, neighbour=None):
@@ -340,10 +363,13 @@ def context_of(machine, enclave, neighbour=None):
                    (enclave.seed ^ 0x7777, enclave.seed ^ 0x8888))
 
 
-def run_all(machine, enclave, names=None, neighbour=None, on_result=None):
-    """Runs the attacks one after the other; `on_result` sees each result as it comes."""
+def run_all(machine, enclave, names=None, neighbour=None, on_result=None, on_skipped=None):
+    """Runs the attacks one after the other; `on_result` sees each result as it comes, `on_skipped` each
+    attack that this machine cannot try, and why."""
     context = context_of(machine, enclave, neighbour)
     results = []
+    for attack, why in skipped(context, names) if on_skipped else []:
+        on_skipped(attack, why)
     for attack in selected(context, names):
         results.append(run(attack, context))
         if on_result:

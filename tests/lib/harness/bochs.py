@@ -53,10 +53,14 @@ class Bochs:
     max_cpus = 1
     max_memory = 2048
     root = "/dev/sda"
+    iommu = False
     xen_options = ["dom0_mem=768M,max:768M", "no-real-mode", "spec-ctrl=no", "apicv=0",
-                   "cloister=insecure-dma"]
-    strict_options = []
+                   "altp2m"]  # for one of the attacks
+    strict_options = ["cloister=insecure-dma"]  # else no enclave is created
     dom0_options = ["rodata=off"]
+    # A second CPU measures its speed with interrupts off, and waits for the first one's clock. Bochs holds
+    # the host's interrupts back from a guest that is entered so: the first CPU would never get its turn.
+    tenant_options = ["lpj=400000"]
 
     def __init__(self, machine, work):
         for path in FIRMWARE + (GRUB,):

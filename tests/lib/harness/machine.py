@@ -84,7 +84,7 @@ class Machine:
     xen           the hypervisor, an ELF file that loads by multiboot (build/hv/xen/xen)
     xen_options   added to Xen's command line
     dom0_options  added to the command line of dom0's kernel
-    strict        dom0-iommu=strict; False leaves dom0 the IOMMU's relaxed mode
+    strict        dom0-iommu=strict (Bochs: cloister=insecure-dma); False leaves dom0 the IOMMU's relaxed mode
     icount        one CPU, one instruction per tick: counts repeat to the digit, and it is slow
     cpus, memory  of the emulated machine, at most (memory in MiB)
     qemu_options  added to QEMU's command line
@@ -104,7 +104,7 @@ class Machine:
         self.dom0_options = (DOM0_OPTIONS + [f"root={kind.root}"] + kind.dom0_options +
                              list(dom0_options))
         self.qemu_options = list(qemu_options)
-        self.vendor = kind.vendor
+        self.vendor, self.iommu = kind.vendor, kind.iommu
         self._kind = kind
         self._slowness = 20 if icount and kind is Qemu else kind.slowness
         self.echo = echo
@@ -302,6 +302,8 @@ class Machine:
     def start_tenant(self, name, wait=True, **options):
         """Create a domain through libvirt (options: see domain.xml) and wait for its commands."""
         path = f"/run/{name}.xml"
+        command_line = options.pop("command_line", domain.COMMAND_LINE)
+        options["command_line"] = " ".join([command_line] + self._kind.tenant_options)
         self.push(domain.xml(name, **options).encode(), path)
         for _ in range(EMULATOR_TRIES):
             began, mark = time.monotonic(), len(self.console())

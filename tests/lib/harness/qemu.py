@@ -20,10 +20,12 @@ class Qemu:
     max_cpus = 2
     max_memory = 3072  # MiB
     root = "/dev/vda"
+    iommu = True
     xen_options = ["dom0_mem=1024M,max:1024M", "iommu=force",
                    "spec-ctrl=eager-fpu"]  # 7.2 misses device-not-available faults of a lazy FPU
     strict_options = ["dom0-iommu=strict"]
     dom0_options = []
+    tenant_options = []
 
     def __init__(self, machine, work):
         self._machine, self._work = machine, work
