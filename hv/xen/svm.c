@@ -304,6 +304,7 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return decode_vector(exit, CLOISTER_VECTOR_SHUTDOWN);
 
     case VMEXIT_INVALID:
+    case (uint32_t)VMEXIT_INVALID: /* as QEMU 7.2 writes it */
         return decode_vector(exit, CLOISTER_VECTOR_STATE);
 
     default:

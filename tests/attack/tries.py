@@ -9,7 +9,7 @@ import fixture
 from fixture import FOLDER, pattern_word
 
 REGISTER_WORDS = 46  # victim/entry.S
-PLAIN_WORDS = 6      # guest/spin-plain.c
+PLAIN_WORDS = 7      # guest/spin-plain.c
 PIPE = f"{FOLDER}/pipe"
 # Xen's diagnostics that print and change nothing ('o' and 'D' print page tables of all of memory).
 KEYS = "0acdegHiIMmnqQrstuvVz"

@@ -85,6 +85,7 @@ class Machine:
     xen_options   added to Xen's command line
     dom0_options  added to the command line of dom0's kernel
     strict        dom0-iommu=strict (Bochs: cloister=insecure-dma); False leaves dom0 the IOMMU's relaxed mode
+    iommu_kind    amd, or intel (VT-d), in QEMU
     icount        one CPU, one instruction per tick: counts repeat to the digit, and it is slow
     cpus, memory  of the emulated machine, at most (memory in MiB)
     qemu_options  added to QEMU's command line
@@ -92,7 +93,7 @@ class Machine:
     """
 
     def __init__(self, name, xen, dom0=(), tenant_payload=(), xen_options=(), dom0_options=(),
-                 strict=True, icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
+                 strict=True, iommu_kind="amd", icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
                  logs=None):
         kind = EMULATORS[os.environ.get("CLOISTER_MACHINE", "qemu")]
         self.name, self.xen, self.icount = name, xen, icount
@@ -104,7 +105,7 @@ class Machine:
         self.dom0_options = (DOM0_OPTIONS + [f"root={kind.root}"] + kind.dom0_options +
                              list(dom0_options))
         self.qemu_options = list(qemu_options)
-        self.vendor, self.iommu = kind.vendor, kind.iommu
+        self.vendor, self.iommu, self.iommu_kind = kind.vendor, kind.iommu, iommu_kind
         self._kind = kind
         self._slowness = 20 if icount and kind is Qemu else kind.slowness
         self.echo = echo

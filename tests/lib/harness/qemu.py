@@ -8,6 +8,7 @@ import subprocess
 from .channel import Channel
 
 CPU = "EPYC,+svm,+npt,-monitor,-smap,-rdtscp,-avx,-avx2,-fma,-f16c"
+IOMMU = {"amd": "amd-iommu,intremap=on", "intel": "intel-iommu,intremap=on,caching-mode=off,aw-bits=48"}
 VIRTIO = ",disable-legacy=on,iommu_platform=on"
 
 
@@ -36,7 +37,7 @@ class Qemu:
         command = [self.program, "-machine", "q35", "-cpu", CPU, "-accel", accelerator,
                    "-smp", str(machine.cpus), "-m", str(machine.memory),
                    "-display", "none", "-nodefaults", "-no-reboot",
-                   "-device", "amd-iommu,intremap=on",
+                   "-device", IOMMU[machine.iommu_kind],
                    "-device", "edu,dma_mask=0xffffffffffff",
                    "-chardev", f"socket,id=console,path={work}/console,server=on,wait=off,"
                                f"logfile={machine.log('console')}",
@@ -49,6 +50,9 @@ class Qemu:
                         "-device", f"virtio-blk-pci,drive=disk{number}" + VIRTIO]
         if machine.icount:
             command += ["-icount", "shift=0"]
+        if machine.iommu_kind == "intel":
+            # Xen takes EPT for there, because QEMU lets it read any MSR; its tables are AMD's.
+            xen_options = xen_options + ["iommu=no-sharept"]
         modules = (parts["vmlinux"] + " " + " ".join(dom0_options).replace(",", ",,") +
                    "," + os.path.join(work, "initrd"))
         command += ["-kernel", machine.xen, "-append", " ".join(xen_options), "-initrd", modules]
