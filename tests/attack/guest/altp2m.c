@@ -63,6 +63,19 @@ static long change_page(uint16_t view, uint64_t page, uint64_t other)
     return altp2m(HVMOP_altp2m_change_gfn);
 }
 
+/*
+ * Only with #VE does Xen give a guest VMFUNC, too. The page where the CPU would describe a #VE is not free
+ * (its second word is not 0), so there is none (Intel SDM vol. 3, 26.5.7.1).
+ */
+static long enable_vmfunc(void)
+{
+    uint64_t page = door_pattern_page(2, 33);
+
+    memset(&op, 0, sizeof(op));
+    op.u.enable_notify.gfn = page;
+    return altp2m(HVMOP_altp2m_vcpu_enable_notify);
+}
+
 /* --- VMFUNC ------------------------------------------------------------------------------------ */
 
 static sigjmp_buf back;
@@ -105,6 +118,8 @@ static void control(void)
     report_control(!rc && view, "view %u", view);
     rc = change_page(view, first, second);
     report_control(!rc, "a page that shows another in that view: %s", errno_name(rc));
+    rc = enable_vmfunc();
+    report_control(!rc, "VMFUNC for itself: %s", errno_name(rc));
     report_control(slot_has(0, 11), "the page as it is");
     int signal = vmfunc(0, view);
     bool changed = slot_has(0, 22);
@@ -122,6 +137,7 @@ static void tenant(uint64_t seed, int count, char **frames)
     report_control(slot_has(0, seed + 1), "its own page");
     report_errno(set_state(true), EBUSY, "altp2m for itself");
     report_errno(create_view(), EOPNOTSUPP, "a view");
+    report_errno(enable_vmfunc(), EOPNOTSUPP, "VMFUNC for itself");
     for (uint16_t view = 0; view <= VIEWS; view++) {
         report_errno(switch_view(view), EOPNOTSUPP, "change to a view");
         report_errno(change_page(view, own, own + 1), EOPNOTSUPP, "a page of a view");
