@@ -88,7 +88,7 @@ class Bochs:
                         "biosdisk", "iso9660", "multiboot", "boot", "normal"], check=True)
         subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-f", "-b", "grub",
                         "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
-                        "-o", self._path("boot.iso"), disc], check=True)
+                        "-o", self._path("boot.iso"), disc], check=True, capture_output=True)
 
     def start(self, parts, xen_options, dom0_options, **options):
         port = self._listener.getsockname()[1]
