@@ -17,6 +17,8 @@
 #include <xen/vm_event.h>
 
 #include <asm/altp2m.h>
+#include <public/hvm/hvm_op.h>
+
 #include <asm/cloister.h>
 #include <asm/cloister_grants.h>
 #include <asm/hvm/hvm.h>
@@ -508,11 +510,20 @@ static bool is_frozen(const struct xen_domctl *op)
     }
 }
 
+static int freeze(struct domain *d, enum cloister_reason reason, uint32_t operation)
+{
+    if ( !d->arch.cloister || !tenant_has_enclaves(d->arch.cloister) )
+        return 0;
+    monitor_refused(CLOISTER_EVENT_FREEZE, reason, -EBUSY, d->domain_id, operation, 0);
+    return -EBUSY;
+}
+
 int cloister_freeze(struct domain *d, const struct xen_domctl *op)
 {
-    if ( !d || !d->arch.cloister || !is_frozen(op) || !tenant_has_enclaves(d->arch.cloister) )
-        return 0;
-    monitor_refused(CLOISTER_EVENT_FREEZE, CLOISTER_REASON_ENCLAVES_LIVE, -EBUSY, d->domain_id,
-                    op->cmd, 0);
-    return -EBUSY;
+    return d && is_frozen(op) ? freeze(d, CLOISTER_REASON_ENCLAVES_LIVE, op->cmd) : 0;
+}
+
+int cloister_freeze_altp2m(struct domain *d)
+{
+    return freeze(d, CLOISTER_REASON_DOMAIN_ALTP2M, HVMOP_altp2m);
 }

@@ -47,7 +47,7 @@ enum cloister_trace_event {
     CLOISTER_EVENT_FAULT = 3,    /* a thread ended in a fault */
     CLOISTER_EVENT_GUARD = 4,    /* a mapping of, or a reference to, a protected frame was refused.
                                     GUARD_REFERENCE: error is 0, Xen's caller chooses what to answer */
-    CLOISTER_EVENT_FREEZE = 5,   /* a domain control refused because enclaves live */
+    CLOISTER_EVENT_FREEZE = 5,   /* a domain control, or altp2m, refused because enclaves live */
     CLOISTER_EVENT_DOMAIN = 6,   /* a domain ended; its enclaves were scrubbed */
     CLOISTER_EVENT_AUDIT = 7,    /* an audit found a violation */
     CLOISTER_EVENT_DMA = 8,      /* the IOMMU stopped a device: domain = whose device it is, operation =
@@ -84,7 +84,7 @@ struct cloister_trace_record {
     uint64_t rip;         /* 0 unknown */
     uint8_t insn[16];     /* instruction bytes at rip */
     /* what */
-    uint32_t operation;   /* CLOISTER_OP_*, CLOISTER_CALL_*, domctl number; by event */
+    uint32_t operation;   /* CLOISTER_OP_*, CLOISTER_CALL_*, number of a domctl or HVMOP; by event */
     uint16_t target;      /* the domain acted upon, CLOISTER_NO_DOMAIN */
     uint16_t reserved0;
     uint64_t address;     /* frame number, address or vector the rule looked at */
