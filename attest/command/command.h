@@ -32,11 +32,13 @@ int complain_usage(const char *command, const char *format, ...)
 /* For getopt's '?': which option it was. Returns STATUS_USAGE. */
 int complain_option(char **argv, int index);
 
-/* A whole file, which the caller frees, with a zero behind it. STATUS_INPUT after having complained; a file larger
- * than `limit` is such a failure. */
+/* A whole file, which the caller frees, with a zero behind it. STATUS_INPUT after having
+ * complained; a file larger than `limit` is such a failure. */
 int file_read(const char *path, size_t limit, uint8_t **data, size_t *size);
 
-/* Adds the events of a plan file (cloister-verify(1)). 0 or STATUS_INPUT after having complained. */
+/*
+ * Adds the events of a plan file (cloister-verify(1)). 0 or STATUS_INPUT after having complained.
+ */
 int plan_read(struct cloister_plan *plan, const char *path);
 /* Complains about an error of cloister_plan_*() with this file or text; returns STATUS_INPUT. */
 int plan_failed(int rc, const char *what);

@@ -13,9 +13,9 @@
 
 static const char help[] =
     "usage: cloister-verify predict [OPTION...]\n\n"
-    "Computes the PCR values that a measured boot by GRUB leads to, from the files that are booted, and\n"
-    "prints which event each file and text contributes.\n\n"
-    "  --grub PLAN            what GRUB measures before: its own script and modules (cloister-verify(1))\n"
+    "Computes the PCR values that a measured boot by GRUB leads to, from the files that are\n"
+    "booted, and prints which event each file and text contributes.\n\n"
+    "  --grub PLAN            what is measured before, by firmware and GRUB (cloister-verify(1))\n"
     "  --xen FILE             the hypervisor\n"
     "  --cmdline TEXT         its command line, as GRUB passes it\n"
     "  --kernel FILE          dom0's kernel\n"
@@ -25,7 +25,8 @@ static const char help[] =
     "  --compare EVIDENCE     say what differs from the PCR values in this evidence, which is not\n"
     "                         verified; with its event log down to the file\n"
     "  --json                 one JSON object; \"pcrs\" can stand in a policy\n\n"
-    "Exit status: 0 predicted, and as found; 1 the evidence differs; 2 usage; 3 an input cannot be read.\n";
+    "Exit status: 0 predicted, and as found; 1 the evidence differs; 2 usage; 3 an input cannot\n"
+    "be read.\n";
 
 struct inputs {
     struct cloister_grub_xen boot;

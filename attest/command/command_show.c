@@ -40,7 +40,8 @@ static void show_record(const struct cloister_monitor_record *record)
     for (char *c = version; *c; c++) {
         *c = *c >= 0x20 && *c <= 0x7e ? *c : '?';
     }
-    printf("  %-18s %s%s\n", "flags", flags, flags_unknown(record->flags) ? " and unknown ones" : "");
+    printf("  %-18s %s%s\n", "flags", flags,
+           flags_unknown(record->flags) ? " and unknown ones" : "");
     printf("  %-18s %u.%u.%u, ABI %u\n", "monitor", record->monitor_version >> 16,
            record->monitor_version >> 8 & 255, record->monitor_version & 255, record->abi_version);
     printf("  %-18s %s\n", "Xen", version);

@@ -13,8 +13,8 @@
 
 static const char help[] =
     "usage: cloister-verify verify --evidence FILE --policy FILE --nonce HEX [OPTION...]\n\n"
-    "Judges evidence: prints what is known of the host and its enclaves, or the first broken link with\n"
-    "what was expected and what was found.\n\n"
+    "Judges evidence: prints what is known of the host and its enclaves, or the first broken link\n"
+    "with what was expected and what was found.\n\n"
     "  --evidence FILE      what the host handed over\n"
     "  --policy FILE        what is accepted (JSON, see cloister-verify(1))\n"
     "  --nonce HEX          the challenge that the host was given, 16 to 64 bytes\n"
@@ -40,8 +40,8 @@ static int take_hex(char **argv, const char *option, uint8_t *bytes, size_t leas
     int found = hex_read(optarg, bytes, most);
 
     if (found < 0 || (size_t)found < least) {
-        return complain_usage(argv[0], "%s: %zu to %zu bytes in hexadecimal expected", option, least,
-                              most);
+        return complain_usage(argv[0], "%s: %zu to %zu bytes in hexadecimal expected", option,
+                              least, most);
     }
     *size = (size_t)found;
     return 0;

@@ -24,9 +24,9 @@ static void help(FILE *stream)
         fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
     }
     fprintf(stream, "\n  --help, --version\n\n"
-                    "`cloister-verify COMMAND --help` explains a command; cloister-verify(1) explains "
-                    "all.\nExit status: 0 accepted; 1 refused; 2 usage; 3 an input cannot be read or "
-                    "is not valid.\n");
+                    "`cloister-verify COMMAND --help` explains a command; cloister-verify(1) "
+                    "explains all.\nExit status: 0 accepted; 1 refused; 2 usage; 3 an input cannot "
+                    "be read or is not valid.\n");
 }
 
 void complain(const char *format, ...)

@@ -75,7 +75,8 @@ void out_print(json_object *object)
                                                                   JSON_C_TO_STRING_NOSLASHESCAPE);
 
     if (!text) {
-        made(NULL);
+        complain("out of memory");
+        exit(STATUS_INPUT);
     }
     puts(text);
     json_object_put(object);

@@ -108,8 +108,8 @@ int cloister_plan_file(struct cloister_plan *plan, uint32_t pcr, const char *pat
 }
 
 /*
- * One loader command: the command as text, then the file that it opens, then the command line that it hands over.
- * (grub-core/script/execute.c; loader/multiboot.c; lib/cmdline.c.)
+ * One loader command: the command as text, then the file that it opens, then the command line that
+ * it hands over. (grub-core/script/execute.c; loader/multiboot.c; lib/cmdline.c.)
  */
 static int plan_load(struct cloister_plan *plan, const char *command, const char *folder,
                      const char *path, const char *kind, const char *cmdline)

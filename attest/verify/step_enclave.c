@@ -55,8 +55,8 @@ static int refuse_enclave(struct verification *v, uint32_t i, const struct polic
 }
 
 /*
- * Finds the entry that accepts the report. If there is none, the nearest tells what is wrong: the one whose security
- * version alone is too high, or the only one.
+ * Finds the entry that accepts the report. If there is none, the nearest tells what is wrong: the
+ * one whose security version alone is too high, or the only one.
  */
 static int match(struct verification *v, uint32_t i, const struct policy_enclave **accepted)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast evidence is verified, beside the verification of one ECDSA P-256 signature by OpenSSL in the same process:
- * each evidence needs two, the TPM's and the monitor's.
+ * How fast evidence is verified, beside the verification of one ECDSA P-256 signature by OpenSSL in
+ * the same process: each evidence needs two, the TPM's and the monitor's.
  *
  * usage: bench-attest [SECONDS [THREADS]]      prints one JSON object
  */
@@ -107,7 +107,8 @@ int main(int argc, char **argv)
     scene_start(SCENE_ECC);
     memcpy(expected_data, scene.reports[0].report_data, sizeof(expected_data));
     scene.report_count = 1;
-    must(!cloister_policy_parse(scene.policy, strlen(scene.policy), &policy, NULL, 0), "the policy");
+    must(!cloister_policy_parse(scene.policy, strlen(scene.policy), &policy, NULL, 0),
+         "the policy");
     scene_encode();
     limit = ecdsa_rate() / 2;
     ecc = verification_rate(threads);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fuzzer of libcloister-verify: evidence, policies, event logs. Signatures and digests are replaced by ones that the
- * fuzzer can satisfy (verify_crypto.c), so that every step is reached.
+ * A fuzzer of libcloister-verify: evidence, policies, event logs. Signatures and digests are
+ * replaced by ones that the fuzzer can satisfy (verify_crypto.c), so that every step is reached.
  *
- * The input's first byte chooses: below 0x80 a policy and options for the evidence that follows; below 0xc0 a policy
- * as text; else an event log. What must hold: evidence that is accepted has one encoding only; what is refused says
- * why, in printable ASCII; a policy that is parsed can be used.
+ * The input's first byte chooses: below 0x80 a policy and options for the evidence that follows;
+ * below 0xc0 a policy as text; else an event log. What must hold: evidence that is accepted has one
+ * encoding only; what is refused says why, in printable ASCII; a policy that is parsed can be used.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In place of attest/verify/crypto.c: every digest is zeros, and a signature is good if its first byte is even. So the
- * fuzzer can pass, and fail, each check.
+ * In place of attest/verify/crypto.c: every digest is zeros, and a signature is good if its first
+ * byte is even. So the fuzzer can pass, and fail, each check.
  */
 #include "crypto.h"
 

@@ -10,11 +10,13 @@
 #define ZERO32 "0000000000000000000000000000000000000000000000000000000000000000"
 #define A32 "a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0"
 #define M16 "4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d"
-#define BOOT "\"boot\":[{\"name\":\"b\",\"pcrs\":{\"4\":[\"" ZERO32 "\",\"" A32 "\"],\"9\":\"" ZERO32 "\"}}]"
+#define BOOT                                                                                       \
+    "\"boot\":[{\"name\":\"b\",\"pcrs\":{\"4\":[\"" ZERO32 "\",\"" A32 "\"],\"9\":\"" ZERO32     \
+    "\"}}]"
 
 const char *const verify_policies[VERIFY_POLICIES] = {
-    "{\"insecure-any-attestation-key\":true,\"insecure-any-boot\":true,\"insecure-any-enclave\":true,"
-    "\"insecure-any-age\":true}",
+    "{\"insecure-any-attestation-key\":true,\"insecure-any-boot\":true,"
+    "\"insecure-any-enclave\":true,\"insecure-any-age\":true}",
     "{\"name\":\"strict\",\"attestation-keys\":\"enrolled\"," BOOT ",\"enclaves\":[{\"name\":\"e\","
     "\"measurement\":\"" M16 M16 M16 "\",\"author\":\"" A32 "\",\"minimum-security-version\":5}],"
     "\"maximum-report-age\":10,\"require-flags\":[\"ibpb\"],\"minimum-monitor-version\":\"0.1.0\"}",

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The firmware's event log, as far as a verifier needs it: which digests were extended into which PCR.
+ * The firmware's event log, as far as a verifier needs it: which digests were extended into which
+ * PCR.
  *
- * The format is the TCG PC Client crypto-agile log (Platform Firmware Profile 1.05, 10.2): one event in the old
- * format that names the digest algorithms, then TCG_PCR_EVENT2 events. Only the SHA-256 bank is looked at; an
- * event without a SHA-256 digest makes the log malformed. Only digests are extended: descriptions, event types and
- * other banks' digests are covered by no quote, prove nothing, and may be another's words.
+ * The format is the TCG PC Client crypto-agile log (Platform Firmware Profile 1.05, 10.2): one
+ * event in the old format that names the digest algorithms, then TCG_PCR_EVENT2 events. Only the
+ * SHA-256 bank is looked at; an event without a SHA-256 digest makes the log malformed. Only
+ * digests are extended: descriptions, event types and other banks' digests are covered by no quote,
+ * prove nothing, and may be another's words.
  */
 #ifndef CLOISTER_EVENTLOG_H
 #define CLOISTER_EVENTLOG_H

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Evidence that was good, changed at random, is refused: always, without a crash, and without a leak (the program is
- * built with AddressSanitizer, which looks for leaks at the end).
+ * Evidence that was good, changed at random, is refused: always, without a crash, and without a
+ * leak (the program is built with AddressSanitizer, which looks for leaks at the end).
  *
  * usage: mutations [COUNT [SEED]]      default: 20000, 1. The same seed makes the same mutations.
  *
- * One kind of change is allowed: words of the event log that no PCR covers (descriptions, SHA-1 digests). Such
- * evidence may be accepted, with the same claims; it does not count.
+ * One kind of change is allowed: words of the event log that no PCR covers (descriptions, SHA-1
+ * digests). Such evidence may be accepted, with the same claims; it does not count.
  *
- * Each kind of evidence (ECDSA and RSA attestation keys, with an event log and without) gets its share. A mutation is
- * one to four changes: bits, bytes, numbers at their edges, pieces that are cut out, doubled, moved or overwritten by
- * others.
+ * Each kind of evidence (ECDSA and RSA attestation keys, with an event log and without) gets its
+ * share. A mutation is one to four changes: bits, bytes, numbers at their edges, pieces that are
+ * cut out, doubled, moved or overwritten by others.
  */
 #include <errno.h>
 #include <stdio.h>

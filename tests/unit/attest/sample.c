@@ -4,8 +4,9 @@
  *
  * usage: attest-sample FOLDER [PCR=SHA256 | PCR+SHA256=NAME]...
  *
- * FOLDER/evidence.cbor, FOLDER/policy.json; prints {"nonce", "key", "report_data"} as JSON. PCR=SHA256 is a value, PCR+... an
- * event of the log (which need not lead to the values: its writer is not trusted).
+ * FOLDER/evidence.cbor, FOLDER/policy.json; prints {"nonce", "key", "report_data"} as JSON.
+ * PCR=SHA256 is a value, PCR+... an event of the log (which need not lead to the values: its writer
+ * is not trusted).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
     hex_text(scene.nonce, 32, nonce, sizeof(nonce));
     hex_text(scene.enrolled, 32, key, sizeof(key));
     hex_text(scene.reports[0].report_data, 64, report_data, sizeof(report_data));
-    printf("{\"nonce\": \"%s\", \"key\": \"%s\", \"report_data\": \"%s\"}\n", nonce, key, report_data);
+    printf("{\"nonce\": \"%s\", \"key\": \"%s\", \"report_data\": \"%s\"}\n", nonce, key,
+           report_data);
     return 0;
 }

@@ -37,7 +37,7 @@ START_TEST(round_trip)
     scene.attest_size = _i & 4 ? 0 : scene.attest_size;
     scene_encode();
     scene_evidence(&before);
-    ck_assert_int_eq(cloister_evidence_decode(scene.encoded, scene.size, &after, &scene.refusal), 0);
+    ck_assert_int_eq(cloister_evidence_decode(scene.encoded, scene.size, &after, NULL), 0);
     same_bytes(before.nonce, after.nonce);
     same_bytes(before.log, after.log);
     same_bytes(before.quote.attest, after.quote.attest);
@@ -415,7 +415,7 @@ static const struct {
     COSE_CASE("\xd2\x84\x43", "\xd2\xd2\x84\x43", CLOISTER_REFUSED_BAD_TYPE),
     COSE_CASE("\xd2\x84\x43", "\xd2\x83\x43", CLOISTER_REFUSED_BAD_SIZE),
     COSE_CASE("\xd2\x84\x43", "\xd2\x85\x43", CLOISTER_REFUSED_BAD_SIZE),
-    COSE_CASE("\x43\xa1\x01\x26\xa0", "\x43\xa1\x01\x27\xa0", CLOISTER_REFUSED_BAD_VALUE), /* EdDSA */
+    COSE_CASE("\x43\xa1\x01\x26\xa0", "\x43\xa1\x01\x27\xa0", CLOISTER_REFUSED_BAD_VALUE),
     COSE_CASE("\x43\xa1\x01\x26\xa0", "\x40\xa0", CLOISTER_REFUSED_BAD_SIZE),
     COSE_CASE("\x43\xa1\x01\x26\xa0", "\x44\xa1\x01\x38\x22\xa0", CLOISTER_REFUSED_BAD_SIZE),
     COSE_CASE("\x43\xa1\x01\x26\xa0", "\x43\xa1\x01\x26\xa1\x01\x26", CLOISTER_REFUSED_BAD_SIZE),

@@ -633,7 +633,10 @@ END_TEST
 
 START_TEST(report_by_another_key)
 {
-    /* A good record's key does not vouch for a report that another key signed, nor for a swapped one. */
+    /*
+     * A good record's key does not vouch for a report that another key signed, nor for a swapped
+     * one.
+     */
     uint8_t swapped[64];
 
     memcpy(swapped, scene.reports[0].signature, 64);
