@@ -15,26 +15,45 @@ int plan_failed(int rc, const char *what)
     return STATUS_INPUT;
 }
 
-/* "PCR DIGEST NAME" */
-static int add_event(struct cloister_plan *plan, char *text)
+/* "DIGEST NAME" */
+static int add_event(struct cloister_plan *plan, uint32_t pcr, char *text)
 {
-    char *rest, *digest_text, *name;
+    char *name = strchr(text, ' ');
     uint8_t digest[32];
-    unsigned long pcr = strtoul(text, &rest, 10);
 
-    if (rest == text || *rest != ' ') {
-        return -EINVAL;
-    }
-    digest_text = rest + 1;
-    name = strchr(digest_text, ' ');
     if (!name) {
         return -EINVAL;
     }
     *name++ = 0;
-    if (hex_read(digest_text, digest, sizeof(digest)) != sizeof(digest) || pcr > UINT32_MAX) {
+    if (hex_read(text, digest, sizeof(digest)) != sizeof(digest)) {
         return -EINVAL;
     }
-    return cloister_plan_digest(plan, (uint32_t)pcr, digest, name);
+    return cloister_plan_digest(plan, pcr, digest, name);
+}
+
+/* Words that name their PCR: "PCR", then what is measured, if anything. */
+static int add_to_pcr(struct cloister_plan *plan, const char *word, char *text)
+{
+    char *rest;
+    unsigned long pcr = strtoul(text, &rest, 10);
+
+    if (rest == text || *text < '0' || *text > '9' || (*rest && *rest != ' ') ||
+        pcr >= CLOISTER_EVIDENCE_PCRS) {
+        return -EINVAL;
+    }
+    if (!strcmp(word, "separator")) {
+        return *rest ? -EINVAL : cloister_plan_separator(plan, (uint32_t)pcr);
+    }
+    if (!*rest) {
+        return -EINVAL;
+    }
+    if (!strcmp(word, "application")) {
+        return cloister_plan_application(plan, (uint32_t)pcr, rest + 1);
+    }
+    if (!strcmp(word, "text")) {
+        return cloister_plan_text(plan, (uint32_t)pcr, "text", rest + 1);
+    }
+    return strcmp(word, "event") ? -EINVAL : add_event(plan, (uint32_t)pcr, rest + 1);
 }
 
 static int add_line(struct cloister_plan *plan, char *line)
@@ -55,7 +74,7 @@ static int add_line(struct cloister_plan *plan, char *line)
     if (!strcmp(line, "file") && *text) {
         return cloister_plan_file(plan, CLOISTER_PCR_GRUB_FILES, text);
     }
-    return strcmp(line, "event") ? -EINVAL : add_event(plan, text);
+    return add_to_pcr(plan, line, text);
 }
 
 int plan_read(struct cloister_plan *plan, const char *path)

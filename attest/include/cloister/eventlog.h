@@ -16,10 +16,6 @@
 
 #include "cloister/evidence.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define CLOISTER_LOG_ALGORITHMS 8u /* digest algorithms in one log, at most */
 
 struct cloister_log_event {
@@ -61,9 +57,5 @@ struct cloister_replay {
 /* 0, -EBADMSG, or -EIO if OpenSSL fails. */
 __attribute__((warn_unused_result)) int cloister_log_replay(struct cloister_bytes bytes,
                                                             struct cloister_replay *replay);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -41,10 +41,6 @@
 
 #include "cloister/report.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define CLOISTER_EVIDENCE_VERSION 1u
 
 /* Limits, inclusive; sizes in bytes. */
@@ -127,9 +123,5 @@ void cloister_report_to_cose(const struct cloister_report *report,
 /* 0, or -EBADMSG: not the one encoding of a report as COSE_Sign1. The signature is not verified. */
 __attribute__((warn_unused_result)) int
 cloister_report_from_cose(const uint8_t *cose, size_t size, struct cloister_report *report);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

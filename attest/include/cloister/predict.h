@@ -4,6 +4,10 @@
  * whom. From it follow the values for a policy's "boot"; and when a machine's values are others,
  * the plan names what differs.
  *
+ * UEFI firmware measures (TCG PC Client Platform Firmware Profile 1.05, 3.3.4)
+ *   PCR 4  the text "Calling EFI Application from Boot Option", a separator, then each application that
+ *          it starts
+ *
  * GRUB 2.06 with its tpm module measures (manual, "Measured Boot"; grub-core/commands/tpm.c)
  *   PCR 8  each command of its script, words joined by one space; each command line that it hands
  *          to a kernel or module; without the prefix that its log shows, and without a terminating
@@ -17,10 +21,7 @@
 
 #include "cloister/evidence.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
+#define CLOISTER_PCR_LOADER 4u
 #define CLOISTER_PCR_GRUB_STRINGS 8u
 #define CLOISTER_PCR_GRUB_FILES 9u
 
@@ -51,6 +52,16 @@ __attribute__((warn_unused_result)) int cloister_plan_text(struct cloister_plan 
 /* The content of the file at `path`; its errors of reading, too, negative. */
 __attribute__((warn_unused_result)) int cloister_plan_file(struct cloister_plan *plan, uint32_t pcr,
                                                            const char *path);
+
+/*
+ * An application that the firmware starts (a PE file: the boot loader, Xen's unified image): its
+ * Authenticode digest, which does not change with its signature. Also -EBADMSG: no PE file; -EFBIG.
+ */
+__attribute__((warn_unused_result)) int cloister_plan_application(struct cloister_plan *plan,
+                                                                  uint32_t pcr, const char *path);
+/* EV_SEPARATOR: four zeros, which the firmware measures into PCRs 0 .. 7 before it boots. */
+__attribute__((warn_unused_result)) int cloister_plan_separator(struct cloister_plan *plan,
+                                                                uint32_t pcr);
 
 /* How GRUB starts Xen. Files that are NULL are left out. */
 struct cloister_grub_xen {
@@ -96,9 +107,5 @@ __attribute__((warn_unused_result)) int
 cloister_plan_compare(const struct cloister_plan *plan, const struct cloister_pcr *pcrs,
                       size_t count, struct cloister_bytes log,
                       struct cloister_difference *difference);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

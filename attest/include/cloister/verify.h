@@ -46,10 +46,6 @@
 #include "cloister/evidence.h"
 #include "cloister/report.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define CLOISTER_DIGEST_SIZE 32u /* SHA-256 */
 #define CLOISTER_POLICY_MAX_SIZE (1024u * 1024u)
 #define CLOISTER_NAME_SIZE 64u /* of a boot configuration or enclave in a policy, with its zero */
@@ -330,9 +326,5 @@ cloister_verify(struct cloister_verifier *verifier, const struct cloister_policy
  * CLOISTER_INFO_*.
  */
 const char *cloister_flag_name(unsigned int index, uint32_t *flag);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

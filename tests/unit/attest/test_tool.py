@@ -38,7 +38,8 @@ class Tool:
         return done.stdout
 
     def sample(self, *arguments):
-        return json.loads(subprocess.run([self.sample_path, ".", *arguments], stdout=subprocess.PIPE, check=True).stdout)
+        done = subprocess.run([self.sample_path, ".", *arguments], stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)
 
 
 def usage(tool):
@@ -94,8 +95,8 @@ def inputs(tool, base, key):
         tool.check(f"policy {policy!r}", INPUT, *base[:3], "--policy", "bad.json", *base[5:], says=says)
     tool.check("policy: missing", INPUT, *base[:3], "--policy", "missing", *base[5:], says="missing")
     shown = tool.check("show", ACCEPTED, "show", "--evidence", "evidence.cbor", says="not verified")
-    tool.tap.ok(all(word in shown for word in ("iommu-strict", "PCR 13", "heartbeat", "COSE_Sign1", "4d4d4d", "4.17.5")),
-            "all is shown", shown)
+    words = "iommu-strict", "PCR 13", "heartbeat", "COSE_Sign1", "4d4d4d", "4.17.5"
+    tool.tap.ok(all(word in shown for word in words), "all is shown", shown)
 
 
 def extend(digests):
@@ -111,13 +112,15 @@ def predict(tool):
         pathlib.Path(name).write_bytes(data)
     pathlib.Path("grub.cfg").write_text("set root=hd0\n", encoding="ascii")
     pathlib.Path("grub.plan").write_text("# before Xen\n\nfile grub.cfg\ncommand set root=hd0\n"
-                                         f"event 4 {'11' * 32} the boot loader\n", encoding="ascii")
+                                         "text 4 Calling EFI Application from Boot Option\n"
+                                         f"separator 4\nevent 4 {'11' * 32} the boot loader\n", encoding="ascii")
     boot = ["predict", "--grub", "grub.plan", "--xen", "xen.gz", "--cmdline", "iommu=force", "--kernel", "vmlinuz",
             "--kernel-cmdline", "ro", "--initrd", "initrd.img"]
     texts = ["set root=hd0", "multiboot2 /boot/xen.gz iommu=force", "iommu=force", "module2 /boot/vmlinuz ro", "ro",
              "module2 --nounzip /boot/initrd.img", ""]
     wanted = {
-        "4": extend([bytes.fromhex("11" * 32)]),
+        "4": extend([hashlib.sha256(b"Calling EFI Application from Boot Option").digest(),
+                     hashlib.sha256(bytes(4)).digest(), bytes.fromhex("11" * 32)]),
         "8": extend([hashlib.sha256(text.encode()).digest() for text in texts]),
         "9": extend([hashlib.sha256(data).digest() for data in (b"set root=hd0\n", *files.values())]),
     }
@@ -151,7 +154,9 @@ def predict_errors(tool, boot):
     tool.check("a folder", INPUT, "predict", "--xen", ".", says="cannot be measured")
     tool.check("no such plan", INPUT, "predict", "--grub", "missing", says="missing")
     for line in "nonsense", "file", "file missing", "event", "event 4", "event 4 00 x", f"event 24 {'00' * 32} x", \
-            f"event -1 {'00' * 32} x", f"event 4 {'00' * 32}", f"event x {'00' * 32} x", "files grub.cfg":
+            f"event -1 {'00' * 32} x", f"event 4 {'00' * 32}", f"event x {'00' * 32} x", "files grub.cfg", \
+            "separator", "separator 24", "separator 4 x", "application 4", "application 4 grub.cfg", \
+            "application 4 missing", "text", "text 4", "text 99999999999999999999 x":
         pathlib.Path("bad.plan").write_text(f"command good\n{line}\n", encoding="ascii")
         tool.check(f"plan: '{line[:20]}'", INPUT, "predict", "--grub", "bad.plan", says="bad.plan, line 2")
     tool.check("compare with no evidence", INPUT, *boot, "--compare", "grub.cfg", says="no evidence")
