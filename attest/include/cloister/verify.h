@@ -161,6 +161,8 @@ enum cloister_step {
       "the enclave is none of those that the policy accepts")                                      \
     X(ENCLAVE, ENCLAVE_SECURITY_VERSION, "enclave-security-version",                               \
       "the enclave's security version is too low")                                                 \
+    X(FRESHNESS, HEARTBEAT_DIFFERS, "heartbeat-differs",                                           \
+      "this is no heartbeat, or one for another challenge")                                        \
     X(FRESHNESS, REPORT_DATA_DIFFERS, "report-data-differs",                                       \
       "the enclave's report carries other data than expected")                                     \
     X(FRESHNESS, AGE_UNKNOWN, "age-unknown",                                                       \
@@ -320,6 +322,26 @@ __attribute__((warn_unused_result)) int
 cloister_verify(struct cloister_verifier *verifier, const struct cloister_policy *policy,
                 const struct cloister_challenge *challenge, const uint8_t *evidence, size_t size,
                 struct cloister_claims *claims, struct cloister_refusal *refusal);
+
+/*
+ * The signature of one report, by the key of a monitor record (X || Y). 0; -EACCES: not signed by it;
+ * -EIO. Nothing else is looked at.
+ */
+__attribute__((warn_unused_result)) int
+cloister_verify_report(struct cloister_verifier *verifier, const struct cloister_report *report,
+                       const uint8_t monitor_key[64]);
+
+/*
+ * A heartbeat between quotes: is the monitor that `host` (the claims of an earlier verification) is
+ * about still running, in a way that the policy accepts? Takes steps 12 to 14 with this one report,
+ * then asks that it is a heartbeat that answers this nonce. The results are those of
+ * cloister_verify(). A boot that has ended cannot answer: its key is gone.
+ */
+__attribute__((warn_unused_result)) int
+cloister_verify_heartbeat(struct cloister_verifier *verifier, const struct cloister_policy *policy,
+                          const struct cloister_claims *host, struct cloister_bytes nonce,
+                          const struct cloister_report *heartbeat,
+                          struct cloister_refusal *refusal);
 
 /*
  * The flags' names, as in "require-flags" and tokens: NULL after the last. `flag` is

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The encoding: one for each evidence, and nothing else is evidence. */
+#include <cbor.h>
 #include <stdlib.h>
 
 #include "refuses.h"
@@ -433,6 +434,30 @@ START_TEST(cose_refused)
 }
 END_TEST
 
+/* What is signed, encoded by libcbor from RFC 9052, 4.4, is the prefix and the report. */
+START_TEST(cose_sig_structure)
+{
+    static const uint8_t prefix[] = CLOISTER_REPORT_SIGNED_PREFIX;
+    const uint8_t *report = (const uint8_t *)&scene.reports[0];
+    const uint8_t header[] = {0xa1, 0x01, 0x26};
+    cbor_item_t *array = cbor_new_definite_array(4);
+    unsigned char *bytes = NULL;
+    size_t size, room;
+
+    ck_assert(cbor_array_push(array, cbor_move(cbor_build_string("Signature1"))));
+    ck_assert(cbor_array_push(array, cbor_move(cbor_build_bytestring(header, sizeof(header)))));
+    ck_assert(cbor_array_push(array, cbor_move(cbor_build_bytestring(header, 0))));
+    ck_assert(cbor_array_push(array, cbor_move(cbor_build_bytestring(
+                                         report, CLOISTER_REPORT_SIGNED_SIZE))));
+    size = cbor_serialize_alloc(array, &bytes, &room);
+    ck_assert_uint_eq(size, sizeof(prefix) + CLOISTER_REPORT_SIGNED_SIZE);
+    ck_assert(!memcmp(bytes, prefix, sizeof(prefix)));
+    ck_assert(!memcmp(bytes + sizeof(prefix), report, CLOISTER_REPORT_SIGNED_SIZE));
+    free(bytes);
+    cbor_decref(&array);
+}
+END_TEST
+
 START_TEST(cose_same_report)
 {
     uint8_t cose[CLOISTER_COSE_REPORT_SIZE + 1];
@@ -481,6 +506,7 @@ int main(void)
     tcase_add_test(tcase, pcr_items);
     tcase_add_test(tcase, report_items);
     tcase_add_loop_test(tcase, cose_refused, 0, COSE_CASES);
+    tcase_add_test(tcase, cose_sig_structure);
     tcase_add_test(tcase, cose_same_report);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
