@@ -146,7 +146,7 @@ static int read_file(const char *path, struct image *image, uint8_t **data)
     *data = NULL;
     if (!file || fseek(file, 0, SEEK_END) || (size = ftell(file)) < 0 ||
         fseek(file, 0, SEEK_SET)) {
-        rc = -errno;
+        rc = errno ? -errno : -EIO;
     } else if (size > (long)MAX_APPLICATION) {
         rc = -EFBIG;
     } else if (!(*data = malloc((size_t)size + 1))) {
