@@ -17,8 +17,8 @@
 #define MAX_DER 72u       /* of an ECDSA-Sig-Value on P-256 */
 
 /*
- * A key on P-256 whose point can be replaced. Making a key from its parameters costs more than half a
- * verification; replacing the point costs little, and OpenSSL checks each to be on the curve.
+ * A key on P-256 whose point can be replaced. Making a key from its parameters costs more than half
+ * a verification; replacing the point costs little, and OpenSSL checks each to be on the curve.
  */
 static EVP_PKEY *make_p256(void)
 {

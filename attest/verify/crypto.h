@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA-256 and the verification of signatures, by OpenSSL, with everything fetched and allocated once. */
+/*
+ * SHA-256 and the verification of signatures, by OpenSSL, with everything fetched and allocated
+ * once.
+ */
 #ifndef CLOISTER_VERIFY_CRYPTO_H
 #define CLOISTER_VERIFY_CRYPTO_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Takes the items of deterministic CBOR (RFC 8949, 4.2.1) one by one, by libcbor's streaming decoder: bytes are
- * not copied, and nothing is allocated whatever sizes an item claims.
+ * Takes the items of deterministic CBOR (RFC 8949, 4.2.1) one by one, by libcbor's streaming
+ * decoder: bytes are not copied, and nothing is allocated whatever sizes an item claims.
  *
- * A reader reads like the CDDL: it takes what must come. The first thing that is wrong ends it: from then on every
- * function does nothing and returns zero, and `rc` is -EBADMSG.
+ * A reader reads like the CDDL: it takes what must come. The first thing that is wrong ends it:
+ * from then on every function does nothing and returns zero, and `rc` is -EBADMSG.
  */
 #ifndef CLOISTER_VERIFY_ITEMS_H
 #define CLOISTER_VERIFY_ITEMS_H
@@ -43,7 +43,9 @@ void items_tag(struct items *items, uint8_t tag, const char *what);
 bool items_tag_next(const struct items *items);
 
 struct items_map items_map(struct items *items, uint64_t most, const char *name);
-/* True if the next key is this one: then its value is next. Keys are asked for in ascending order. */
+/*
+ * True if the next key is this one: then its value is next. Keys are asked for in ascending order.
+ */
 bool items_optional(struct items *items, struct items_map *map, uint64_t key);
 void items_required(struct items *items, struct items_map *map, uint64_t key);
 /* Refuses keys that nobody asked for. */

@@ -88,7 +88,8 @@ void json_number(struct json_reader *in, const char *path, json_object *value, u
     }
     found = json_object_get_int64(value);
     if (found < least || found > most) {
-        json_refuse(in, path, "%" PRIu32 "..%" PRIu32 " expected, not %" PRId64, least, most, found);
+        json_refuse(in, path, "%" PRIu32 "..%" PRIu32 " expected, not %" PRId64, least, most,
+                    found);
         return;
     }
     *number = (uint32_t)found;
@@ -193,8 +194,8 @@ static size_t count_members(json_object *value)
 }
 
 /*
- * How many members the text has: the colons of valid JSON that are in no string. SIZE_MAX if there is an apostrophe
- * outside strings: json-c takes it for a quotation mark, even when it is strict.
+ * How many members the text has: the colons of valid JSON that are in no string. SIZE_MAX if there
+ * is an apostrophe outside strings: json-c takes it for a quotation mark, even when it is strict.
  */
 static size_t count_colons(const char *text, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Takes the members of a JSON object as a policy says they must be. The first that is wrong is told in `why`;
- * afterwards `rc` is set and everything else does nothing.
+ * Takes the members of a JSON object as a policy says they must be. The first that is wrong is told
+ * in `why`; afterwards `rc` is set and everything else does nothing.
  */
 #ifndef CLOISTER_VERIFY_JSON_H
 #define CLOISTER_VERIFY_JSON_H
@@ -30,7 +30,10 @@ void json_version(struct json_reader *in, const char *path, json_object *value, 
 /* An array's length, at least 1 and at most `most`; 0 after a refusal. */
 size_t json_count(struct json_reader *in, const char *path, json_object *value, size_t most);
 
-/* Parses strictly; an object whose members occur once, to be released with json_object_put(). NULL: see `why`. */
+/*
+ * Parses strictly; an object whose members occur once, to be released with json_object_put(). NULL:
+ * see `why`.
+ */
 json_object *json_document(struct json_reader *in, const char *text, size_t size);
 
 void json_refuse(struct json_reader *in, const char *path, const char *format, ...)

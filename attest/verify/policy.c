@@ -14,8 +14,9 @@
 #define MAX_BOOTS 4096u
 #define MAX_ENCLAVES 4096u
 #define MAX_FLAGS 8u
-#define LOADER_PCR 4u                /* TCG PC Client Platform Firmware Profile 1.05, 3.3.4.5 */
-#define LAST_STATIC_PCR 15u          /* those from 16 on can be reset at run time: the same, 3.3.1 */
+/* TCG PC Client Platform Firmware Profile 1.05, 3.3.4.5 and 3.3.1. */
+#define LOADER_PCR 4u
+#define LAST_STATIC_PCR 15u /* those from 16 on can be reset at run time */
 #define MAX_AGE (366u * 24 * 60 * 60)
 
 typedef void take_member(struct json_reader *in, const char *path, json_object *value,

@@ -107,9 +107,20 @@ int cloister_plan_file(struct cloister_plan *plan, uint32_t pcr, const char *pat
     return rc;
 }
 
+int cloister_plan_separator(struct cloister_plan *plan, uint32_t pcr)
+{
+    static const uint8_t zeros[4];
+    uint8_t digest[32];
+
+    if (EVP_Digest(zeros, sizeof(zeros), digest, NULL, EVP_sha256(), NULL) != 1) {
+        return -EIO;
+    }
+    return cloister_plan_digest(plan, pcr, digest, "separator");
+}
+
 /*
- * One loader command: the command as text, then the file that it opens, then the command line that it hands over.
- * (grub-core/script/execute.c; loader/multiboot.c; lib/cmdline.c.)
+ * One loader command: the command as text, then the file that it opens, then the command line that
+ * it hands over. (grub-core/script/execute.c; loader/multiboot.c; lib/cmdline.c.)
  */
 static int plan_load(struct cloister_plan *plan, const char *command, const char *folder,
                      const char *path, const char *kind, const char *cmdline)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Takes numbers and bytes from a buffer, in order. Past its end, or past a size that the caller allows, every
- * function returns zero and `bad` stays set.
+ * Takes numbers and bytes from a buffer, in order. Past its end, or past a size that the caller
+ * allows, every function returns zero and `bad` stays set.
  */
 #ifndef CLOISTER_VERIFY_READER_H
 #define CLOISTER_VERIFY_READER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Saying what is wrong. Each returns -EACCES, so that a check ends with `return refuse_...`. `refusal` may be
- * NULL. The last arguments name the item, as printf does.
+ * Saying what is wrong. Each returns -EACCES, so that a check ends with `return refuse_...`.
+ * `refusal` may be NULL. The last arguments name the item, as printf does.
  */
 #ifndef CLOISTER_VERIFY_REFUSE_H
 #define CLOISTER_VERIFY_REFUSE_H

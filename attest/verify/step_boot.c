@@ -21,8 +21,8 @@ const uint8_t *quoted_pcr(const struct cloister_evidence *evidence, uint32_t ind
 }
 
 /*
- * The monitor extends its record before dom0 runs. Later extensions cannot lead back to this value, and an index of
- * the host's choice could be a PCR that dom0 extended.
+ * The monitor extends its record before dom0 runs. Later extensions cannot lead back to this value,
+ * and an index of the host's choice could be a PCR that dom0 extended.
  */
 int step_binding(struct verification *v)
 {

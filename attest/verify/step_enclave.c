@@ -55,8 +55,8 @@ static int refuse_enclave(struct verification *v, uint32_t i, const struct polic
 }
 
 /*
- * Finds the entry that accepts the report. If there is none, the nearest tells what is wrong: the one whose security
- * version alone is too high, or the only one.
+ * Finds the entry that accepts the report. If there is none, the nearest tells what is wrong: the
+ * one whose security version alone is too high, or the only one.
  */
 static int match(struct verification *v, uint32_t i, const struct policy_enclave **accepted)
 {
@@ -142,14 +142,13 @@ int step_enclave(struct verification *v)
     return rc;
 }
 
-/* Is it a heartbeat that answers this challenge (evidence.h, cloister_challenge_binding())? */
-static bool answers_challenge(const struct verification *v, const struct cloister_report *report)
+bool heartbeat_answers(const struct cloister_report *report,
+                       const uint8_t binding[CLOISTER_DIGEST_SIZE])
 {
-    static const uint8_t zeros[sizeof(report->report_data) - CLOISTER_DIGEST_SIZE];
-
     return report->kind == CLOISTER_REPORT_HEARTBEAT &&
-           !memcmp(report->report_data, v->binding, sizeof(v->binding)) &&
-           !memcmp(report->report_data + sizeof(v->binding), zeros, sizeof(zeros));
+           !memcmp(report->report_data, binding, CLOISTER_DIGEST_SIZE) &&
+           all_zero(report->report_data + CLOISTER_DIGEST_SIZE,
+                    sizeof(report->report_data) - CLOISTER_DIGEST_SIZE);
 }
 
 /* The latest of them, for the claims. */
@@ -160,7 +159,7 @@ static void find_heartbeat(struct verification *v)
     for (uint32_t i = 0; i < v->evidence.report_count; i++) {
         const struct cloister_report *report = &v->evidence.reports[i];
 
-        if (answers_challenge(v, report) &&
+        if (heartbeat_answers(report, v->binding) &&
             (!claims->heartbeat || report->time > claims->heartbeat_time)) {
             claims->heartbeat = true;
             claims->heartbeat_time = report->time;

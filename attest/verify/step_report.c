@@ -91,30 +91,36 @@ int step_report(struct verification *v)
     return rc;
 }
 
-int step_report_signature(struct verification *v)
+int report_verify(struct crypto *crypto, const struct cloister_report *report,
+                  const uint8_t monitor_key[64])
 {
     static const uint8_t prefix[] = CLOISTER_REPORT_SIGNED_PREFIX;
+    const struct cloister_bytes content[] = {
+        {prefix, sizeof(prefix)},
+        {(const uint8_t *)report, CLOISTER_REPORT_SIGNED_SIZE},
+    };
+    uint8_t digest[CLOISTER_DIGEST_SIZE];
 
     _Static_assert(sizeof(prefix) == CLOISTER_REPORT_SIGNED_PREFIX_SIZE, "as it says");
-    for (uint32_t i = 0; i < v->evidence.report_count; i++) {
-        const struct cloister_report *report = &v->evidence.reports[i];
-        const struct cloister_bytes content[] = {
-            {prefix, sizeof(prefix)},
-            {(const uint8_t *)report, CLOISTER_REPORT_SIGNED_SIZE},
-        };
-        uint8_t digest[CLOISTER_DIGEST_SIZE];
+    if (crypto_hash(crypto, content, 2, digest)) {
+        return -EIO;
+    }
+    return crypto_p256_verify(crypto, monitor_key, report->signature, digest) ? 0 : -EACCES;
+}
 
-        if (crypto_hash(v->crypto, content, 2, digest)) {
-            return -EIO;
-        }
-        if (!crypto_p256_verify(v->crypto, v->evidence.record.public_key, report->signature,
-                                digest)) {
-            return refuse_text(v->refusal, CLOISTER_REFUSED_REPORT_SIGNATURE_WRONG,
-                               "a signature by record.public_key", "something else",
-                               "reports[%u].signature", i);
+int step_report_signature(struct verification *v)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < v->evidence.report_count && !rc; i++) {
+        rc = report_verify(v->crypto, &v->evidence.reports[i], v->evidence.record.public_key);
+        if (rc == -EACCES) {
+            refuse_text(v->refusal, CLOISTER_REFUSED_REPORT_SIGNATURE_WRONG,
+                        "a signature by record.public_key", "something else",
+                        "reports[%u].signature", i);
         }
     }
-    return 0;
+    return rc;
 }
 
 int step_report_flags(struct verification *v)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The three TPM structures of a quote, in the forms that Cloister accepts. (libtss2-mu reads them, too, but writes
- * to standard error whenever a structure is malformed, which a library that reads what strangers send must not.)
+ * The three TPM structures of a quote, in the forms that Cloister accepts. (libtss2-mu reads them,
+ * too, but writes to standard error whenever a structure is malformed, which a library that reads
+ * what strangers send must not.)
  */
 #ifndef CLOISTER_VERIFY_TPM_H
 #define CLOISTER_VERIFY_TPM_H
@@ -68,8 +69,8 @@ __attribute__((warn_unused_result)) int tpm_read_key(struct cloister_bytes bytes
 __attribute__((warn_unused_result)) int tpm_read_signature(struct cloister_bytes bytes,
                                                            struct tpm_signature *signature);
 /*
- * 0; -EBADMSG: malformed. With another magic or type only those two are read. -ENOTSUP: another bank, or more than
- * one, is selected.
+ * 0; -EBADMSG: malformed. With another magic or type only those two are read. -ENOTSUP: another
+ * bank, or more than one, is selected.
  */
 __attribute__((warn_unused_result)) int tpm_read_quote(struct cloister_bytes bytes,
                                                        struct tpm_quote *quote);

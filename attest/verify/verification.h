@@ -47,6 +47,15 @@ __attribute__((warn_unused_result)) int accept_flags(struct verification *v, uin
                                                      enum cloister_refusal_code code,
                                                      const char *what);
 
+/* Did this key sign the report? 0, -EACCES or -EIO; says nothing. */
+__attribute__((warn_unused_result)) int report_verify(struct crypto *crypto,
+                                                      const struct cloister_report *report,
+                                                      const uint8_t monitor_key[64]);
+
+/* Is it a heartbeat whose report data is this binding (evidence.h)? */
+bool heartbeat_answers(const struct cloister_report *report,
+                       const uint8_t binding[CLOISTER_DIGEST_SIZE]);
+
 bool all_zero(const void *bytes, size_t size);
 
 /* The quoted value, or NULL. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "refuse.h"
 #include "verification.h"
 
 struct cloister_verifier {
@@ -52,6 +53,12 @@ void cloister_verifier_free(struct cloister_verifier *verifier)
     }
 }
 
+int cloister_verify_report(struct cloister_verifier *verifier,
+                           const struct cloister_report *report, const uint8_t monitor_key[64])
+{
+    return report_verify(&verifier->crypto, report, monitor_key);
+}
+
 /* What is known from the policy alone; the steps add the rest. */
 static void begin_claims(struct cloister_claims *claims, const struct cloister_policy *policy)
 {
@@ -86,4 +93,54 @@ int cloister_verify(struct cloister_verifier *verifier, const struct cloister_po
         memset(claims, 0, sizeof(*claims));
     }
     return rc;
+}
+
+/* The evidence of a heartbeat: this report, of that host's monitor. */
+static void begin_heartbeat(struct verification *v, const struct cloister_claims *host,
+                            const struct cloister_report *heartbeat)
+{
+    memcpy(v->record, host->record, sizeof(v->record));
+    memcpy(v->evidence.record.public_key, host->monitor_key, sizeof(host->monitor_key));
+    v->evidence.report_count = 1;
+    v->evidence.reports[0] = *heartbeat;
+}
+
+int cloister_verify_heartbeat(struct cloister_verifier *verifier,
+                              const struct cloister_policy *policy,
+                              const struct cloister_claims *host, struct cloister_bytes nonce,
+                              const struct cloister_report *heartbeat,
+                              struct cloister_refusal *refusal)
+{
+    struct verification *v = &verifier->verification;
+    const struct cloister_bytes content[] = {nonce, {v->record, sizeof(v->record)}};
+    int rc;
+
+    if (nonce.size < CLOISTER_NONCE_MIN || nonce.size > CLOISTER_NONCE_MAX) {
+        return -EINVAL;
+    }
+    v->crypto = &verifier->crypto;
+    v->policy = policy;
+    v->refusal = refusal;
+    begin_heartbeat(v, host, heartbeat);
+    if (crypto_hash(v->crypto, content, 2, v->binding)) {
+        return -EIO;
+    }
+    for (size_t step = CLOISTER_STEP_REPORT; step <= CLOISTER_STEP_REPORT_FLAGS; step++) {
+        rc = steps[step - 1](v);
+        if (rc) {
+            return rc;
+        }
+    }
+    if (heartbeat->kind != CLOISTER_REPORT_HEARTBEAT) {
+        return refuse_number(refusal, CLOISTER_REFUSED_HEARTBEAT_DIFFERS,
+                             CLOISTER_REPORT_HEARTBEAT, heartbeat->kind, "kind");
+    }
+    if (!heartbeat_answers(heartbeat, v->binding)) {
+        uint8_t expected[sizeof(heartbeat->report_data)] = {0};
+
+        memcpy(expected, v->binding, sizeof(v->binding));
+        return refuse_bytes(refusal, CLOISTER_REFUSED_HEARTBEAT_DIFFERS, expected,
+                            heartbeat->report_data, sizeof(expected), "report_data");
+    }
+    return 0;
 }

@@ -8,7 +8,8 @@ static const char *const event_names[] = {
     [CLOISTER_EVENT_CONTROL] = "control", [CLOISTER_EVENT_CALL] = "call",
     [CLOISTER_EVENT_FAULT] = "fault",     [CLOISTER_EVENT_GUARD] = "guard",
     [CLOISTER_EVENT_FREEZE] = "freeze",   [CLOISTER_EVENT_DOMAIN] = "domain",
-    [CLOISTER_EVENT_AUDIT] = "audit",     [CLOISTER_EVENT_ENCLAVE] = "enclave",
+    [CLOISTER_EVENT_AUDIT] = "audit",     [CLOISTER_EVENT_DMA] = "dma",
+    [CLOISTER_EVENT_ENCLAVE] = "enclave",
 };
 
 static const char *const op_names[] = {

@@ -298,11 +298,54 @@ int monitor_guard(enum cloister_reason rule, uint16_t target, uint64_t first, ui
     return -EPERM;
 }
 
+static struct cloister_trace_record guard_record(enum cloister_reason rule, frame_t frame)
+{
+    struct cloister_trace_record record = trace_record(CLOISTER_EVENT_GUARD);
+    struct frame_entry entry = frame_lookup(frame);
+
+    record.decision = CLOISTER_REFUSED;
+    record.reason = rule;
+    record.address = frame.number;
+    if (entry.state != FRAME_FREE) {
+        record.enclave = entry.enclave;
+        record.page = entry.page;
+    }
+    return record;
+}
+
+void monitor_reference_refused(struct tenant *actor, frame_t frame)
+{
+    struct cloister_trace_record record;
+
+    if (!frame_is_protected(frame)) {
+        return;
+    }
+    record = guard_record(CLOISTER_REASON_GUARD_REFERENCE, frame);
+    if (actor) {
+        tenant_trace(actor, &record);
+    } else {
+        trace_write(&record, NULL);
+    }
+}
+
+void monitor_dma_refused(uint16_t domain, uint32_t device, uint64_t address)
+{
+    struct cloister_trace_record record = trace_record(CLOISTER_EVENT_DMA);
+
+    record.decision = CLOISTER_REFUSED;
+    record.reason = CLOISTER_REASON_GUARD_DMA;
+    record.domain = domain;
+    record.operation = device;
+    record.address = address;
+    trace_actor(&record);
+}
+
 void monitor_refused(enum cloister_trace_event event, enum cloister_reason reason, int error,
                      uint16_t target, uint32_t operation, uint64_t address)
 {
-    struct cloister_trace_record record = trace_record(event);
-    struct frame_entry entry = frame_lookup((frame_t){address});
+    struct cloister_trace_record record = event == CLOISTER_EVENT_GUARD
+                                              ? guard_record(reason, (frame_t){address})
+                                              : trace_record(event);
 
     record.decision = CLOISTER_REFUSED;
     record.reason = reason;
@@ -310,10 +353,6 @@ void monitor_refused(enum cloister_trace_event event, enum cloister_reason reaso
     record.target = target;
     record.operation = operation;
     record.address = address;
-    if (event == CLOISTER_EVENT_GUARD && entry.state != FRAME_FREE) {
-        record.enclave = entry.enclave;
-        record.page = entry.page;
-    }
     trace_actor(&record);
 }
 

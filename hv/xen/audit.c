@@ -19,6 +19,9 @@
 #define TABLE_ENTRIES (1u << TABLE_BITS)
 #define CHUNK_FRAMES 1024u
 
+/* drivers/passthrough/vtd/iommu.h: Intel's IOMMUs */
+extern struct list_head acpi_drhd_units;
+
 /* audit->cursor: [0] is the monitor's, then */
 enum { CURSOR_STAGE = 1, CURSOR_DOMAIN = 2, CURSOR_PLACE = 3 };
 enum { STAGE_DOMAINS, STAGE_PV_TABLES, STAGE_END };
@@ -92,6 +95,12 @@ static bool scan_p2m(struct p2m_domain *p2m, uint64_t *place, struct cloister_au
 
 /* --- IOMMU tables ----------------------------------------------------------------------------------- */
 
+/* QEMU has machines with an AMD CPU and Intel's IOMMU. */
+static bool is_amd_iommu(void)
+{
+    return list_empty(&acpi_drhd_units);
+}
+
 /* The root of a domain's own IOMMU table and its levels; 0 levels: it has none. */
 static unsigned int iommu_root(const struct domain *d, mfn_t *root)
 {
@@ -99,7 +108,7 @@ static unsigned int iommu_root(const struct domain *d, mfn_t *root)
 
     if ( !is_iommu_enabled(d) || iommu_use_hap_pt(d) )
         return 0;
-    if ( boot_cpu_data.x86_vendor & (X86_VENDOR_AMD | X86_VENDOR_HYGON) )
+    if ( is_amd_iommu() )
     {
         if ( !hd->arch.amd.root_table )
             return 0;
@@ -117,7 +126,7 @@ static unsigned int iommu_root(const struct domain *d, mfn_t *root)
 static bool iommu_entry(uint64_t entry, unsigned int level, mfn_t *mfn, bool *leaf)
 {
     *mfn = _mfn((entry & (((1UL << 52) - 1) & PAGE_MASK)) >> PAGE_SHIFT);
-    if ( boot_cpu_data.x86_vendor & (X86_VENDOR_AMD | X86_VENDOR_HYGON) )
+    if ( is_amd_iommu() )
     {
         unsigned int next = (entry >> 9) & 7;
 

@@ -10,6 +10,7 @@
 #include <xen/iommu.h>
 #include <xen/mm.h>
 #include <xen/param.h>
+#include <xen/pci.h>
 #include <xen/sched.h>
 #include <xen/spinlock.h>
 #include <xen/vmap.h>
@@ -17,6 +18,8 @@
 #include <xen/vm_event.h>
 
 #include <asm/altp2m.h>
+#include <public/hvm/hvm_op.h>
+
 #include <asm/cloister.h>
 #include <asm/cloister_grants.h>
 #include <asm/hvm/hvm.h>
@@ -533,6 +536,28 @@ int cloister_guard_iommu(const struct domain *d, unsigned long mfn, unsigned lon
     return monitor_guard(CLOISTER_REASON_GUARD_IOMMU, d->domain_id, mfn, count);
 }
 
+struct domain *cloister_reference_refused(const struct page_info *page)
+{
+    if ( system_state >= SYS_STATE_active )
+        monitor_reference_refused(current->domain->arch.cloister,
+                                  (frame_t){ mfn_x(page_to_mfn(page)) });
+    return NULL;
+}
+
+/* In a tasklet: it was no vCPU. */
+void cloister_dma_refused(uint16_t segment, uint16_t bdf, uint64_t address)
+{
+    const struct pci_dev *device;
+    uint16_t domain = CLOISTER_NO_DOMAIN;
+
+    pcidevs_lock();
+    device = pci_get_pdev(NULL, PCI_SBDF(segment, bdf));
+    if ( device && device->domain )
+        domain = device->domain->domain_id;
+    pcidevs_unlock();
+    monitor_dma_refused(domain, ((uint32_t)segment << 16) | bdf, address);
+}
+
 /* Controls that would save, trace or rewrite the inside of a domain, or lose its enclaves. */
 static bool is_frozen(const struct xen_domctl *op)
 {
@@ -558,11 +583,20 @@ static bool is_frozen(const struct xen_domctl *op)
     }
 }
 
+static int freeze(struct domain *d, enum cloister_reason reason, uint32_t operation)
+{
+    if ( !d->arch.cloister || !tenant_has_enclaves(d->arch.cloister) )
+        return 0;
+    monitor_refused(CLOISTER_EVENT_FREEZE, reason, -EBUSY, d->domain_id, operation, 0);
+    return -EBUSY;
+}
+
 int cloister_freeze(struct domain *d, const struct xen_domctl *op)
 {
-    if ( !d || !d->arch.cloister || !is_frozen(op) || !tenant_has_enclaves(d->arch.cloister) )
-        return 0;
-    monitor_refused(CLOISTER_EVENT_FREEZE, CLOISTER_REASON_ENCLAVES_LIVE, -EBUSY, d->domain_id,
-                    op->cmd, 0);
-    return -EBUSY;
+    return d && is_frozen(op) ? freeze(d, CLOISTER_REASON_ENCLAVES_LIVE, op->cmd) : 0;
+}
+
+int cloister_freeze_altp2m(struct domain *d)
+{
+    return freeze(d, CLOISTER_REASON_DOMAIN_ALTP2M, HVMOP_altp2m);
 }

@@ -28,6 +28,7 @@
 
 struct cpu_user_regs;
 struct domain;
+struct page_info;
 struct tenant;
 struct vcpu;
 struct world;
@@ -53,12 +54,22 @@ bool cloister_call(struct cpu_user_regs *regs);
 void cloister_svm_enter(struct vcpu *v);
 void cloister_svm_leave(void);
 bool cloister_svm_left(struct cpu_user_regs *regs);
+void cloister_vmx_enter(struct vcpu *v);
+void cloister_vmx_left(struct cpu_user_regs *regs);
+/* A VM entry that failed: true if it was an enclave's. */
+bool cloister_vmx_failed(void);
 
 /* The guards: 0 or -EPERM. */
 int cloister_guard_mmio(const struct domain *d, unsigned long mfn, unsigned long count);
 int cloister_guard_iommu(const struct domain *d, unsigned long mfn, unsigned long count);
+/* A frame without an owner was named: NULL, as Xen answers; traced if it is protected. */
+struct domain *cloister_reference_refused(const struct page_info *page);
+/* The IOMMU reported an access that it stopped. */
+void cloister_dma_refused(uint16_t segment, uint16_t bdf, uint64_t address);
 /* Domain controls that cannot be made safe while the domain has enclaves: 0 or -EBUSY. */
 int cloister_freeze(struct domain *d, const struct xen_domctl *op);
+/* The same for altp2m, which the domain may switch on by itself. */
+int cloister_freeze_altp2m(struct domain *d);
 
 #endif /* __ASSEMBLY__ */
 #endif

@@ -33,9 +33,6 @@
 /* Bitmaps with every bit set: every port and every MSR leaves the enclave. */
 static uint8_t all_ones[IOPM_SIZE] __aligned(PAGE_SIZE);
 
-/* Raised inside with an error code of 0, or without one. */
-#define NO_ERROR_CODE (-1)
-
 static void intercept_all(struct vmcb_struct *vmcb)
 {
     vmcb->_cr_intercepts = ~(uint32_t)(CR_INTERCEPT_CR0_READ | CR_INTERCEPT_CR2_READ |
@@ -144,7 +141,7 @@ static uint64_t cf_check npt_table_entry(uint64_t frame)
 static uint64_t cf_check npt_leaf_entry(uint64_t frame, uint32_t flags)
 {
     return (frame << PAGE_SHIFT) | NPT_PRESENT | NPT_USER | NPT_ACCESSED | NPT_DIRTY |
-           (flags & CLOISTER_PAGE_W ? NPT_WRITE : 0) | (flags & CLOISTER_PAGE_X ? 0 : NPT_NX);
+           (flags & CLOISTER_PAGE_W ? NPT_WRITE | NPT_NX : flags & CLOISTER_PAGE_X ? 0 : NPT_NX);
 }
 
 static bool cf_check npt_entry_frame(uint64_t entry, uint64_t *frame)
@@ -175,11 +172,7 @@ static void asid_prepare(struct world *world, struct vmcb_struct *vmcb, const st
     uint64_t generation;
     bool stale;
 
-    if ( world->cpu != smp_processor_id() )
-    {
-        world->cpu = smp_processor_id();
-        hvm_asid_flush_vcpu_asid(&world->asid);
-    }
+    world_moved(world);
     generation = world->asid.generation;
     stale = hvm_asid_handle_vmenter(&world->asid) || world->asid.generation != generation;
     vmcb->_guest_asid = world->asid.asid ?: 1; /* 0: ASIDs are disabled */
@@ -210,6 +203,10 @@ void cloister_svm_enter(struct vcpu *v)
     asid_prepare(world, vmcb, tenant);
     vmcb->_tsc_offset = tenant->_tsc_offset;
     vmcb->cleanbits.raw = 0;
+#ifdef CLOISTER_TEST
+    if ( xchg(&world_test_state, 0) )
+        vmcb->_guest_asid = 0; /* the host's (15.5.1) */
+#endif
     v->arch.hvm.svm.vmcb_pa = world->control_pa;
     v->arch.cloister.inside = true;
     svm_vmload_pa(world->control_pa);
@@ -307,6 +304,7 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return decode_vector(exit, CLOISTER_VECTOR_SHUTDOWN);
 
     case VMEXIT_INVALID:
+    case (uint32_t)VMEXIT_INVALID: /* as QEMU 7.2 writes it */
         return decode_vector(exit, CLOISTER_VECTOR_STATE);
 
     default:

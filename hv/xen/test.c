@@ -10,6 +10,8 @@
 
 #include <asm/p2m.h>
 
+#include "world.h"
+
 static bool is_wanted(frame_t frame, struct frame_entry entry, void *context)
 {
     struct cloister_test *op = context;
@@ -74,6 +76,14 @@ static int change_iommu(struct domain *d, const struct cloister_test *op)
                       IOMMUF_readable | IOMMUF_writable, &flush);
 }
 
+unsigned int world_test_state;
+
+static int change_state(const struct cloister_test *op)
+{
+    world_test_state = op->page;
+    return 0;
+}
+
 static int change_table(const struct cloister_test *op)
 {
     struct domain *d = get_domain_by_id(op->enclave);
@@ -110,6 +120,10 @@ long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
     case CLOISTER_TEST_SECOND_STAGE:
     case CLOISTER_TEST_IOMMU:
         rc = change_table(&op);
+        break;
+
+    case CLOISTER_TEST_STATE:
+        rc = change_state(&op);
         break;
 
     default:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
 
+#include <xen/cpu.h>
 #include <xen/init.h>
 
 #include <asm/cloister.h>
@@ -20,6 +21,35 @@ static uint64_t __ro_after_init world_xcr0;
 static bool __ro_after_init have_barrier;
 static uint8_t xsave_reset[WORLD_XSAVE_SIZE] __aligned(64);
 
+/* --- TLB tags --------------------------------------------------------------------------------------- */
+
+/*
+ * A CPU that starts counts its generations of tags from the beginning. A world that ran there before would
+ * one day take its old tag, another's by then, for valid.
+ */
+static unsigned int cpu_starts;
+
+static int cf_check on_cpu(struct notifier_block *block, unsigned long action, void *cpu)
+{
+    if ( action == CPU_STARTING )
+        cpu_starts++; /* one starts at a time */
+    return NOTIFY_DONE;
+}
+
+static struct notifier_block cpu_block = { .notifier_call = on_cpu };
+
+bool world_moved(struct world *world)
+{
+    if ( world->cpu == smp_processor_id() && world->cpu_starts == cpu_starts )
+        return false;
+    world->cpu = smp_processor_id();
+    world->cpu_starts = cpu_starts;
+    hvm_asid_flush_vcpu_asid(&world->asid);
+    return true;
+}
+
+/* --- the choice ------------------------------------------------------------------------------------- */
+
 bool __init world_init(void)
 {
     if ( !cpu_has_xsave || !hvm_enabled )
@@ -30,6 +60,9 @@ bool __init world_init(void)
 
     if ( cpu_has_svm )
         world_ops = world_ops_svm;
+    else if ( world_vmx_available() )
+        world_ops = world_ops_vmx;
+    register_cpu_notifier(&cpu_block);
     return world_available();
 }
 
@@ -37,6 +70,8 @@ bool world_available(void)
 {
     return world_ops.flag != 0;
 }
+
+/* --- FPU -------------------------------------------------------------------------------------------- */
 
 static void xsave_to(void *area)
 {

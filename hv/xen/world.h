@@ -26,17 +26,36 @@ struct world_gprs {
 /* x87, SSE and AVX state in the standard XSAVE format (Intel SDM vol. 1, 13.4). */
 #define WORLD_XSAVE_SIZE 832u
 
+/*
+ * What vmx.c keeps between a VM exit and the next entry: a VMCS can be read and written only while it is
+ * the CPU's current one.
+ */
+struct world_vmx {
+    uint64_t eptp;
+    const struct cloister_launch *launch; /* the next entry starts there; NULL: goes on */
+    bool built;           /* the VMCS has its controls and the fixed fields of the host */
+    uint32_t event;       /* to be injected, 0: none */
+    uint32_t error_code;  /* of the event */
+    uint64_t cr2, shadow_gs;
+    uint64_t tenant_cr2, tenant_shadow_gs;
+    bool tenant_launched;
+    /* The last exit. */
+    unsigned long reason, interruption, address, qualification;
+};
+
 /* Stands in a context frame of its thread. */
 struct world {
     struct thread *thread;
     void *control;     /* VMCB or VMCS, the other context frame */
     uint64_t control_pa;
     struct hvm_vcpu_asid asid;
-    unsigned int cpu;  /* where the ASID is valid */
+    unsigned int cpu;  /* where the ASID is valid ... */
+    unsigned int cpu_starts; /* ... as long as no CPU has started since */
     bool tenant_fpu;   /* the tenant's FPU state was loaded at entry ... */
     bool tenant_parked; /* ... and is in tenant_xsave */
     bool fresh;        /* the enclave's FPU state is the reset state, not what xsave holds */
     bool interrupted;  /* by the host; the tenant has not run since */
+    struct world_vmx vmx;
     struct world_gprs enclave;
     struct world_gprs tenant;
     uint8_t xsave[WORLD_XSAVE_SIZE] __attribute__((aligned(64)));
@@ -50,6 +69,9 @@ enum world_exit_kind {
     WORLD_EXIT_REPEAT,    /* go on: an event has been put back */
 };
 
+/* Of an exception that has none. */
+#define NO_ERROR_CODE (-1)
+
 struct world_ops {
     uint32_t flag; /* CLOISTER_INFO_SVM or _VMX */
     void (*init)(struct world *world, uint64_t view_root);
@@ -57,7 +79,7 @@ struct world_ops {
                   uint64_t arg0, uint64_t arg1);
     /* Puts a value into the RAX of the next entry. */
     void (*set_rax)(struct world *world, uint64_t rax);
-    /* Raises an exception without (-1) or with an error code at the next entry. */
+    /* Raises an exception at the next entry; error_code may be NO_ERROR_CODE. */
     void (*inject)(struct world *world, uint8_t vector, int32_t error_code);
     uint64_t (*table_entry)(uint64_t frame);
     uint64_t (*leaf_entry)(uint64_t frame, uint32_t flags);
@@ -66,10 +88,22 @@ struct world_ops {
 
 extern struct world_ops world_ops;
 extern const struct world_ops world_ops_svm;
+extern const struct world_ops world_ops_vmx;
+
+/* The CPU has what world_ops_vmx needs. */
+bool world_vmx_available(void);
 
 /* Chooses the vendor. False: this CPU has no world switch in this build. */
 bool world_init(void);
 bool world_available(void);
+
+#ifdef CLOISTER_TEST
+/* Spoils the next entry; 0: none (CLOISTER_TEST_STATE). */
+extern unsigned int world_test_state;
+#endif
+
+/* At entry: true if the world was last elsewhere, or this CPU off; its ASID is void then. */
+bool world_moved(struct world *world);
 
 /* Common parts of an entry and an exit, interrupts off. */
 void world_fpu_enter(struct vcpu *v, struct world *world);

@@ -13,12 +13,13 @@
     state_unchanged   the enclave answers, its secret is what it was, Xen, dom0 and the guests live
     traced            the trace has the record it must have. None: no record is due, because nothing
                       that the monitor guards was named (an address that is not mapped, a grant that
-                      was never made, a door that this build of Xen does not have)
+                      was never made, a door that this build of Xen does not have), or because QEMU does not
+                      report it (dma_faults)
     detail            what went wrong, for people; the records and the program's output
     seconds
 
-An attack that the machine cannot try (it needs a frame's number, which only a test build says) is
-left out, see `skipped`."""
+An attack that the machine cannot try (it needs a frame's number, which only a test build says; or an
+IOMMU) is left out, see `skipped`."""
 
 import dataclasses
 import os
@@ -29,17 +30,20 @@ from typing import Callable, Optional
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import tries  # noqa: E402
-from fixture import FOLDER, FixtureError, Trace, secret_bytes  # noqa: E402
+from fixture import FOLDER, FixtureError, Trace, control, secret_bytes  # noqa: E402
 
 # hv/include/cloister/trace.h and abi.h
 BUDGET_SECONDS = 1.1  # CLOISTER_TRACE_RATE is per second: a flood must not hide the next attack
 FLOOD = 40  # records
-CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT = range(1, 8)
+PAGE = 4096
+CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA = range(1, 9)
 STATUS, ENTER, RESUME = range(3)
+EXIT_FAULT, VECTOR_STATE = 2, 258
 EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
 INFO, DESTROY = 0, 5
 # Domain controls that are refused while enclaves live: xen/include/public/domctl.h
 SHADOW_OP, GETHVMCONTEXT = 10, 33
+HVMOP_ALTP2M = 25
 FROZEN = (18, GETHVMCONTEXT, 34, 54, 56, 77, 79, 84, 1000)
 
 
@@ -83,6 +87,8 @@ class Attack:
     trace: Optional[Callable] = None  # (context) -> list of records that must be there
     frames: bool = False  # needs the frames' numbers
     helper: bool = False  # needs the neighbour
+    iommu: bool = False   # needs an IOMMU, and a device that does as it is told
+    vendor: Optional[str] = None  # of the only CPUs that have what is attacked
     timeout: int = 60
 
 
@@ -92,6 +98,33 @@ def program(text):
 
 def record(**fields):
     return fields
+
+
+def enter_state(context):
+    """Two VM entries that the CPU refuses, each in its own way: see CLOISTER_TEST_STATE."""
+    answers = []
+    for kind in (1, 2):
+        control(context.machine, f"state {kind}")
+        thread = spare(context, 1)
+        answers.append(context.enclave.ask(f"call {thread:x} 0 1"))
+    refused = all(answer.split()[:2] == [str(EXIT_FAULT), f"{VECTOR_STATE:x}"] for answer in answers)
+    return {"control": context.enclave.answers() is None, "refused": refused,
+            "how": "fault: the CPU refused the state"}, "\n".join(answers)
+
+
+def references(context):
+    """What must be recorded when dom0 names a protected frame: the secret's, where they are known."""
+    return [record(event=GUARD, reason="GUARD_REFERENCE", domain=0, **address)
+            for address in [{"address": frame, "enclave": context.enclave.id}
+                            for frame in context.frames] or [{}]]
+
+
+def dma_faults(context):
+    """QEMU's VT-d reports what it stops, its AMD IOMMU does not."""
+    if context.machine.iommu_kind != "intel":
+        return []
+    return [record(event=DMA, reason="GUARD_DMA", domain=0,
+                   address=lambda got: got // PAGE in context.frames or not context.frames)]
 
 
 ATTACKS = [
@@ -133,6 +166,10 @@ ATTACKS = [
            lambda c: [record(event=CALL, reason="RANDOM_HANDLE", error=-ENOENT,
                              domain=c.domid("tenant"))]),
 
+    Attack("enter-state", "guest root", "ENTER of threads whose register state the CPU refuses",
+           "", enter_state,
+           lambda c: [record(event=FAULT, reason="WORLD_STATE", enclave=c.enclave.id)], frames=True),
+
     # ---- guest kernel ----
     Attack("kernel-scan", "guest kernel", "reads its whole physical address space for the secret",
            "tenant", lambda c: program(f"kernel-scan {c.enclave.seed:x} {c.control_seed:x} "
@@ -159,15 +196,24 @@ ATTACKS = [
                f"kernel-grants {{c.handle}} {c.enclave.seed:x} {c.control_seed:x} "
                f"{c.domid('tenant')} " + " ".join(map(str, c.enclave.references)))(c)),
 
+    Attack("altp2m", "guest kernel", "altp2m and VMFUNC towards the enclave's view, with dom0's help", "",
+           tries.altp2m,
+           lambda c: [record(event=FREEZE, reason="DOMAIN_ALTP2M", error=-EBUSY, operation=HVMOP_ALTP2M,
+                             domain=domain, target=c.domid("tenant")) for domain in (0, c.domid("tenant"))] +
+                     [record(event=CONTROL, reason="DOMAIN_ALTP2M")],
+           helper=True, vendor="intel"),
+
     # ---- dom0 ----
     Attack("foreign-map", "dom0", "maps every frame number of the machine and looks for the secret",
            "dom0", lambda c: program(
                f"foreign-map {c.domid('tenant')} {c.enclave.seed:x} {c.page_seed:x} "
-               f"{c.ordinary_page():x} {c.sealed}")(c), timeout=200),
+               f"{c.ordinary_page():x} {c.sealed}")(c),
+           lambda c: references(c) if c.frames else [], timeout=200),
     Attack("raw-entry", "dom0", "page-table entries with raw frame numbers, over all of memory",
            "dom0", lambda c: program(
                f"raw-entry {c.domid('tenant')} {c.enclave.seed:x} {c.page_seed:x} {c.sealed}"
-               if c.ordinary_page() else "")(c), timeout=200),
+               if c.ordinary_page() else "")(c),
+           references, timeout=200),
     Attack("memory-mapping", "dom0", "gives all of memory to another guest as device memory",
            "dom0", lambda c: program(f"memory-mapping {c.domid('neighbour')} {c.sealed}")(c),
            lambda c: [record(event=GUARD, reason="GUARD_MMIO", error=-EPERM, domain=0,
@@ -178,7 +224,7 @@ ATTACKS = [
            program("trampoline")),
     Attack("grant-raw", "dom0", "grant copies by frame number, and grants that name a sealed frame",
            "dom0", lambda c: program(f"grant-raw {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c),
-           frames=True),
+           references, frames=True),
     Attack("physmap", "dom0", "add_to_physmap, decrease_reservation and exchange of a sealed frame",
            "dom0", lambda c: program(
                f"physmap {c.domid('tenant')} {c.domid('neighbour')} {c.ordinary_page():x} {c.sealed}")(c),
@@ -210,7 +256,8 @@ ATTACKS = [
 
     # ---- device ----
     Attack("dma", "device", "DMA out of Xen's memory, out of and into sealed frames", "dom0",
-           lambda c: program(f"dma {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c)),
+           lambda c: program(f"dma {c.control_seed:x} {c.enclave.seed:x} {c.sealed}")(c),
+           dma_faults, iommu=True),
 
     # ---- another guest ----
     Attack("neighbour-guess", "another guest", "ENTER, RESUME and STATUS with the tenant's handle", "",
@@ -245,10 +292,10 @@ def matches(wanted, got):
 
 def check_trace(attack, context, records):
     """(traced, what is missing)"""
-    if attack.trace is None:
+    due = attack.trace(context) if attack.trace else []
+    if not due:
         return None, ""
-    missing = [wanted for wanted in attack.trace(context)
-               if not any(matches(wanted, got) for got in records)]
+    missing = [wanted for wanted in due if not any(matches(wanted, got) for got in records)]
     if not missing:
         return True, ""
     shown = {key: value for key, value in missing[0].items() if not callable(value)}
@@ -304,16 +351,28 @@ def passed(result):
             result["traced"] is not False)
 
 
+def obstacle(attack, context):
+    """Why this machine cannot try it, or None."""
+    if attack.frames and not context.frames:
+        return "only a test build says where sealed frames are"
+    if not context.neighbour and (attack.helper or attack.where == "neighbour"):
+        return "there is no other guest"
+    if attack.iommu and not context.machine.iommu:
+        return "this machine has no IOMMU"
+    if attack.vendor not in (None, context.machine.vendor):
+        return f"only {attack.vendor.capitalize()}'s CPUs have this"
+    return None
+
+
 def selected(context, names=None):
     return [attack for attack in ATTACKS
-            if (names is None or attack.name in names) and (context.frames or not attack.frames) and
-            (context.neighbour or not attack.helper and attack.where != "neighbour")]
+            if (names is None or attack.name in names) and not obstacle(attack, context)]
 
 
-def skipped(context):
-    """Names of the attacks that this machine cannot try."""
-    able = {attack.name for attack in selected(context)}
-    return [attack.name for attack in ATTACKS if attack.name not in able]
+def skipped(context, names=None):
+    """The attacks that this machine cannot try, and why: (attack, text)."""
+    return [(attack, obstacle(attack, context)) for attack in ATTACKS
+            if (names is None or attack.name in names) and obstacle(attack, context)]
 
 
 def context_of(machine, enclave, neighbour=None):
@@ -323,10 +382,13 @@ def context_of(machine, enclave, neighbour=None):
                    (enclave.seed ^ 0x7777, enclave.seed ^ 0x8888))
 
 
-def run_all(machine, enclave, names=None, neighbour=None, on_result=None):
-    """Runs the attacks one after the other; `on_result` sees each result as it comes."""
+def run_all(machine, enclave, names=None, neighbour=None, on_result=None, on_skipped=None):
+    """Runs the attacks one after the other; `on_result` sees each result as it comes, `on_skipped` each
+    attack that this machine cannot try, and why."""
     context = context_of(machine, enclave, neighbour)
     results = []
+    for attack, why in skipped(context, names) if on_skipped else []:
+        on_skipped(attack, why)
     for attack in selected(context, names):
         results.append(run(attack, context))
         if on_result:

@@ -72,23 +72,26 @@ def build_door(folder):
 
 
 class Programs:
-    """What was built of tests/attack: a folder with programs, the victim's image, and the module."""
+    """What was built of tests/attack: a folder with programs, the victim's images, and the module."""
 
     def __init__(self, folder):
         self.folder = folder
         build_door(folder)
-        with open(os.path.join(folder, "victim.json"), encoding="utf-8") as file:
-            self.victim = json.load(file)
 
-    def _tar(self):
+    def victim(self, machine):
+        """What mkvictim says of the image for this machine's CPU."""
+        with open(os.path.join(self.folder, f"victim-{machine.vendor}.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def _tar(self, vendor):
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w") as tar:
             for name in sorted(os.listdir(self.folder)):
                 path = os.path.join(self.folder, name)
-                wanted = (name in ("victim.image", "attack_door.ko") or
+                wanted = (name in (f"victim-{vendor}.image", "attack_door.ko") or
                           os.access(path, os.X_OK) and "." not in name)
                 if wanted and os.path.isfile(path):
-                    tar.add(path, name)
+                    tar.add(path, name.replace("-" + vendor, ""))
         return out.getvalue()
 
     def install(self, machine, tenant=None, door=False):
@@ -97,9 +100,9 @@ class Programs:
         if door:
             command += " && { [ -e /dev/attack ] || insmod attack_door.ko; }"
         if tenant:
-            machine.tenant(tenant, command, stdin=self._tar(), check=True)
+            machine.tenant(tenant, command, stdin=self._tar(machine.vendor), check=True)
         else:
-            machine.dom0(command, stdin=self._tar(), check=True)
+            machine.dom0(command, stdin=self._tar(machine.vendor), check=True)
 
 
 def control(machine, command, timeout=60):
@@ -219,7 +222,7 @@ class Enclave:
 
     def secret_frames(self):
         """Where the secret is; only a test build says it, else []."""
-        victim = self.programs.victim
+        victim = self.programs.victim(self.machine)
         return self.frames(victim["secret_page"], victim["secret_pages"])
 
     def frames(self, first, count):

@@ -5,10 +5,11 @@
 import json
 import time
 
+import fixture
 from fixture import FOLDER, pattern_word
 
 REGISTER_WORDS = 46  # victim/entry.S
-PLAIN_WORDS = 6      # guest/spin-plain.c
+PLAIN_WORDS = 7      # guest/spin-plain.c
 PIPE = f"{FOLDER}/pipe"
 # Xen's diagnostics that print and change nothing ('o' and 'D' print page tables of all of memory).
 KEYS = "0acdegHiIMmnqQrstuvVz"
@@ -115,6 +116,23 @@ def xentrace(context):
     answer = run_program(context, "dom0", f"{FOLDER}/trace-search {file} {seed:x}", 90)
     context.machine.dom0(f"rm -f {file}")
     return answer
+
+
+def altp2m(context):
+    """dom0 allows it to both guests. In the other one, which has no enclaves, it works, VMFUNC too: the
+    control; and there no enclave can be made then. In the tenant nobody can switch it on."""
+    one, two = context.domid("tenant"), context.domid("neighbour")
+    parts = [run_program(context, "dom0", f"{FOLDER}/altp2m-host allow {one} {two}"),
+             run_program(context, "neighbour", f"{FOLDER}/altp2m control"),
+             run_program(context, "tenant",
+                         f"{FOLDER}/altp2m tenant {context.control_seed:x} {context.sealed}"),
+             run_program(context, "dom0", f"{FOLDER}/altp2m-host on {one}")]
+    made = fixture.control(context.machine, f"create {two} {FOLDER}/victim.image")
+    switched_off = context.machine.tenant(context.neighbour, f"{FOLDER}/altp2m off")
+    return {"control": all(answer["control"] for answer, _ in parts) and bool(switched_off),
+            "refused": all(answer["refused"] for answer, _ in parts) and
+            made.get("reason") == "DOMAIN_ALTP2M",
+            "how": parts[2][0]["how"]}, "\n".join(text for _, text in parts) + f"\n{made}"
 
 
 # ---- another guest ----

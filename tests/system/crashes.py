@@ -3,8 +3,7 @@
 
 import time
 
-from scene import (COUNTER, enclaves, hold, kill_in_tenant, nothing_sealed, sealed, start_agent,
-                   wait_for)
+from scene import COUNTER, enclaves, hold, is_clean, kill_in_tenant, start_agent, wait_for
 from harness import stack
 
 LARGE = "/run/large.image"  # takes seconds to load: there is time to kill something
@@ -27,11 +26,6 @@ def start_loading(machine):
     if not wait_for(lambda: [one for one in enclaves(machine) if one["state"] == "building"], 20):
         raise AssertionError(f"no enclave is being built: {enclaves(machine)}")
     return running
-
-
-def is_clean(tap, machine, what):
-    tap.ok(wait_for(lambda: nothing_sealed(machine) and not enclaves(machine)),
-           f"{what}: nothing is left", f"{sealed(machine)} {enclaves(machine)}")
 
 
 def works(tap, machine, what):

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """An agent that lies, disappears or floods: rogue-agent.c in the place of the tenant's agent."""
 
-from scene import (BUILD, COUNTER, enclaves, kill_in_tenant, log_lines, nothing_sealed, sealed,
-                   start_agent, wait_for)
+from scene import BUILD, COUNTER, is_clean, kill_in_tenant, log_lines, start_agent, wait_for
 
 # What rogue-agent must see of the host, by the lie that it tells.
 ANSWERS = {
@@ -36,8 +35,7 @@ def test_lies(tap, machine):
         if lie in WHY:
             tap.ok(wait_for(lambda: WHY[lie] in log_lines(machine)), f"the log says why: {lie}",
                    log_lines(machine, 10))
-    tap.ok(wait_for(lambda: nothing_sealed(machine) and not enclaves(machine)),
-           "what a rogue agent had begun is gone with it", sealed(machine))
+    is_clean(tap, machine, "what a rogue agent had begun")
 
 
 def test_flood(tap, machine):

@@ -16,14 +16,10 @@ SAMPLES = "/usr/share/cloister/samples"
 COUNTER = f"{SAMPLES}/counter.image"
 
 
-def sealed(machine):
-    """Sealed memory as the monitor counts it, in one line for people."""
-    text = machine.dom0("cloisterctl status").out
-    return [line for line in text.splitlines() if line.startswith("memory")][0]
-
-
-def nothing_sealed(machine):
-    return "0 KiB sealed" in sealed(machine)
+def kept_frames(machine):
+    """The frames that the monitor keeps for enclaves, by kind."""
+    monitor = stack.ctl(machine, "status")["monitor"]
+    return {kind: monitor[f"{kind}_frames"] for kind in ("sealed", "table", "context", "shared")}
 
 
 def enclaves(machine):
@@ -41,6 +37,11 @@ def wait_for(condition, seconds=30):
             return True
         time.sleep(0.3)
     return False
+
+
+def is_clean(tap, machine, what):
+    wait_for(lambda: not any(kept_frames(machine).values()) and not enclaves(machine))
+    tap.equal((enclaves(machine), set(kept_frames(machine).values())), ([], {0}), f"{what}: nothing is left")
 
 
 def hold(machine, image=COUNTER):

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The firmware's event log, as far as a verifier needs it: which digests were extended into which PCR.
+ * The firmware's event log, as far as a verifier needs it: which digests were extended into which
+ * PCR.
  *
- * The format is the TCG PC Client crypto-agile log (Platform Firmware Profile 1.05, 10.2): one event in the old
- * format that names the digest algorithms, then TCG_PCR_EVENT2 events. Only the SHA-256 bank is looked at; an
- * event without a SHA-256 digest makes the log malformed. Descriptions prove nothing: only digests are extended.
+ * The format is the TCG PC Client crypto-agile log (Platform Firmware Profile 1.05, 10.2): one
+ * event in the old format that names the digest algorithms, then TCG_PCR_EVENT2 events. Only the
+ * SHA-256 bank is looked at; an event without a SHA-256 digest makes the log malformed. Only
+ * digests are extended: descriptions, event types and other banks' digests are covered by no quote,
+ * prove nothing, and may be another's words.
  */
 #ifndef CLOISTER_EVENTLOG_H
 #define CLOISTER_EVENTLOG_H
@@ -12,10 +15,6 @@
 #include <stdbool.h>
 
 #include "cloister/evidence.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 #define CLOISTER_LOG_ALGORITHMS 8u /* digest algorithms in one log, at most */
 
@@ -58,9 +57,5 @@ struct cloister_replay {
 /* 0, -EBADMSG, or -EIO if OpenSSL fails. */
 __attribute__((warn_unused_result)) int cloister_log_replay(struct cloister_bytes bytes,
                                                             struct cloister_replay *replay);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Evidence: what a host hands to a verifier, as one CBOR item (RFC 8949). Everything in it comes from
- * somebody who is not trusted; cloister_verify() (verify.h) finds out what it is worth.
+ * Evidence: what a host hands to a verifier, as one CBOR item (RFC 8949). Everything in it comes
+ * from somebody who is not trusted; cloister_verify() (verify.h) finds out what it is worth.
  *
  * In CDDL (RFC 8610):
  *
@@ -25,12 +25,13 @@
  *              h'a10126', {}, bstr .size 448, bstr .size 64
  *            ])
  *
- * Encoded deterministically (RFC 8949, 4.2.1): shortest heads, definite lengths, map keys ascending. The
- * decoder refuses every other encoding, unknown or repeated keys, and trailing bytes, so an evidence has one
- * encoding only. It allocates nothing: what is large stays in the caller's bytes.
+ * Encoded deterministically (RFC 8949, 4.2.1): shortest heads, definite lengths, map keys
+ * ascending. The decoder refuses every other encoding, unknown or repeated keys, and trailing
+ * bytes, so an evidence has one encoding only. It allocates nothing: what is large stays in the
+ * caller's bytes.
  *
- * The event log is a TCG PC Client crypto-agile log (Platform Firmware Profile 1.05, 10.2) with a SHA-256
- * digest in each event.
+ * The event log is a TCG PC Client crypto-agile log (Platform Firmware Profile 1.05, 10.2) with a
+ * SHA-256 digest in each event.
  */
 #ifndef CLOISTER_EVIDENCE_H
 #define CLOISTER_EVIDENCE_H
@@ -39,10 +40,6 @@
 #include <stdint.h>
 
 #include "cloister/report.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 #define CLOISTER_EVIDENCE_VERSION 1u
 
@@ -95,8 +92,8 @@ struct cloister_evidence {
 
 /*
  * Reads evidence. Nonce, quote and log of *evidence point into `data`, which must live as long.
- * 0, or -EBADMSG with *refusal saying what is wrong (step CLOISTER_STEP_DECODE) and *evidence undefined.
- * `refusal` may be NULL.
+ * 0, or -EBADMSG with *refusal saying what is wrong (step CLOISTER_STEP_DECODE) and *evidence
+ * undefined. `refusal` may be NULL.
  */
 __attribute__((warn_unused_result)) int
 cloister_evidence_decode(const uint8_t *data, size_t size, struct cloister_evidence *evidence,
@@ -104,8 +101,8 @@ cloister_evidence_decode(const uint8_t *data, size_t size, struct cloister_evide
 
 /*
  * Writes evidence into buffer[capacity]; *size becomes the number of bytes.
- * 0; -ENOSPC: the buffer is too small (CLOISTER_EVIDENCE_MAX_SIZE always suffices); -EINVAL: something is
- * outside its limits, the PCRs are not ascending, or a report form is unknown.
+ * 0; -ENOSPC: the buffer is too small (CLOISTER_EVIDENCE_MAX_SIZE always suffices); -EINVAL:
+ * something is outside its limits, the PCRs are not ascending, or a report form is unknown.
  */
 __attribute__((warn_unused_result)) int
 cloister_evidence_encode(const struct cloister_evidence *evidence, uint8_t *buffer,
@@ -117,8 +114,8 @@ cloister_evidence_encode(const struct cloister_evidence *evidence, uint8_t *buff
  * report_data[32 .. 63] is 0. 0, -EINVAL for a nonce outside its limits, -EIO if OpenSSL fails.
  */
 __attribute__((warn_unused_result)) int
-cloister_challenge_binding(struct cloister_bytes nonce, const struct cloister_monitor_record *record,
-                           uint8_t binding[32]);
+cloister_challenge_binding(struct cloister_bytes nonce,
+                           const struct cloister_monitor_record *record, uint8_t binding[32]);
 
 /* A report as COSE_Sign1, and back. The signature is the same in both forms (report.h). */
 void cloister_report_to_cose(const struct cloister_report *report,
@@ -126,9 +123,5 @@ void cloister_report_to_cose(const struct cloister_report *report,
 /* 0, or -EBADMSG: not the one encoding of a report as COSE_Sign1. The signature is not verified. */
 __attribute__((warn_unused_result)) int
 cloister_report_from_cose(const uint8_t *cose, size_t size, struct cloister_report *report);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -4,20 +4,23 @@
  *
  * ## The steps
  *
- * cloister_verify() takes these steps in this order and stops at the first that fails. Each is one function.
+ * cloister_verify() takes these steps in this order and stops at the first that fails. Each is one
+ * function.
  *
  *    1  decode     the evidence is the one encoding of what evidence.h describes, within its limits
  *    2  nonce      it answers this challenge
- *    3  record     the monitor record has a known form: magic, version, size, known flags, zeros elsewhere
- *    4  key        the TPM key is an attestation key: a restricted signing key that was made in its TPM and
- *                  cannot leave it (fixedTPM, fixedParent, sensitiveDataOrigin), ECDSA P-256 or RSASSA 2048,
- *                  SHA-256; and it is one that the policy accepts
+ *    3  record     the monitor record has a known form: magic, version, size, known flags, zeros
+ *                  elsewhere
+ *    4  key        the TPM key is an attestation key: a restricted signing key that was made in its
+ *                  TPM and cannot leave it (fixedTPM, fixedParent, sensitiveDataOrigin), ECDSA
+ *                  P-256 or RSASSA 2048, SHA-256; and it is one that the policy accepts
  *    5  signature  that key signed the quote
- *    6  quote      what is signed was made by a TPM (TPM_GENERATED), is a quote, and its extraData is the
- *                  challenge's binding: SHA-256(nonce || SHA-256(record))
- *    7  pcrs       it covers exactly the PCRs listed, in the SHA-256 bank, and its pcrDigest is their hash
- *    8  binding    the record's PCR is the policy's, was quoted, and is SHA-256(0^32 || SHA-256(record)): it
- *                  was extended once, with this record
+ *    6  quote      what is signed was made by a TPM (TPM_GENERATED), is a quote, and its extraData
+ *                  is the challenge's binding: SHA-256(nonce || SHA-256(record))
+ *    7  pcrs       it covers exactly the PCRs listed, in the SHA-256 bank, and its pcrDigest is
+ *                  their hash
+ *    8  binding    the record's PCR is the policy's, was quoted, and is SHA-256(0^32 ||
+ *                  SHA-256(record)): it was extended once, with this record
  *    9  log        the event log, if there is one, replays to the quoted values
  *   10  boot       the quoted values are those of a boot configuration that the policy accepts
  *   11  monitor    version and flags of the monitor are accepted
@@ -29,9 +32,9 @@
  *
  * ## Threads and memory
  *
- * A policy never changes and can be shared. A verifier holds what is worth keeping between verifications
- * (cryptographic contexts, work space); each thread needs its own. There are no globals. Apart from OpenSSL
- * nothing allocates during a verification.
+ * A policy never changes and can be shared. A verifier holds what is worth keeping between
+ * verifications (cryptographic contexts, work space); each thread needs its own. There are no
+ * globals. Apart from OpenSSL nothing allocates during a verification.
  */
 #ifndef CLOISTER_VERIFY_H
 #define CLOISTER_VERIFY_H
@@ -43,13 +46,9 @@
 #include "cloister/evidence.h"
 #include "cloister/report.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define CLOISTER_DIGEST_SIZE 32u /* SHA-256 */
 #define CLOISTER_POLICY_MAX_SIZE (1024u * 1024u)
-#define CLOISTER_NAME_SIZE 64u /* of a boot configuration or an enclave in a policy, with its zero */
+#define CLOISTER_NAME_SIZE 64u /* of a boot configuration or enclave in a policy, with its zero */
 
 enum cloister_step {
     CLOISTER_STEP_DECODE = 1,
@@ -162,6 +161,8 @@ enum cloister_step {
       "the enclave is none of those that the policy accepts")                                      \
     X(ENCLAVE, ENCLAVE_SECURITY_VERSION, "enclave-security-version",                               \
       "the enclave's security version is too low")                                                 \
+    X(FRESHNESS, HEARTBEAT_DIFFERS, "heartbeat-differs",                                           \
+      "this is no heartbeat, or one for another challenge")                                        \
     X(FRESHNESS, REPORT_DATA_DIFFERS, "report-data-differs",                                       \
       "the enclave's report carries other data than expected")                                     \
     X(FRESHNESS, AGE_UNKNOWN, "age-unknown",                                                       \
@@ -176,7 +177,9 @@ enum cloister_refusal_code {
 #undef CLOISTER_REFUSAL_ENUM
 };
 
-/* The first broken link. Texts are ASCII without control characters, whatever the evidence holds. */
+/*
+ * The first broken link. Texts are ASCII without control characters, whatever the evidence holds.
+ */
 struct cloister_refusal {
     enum cloister_step step;
     enum cloister_refusal_code code;
@@ -192,28 +195,31 @@ const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meani
 /*
  * ## The policy
  *
- * A JSON object (RFC 8259); unknown or repeated members, wrong types and values out of range are refused.
- * What is not said is not accepted: {} accepts nothing. Digests and identities are hexadecimal; where one
- * stands, an array of alternatives can stand.
+ * A JSON object (RFC 8259); unknown or repeated members, wrong types and values out of range are
+ * refused. What is not said is not accepted: {} accepts nothing. Digests and identities are
+ * hexadecimal; where one stands, an array of alternatives can stand.
  *
  *   "name"                 text, at most 63 bytes
- *   "attestation-keys"     which TPM keys: digests (SHA-256 of TPMT_PUBLIC: the digest part of the key's Name,
- *                          TPM 2.0 part 1, 16), or "enrolled": the one that the challenge names
- *   "boot"                 [{"name": text, "pcrs": {"4": digest, "8": digest, ...}}, ...]: the configurations
- *                          that are accepted. Each must cover PCR 4 (the boot loader), without which the
- *                          others prove nothing, and cannot contain the record's PCR.
+ *   "attestation-keys"     which TPM keys: digests (SHA-256 of TPMT_PUBLIC: the digest part of the
+ *                          key's Name, TPM 2.0 part 1, 16), or "enrolled": the one that the
+ *                          challenge names
+ *   "boot"                 [{"name": text, "pcrs": {"4": digest, "8": digest, ...}}, ...]: the
+ *                          configurations that are accepted. Each must cover PCR 4 (the boot
+ *                          loader), without which the others prove nothing, and cannot contain the
+ *                          record's PCR.
  *   "record-pcr"           the PCR of the monitor record, 0 .. 15; 13 by default
  *   "require-event-log"    true: refuse evidence without one
  *   "minimum-monitor-version"  "MAJOR.MINOR.PATCH"; any by default (the PCRs pin the binary)
- *   "require-flags"        of "iommu-strict", "ibpb", "svm", "vmx"; "iommu-strict" is always required
- *   "enclaves"             [{"name": text, "measurement": digest, "author": digest, "family-id": hex,
- *                          "image-id": hex, "minimum-security-version": number}, ...]: each needs measurement
- *                          or author; all members of an entry must hold
- *   "host-only"            true: evidence without an enclave's report is accepted. Such claims say nothing
- *                          about any enclave.
- *   "maximum-report-age"   seconds, 1 .. 31622400: an enclave's report that does not itself answer the
- *                          challenge is accepted up to this age, measured against a heartbeat in the same
- *                          evidence that answers the challenge
+ *   "require-flags"        of "iommu-strict", "ibpb", "svm", "vmx"; "iommu-strict" is always
+ *                          required
+ *   "enclaves"             [{"name": text, "measurement": digest, "author": digest, "family-id":
+ *                          hex, "image-id": hex, "minimum-security-version": number}, ...]: each
+ *                          needs measurement or author; all members of an entry must hold
+ *   "host-only"            true: evidence without an enclave's report is accepted. Such claims say
+ *                          nothing about any enclave.
+ *   "maximum-report-age"   seconds, 1 .. 31622400: an enclave's report that does not itself answer
+ *                          the challenge is accepted up to this age, measured against a heartbeat
+ *                          in the same evidence that answers the challenge
  *   "insecure-any-attestation-key"  true: any TPM-like key. Whoever has software can make one.
  *   "insecure-any-boot"             true: "boot" is not looked at
  *   "insecure-unmeasured-loader"    true: "boot" need not cover PCR 4
@@ -227,8 +233,8 @@ const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meani
 struct cloister_policy;
 
 /*
- * 0; -EINVAL: `why` (if not NULL) says which member is wrong and how; -ENOMEM. The text need not end with
- * a zero and is not kept.
+ * 0; -EINVAL: `why` (if not NULL) says which member is wrong and how; -ENOMEM. The text need not
+ * end with a zero and is not kept.
  */
 __attribute__((warn_unused_result)) int cloister_policy_parse(const char *json, size_t size,
                                                               struct cloister_policy **policy,
@@ -247,8 +253,9 @@ bool cloister_policy_is_insecure(const struct cloister_policy *policy);
 struct cloister_challenge {
     struct cloister_bytes nonce;   /* CLOISTER_NONCE_MIN .. CLOISTER_NONCE_MAX bytes */
     const uint8_t *enrolled_key;   /* [32], digest as in "attestation-keys", or NULL */
-    const uint8_t *report_data;    /* [64], what each enclave's report must carry, or NULL. A report that
-                                      carries it counts as fresh: it must contain something new. */
+    const uint8_t *report_data;    /* [64], what each enclave's report must carry, or NULL. A report
+                                      that carries it counts as fresh: it must contain something
+                                      new. */
 };
 
 /* What a report was accepted for. */
@@ -268,14 +275,14 @@ struct cloister_enclave_claims {
     uint64_t sequence;
     uint64_t time;          /* ns since boot */
     bool age_known;
-    uint64_t age;           /* ns, at most, at the time of the challenge; where age_known */
+    uint64_t age;           /* ns, at the time of the heartbeat; where age_known */
 };
 
 struct cloister_claims {
     char policy[CLOISTER_NAME_SIZE];
     uint8_t policy_digest[CLOISTER_DIGEST_SIZE];
     bool insecure;                      /* the policy has a bypass */
-    char boot[CLOISTER_NAME_SIZE];      /* name of the boot configuration; "" with insecure-any-boot */
+    char boot[CLOISTER_NAME_SIZE];      /* the boot configuration; "" with insecure-any-boot */
     uint8_t attestation_key[CLOISTER_DIGEST_SIZE];
     uint8_t record[CLOISTER_DIGEST_SIZE]; /* SHA-256 of the monitor record */
     uint8_t monitor_key[64];
@@ -316,11 +323,30 @@ cloister_verify(struct cloister_verifier *verifier, const struct cloister_policy
                 const struct cloister_challenge *challenge, const uint8_t *evidence, size_t size,
                 struct cloister_claims *claims, struct cloister_refusal *refusal);
 
-/* The flags' names, as in "require-flags" and tokens: NULL after the last. `flag` is CLOISTER_INFO_*. */
-const char *cloister_flag_name(unsigned int index, uint32_t *flag);
+/*
+ * The signature of one report, by the key of a monitor record (X || Y). 0; -EACCES: not signed by it;
+ * -EIO. Nothing else is looked at.
+ */
+__attribute__((warn_unused_result)) int
+cloister_verify_report(struct cloister_verifier *verifier, const struct cloister_report *report,
+                       const uint8_t monitor_key[64]);
 
-#ifdef __cplusplus
-}
-#endif
+/*
+ * A heartbeat between quotes: is the monitor that `host` (the claims of an earlier verification) is
+ * about still running, in a way that the policy accepts? Takes steps 12 to 14 with this one report,
+ * then asks that it is a heartbeat that answers this nonce. The results are those of
+ * cloister_verify(). A boot that has ended cannot answer: its key is gone.
+ */
+__attribute__((warn_unused_result)) int
+cloister_verify_heartbeat(struct cloister_verifier *verifier, const struct cloister_policy *policy,
+                          const struct cloister_claims *host, struct cloister_bytes nonce,
+                          const struct cloister_report *heartbeat,
+                          struct cloister_refusal *refusal);
+
+/*
+ * The flags' names, as in "require-flags" and tokens: NULL after the last. `flag` is
+ * CLOISTER_INFO_*.
+ */
+const char *cloister_flag_name(unsigned int index, uint32_t *flag);
 
 #endif

@@ -388,6 +388,8 @@ enum cloister_test_kind {
     CLOISTER_TEST_SECOND_STAGE = 3, /* map `frame` at page number `page` of domain `enclave`, or unmap
                                        it (frame = ~0) */
     CLOISTER_TEST_IOMMU = 4,        /* the same in the domain's IOMMU table */
+    CLOISTER_TEST_STATE = 5,        /* the next entry of an enclave has a state that the CPU refuses:
+                                       of the guest (page = 1), or of the controls (page = 2) */
 };
 struct cloister_test {
     struct cloister_head head;

@@ -77,7 +77,8 @@ struct cloister_page_record {
  *   RSP = stack_top + i * stack_stride, FS base = tls_base + i * tls_stride,
  *   TR base = tss_base + i * tss_stride (limit 103), GDTR = {gdt_base, gdt_limit},
  *   IDTR = {idt_base, idt_limit}, CR3 = cr3_page * 4096, CPL 0, CS/SS = code_selector/data_selector,
- *   RDI = arg0, RSI = arg1 of ENTER, RDX = i, RFLAGS = 2, every other register 0.
+ *   RDI = arg0, RSI = arg1 of ENTER, RDX = i, RFLAGS = 2 (or 0x202: IF means nothing there), every
+ *   other register 0.
  * CR0 = PE MP ET NE WP PG, CR4 = PAE OSFXSR OSXMMEXCPT OSXSAVE, EFER = LME LMA NXE,
  * XCR0 = x87, SSE and, where the CPU has it, AVX.
  */

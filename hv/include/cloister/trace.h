@@ -45,11 +45,15 @@ enum cloister_trace_event {
     CLOISTER_EVENT_CONTROL = 1,  /* a control operation: refused, or done if it changes state */
     CLOISTER_EVENT_CALL = 2,     /* ENTER, RESUME or STATUS refused */
     CLOISTER_EVENT_FAULT = 3,    /* a thread ended in a fault */
-    CLOISTER_EVENT_GUARD = 4,    /* the mmio or IOMMU guard refused a mapping */
-    CLOISTER_EVENT_FREEZE = 5,   /* a domain control refused because enclaves live */
+    CLOISTER_EVENT_GUARD = 4,    /* a mapping of, or a reference to, a protected frame was refused.
+                                    GUARD_REFERENCE: error is 0, Xen's caller chooses what to answer */
+    CLOISTER_EVENT_FREEZE = 5,   /* a domain control, or altp2m, refused because enclaves live */
     CLOISTER_EVENT_DOMAIN = 6,   /* a domain ended; its enclaves were scrubbed */
     CLOISTER_EVENT_AUDIT = 7,    /* an audit found a violation */
-    CLOISTER_EVENT_ENCLAVE = 8,  /* a REPORT or a KEY was refused to an enclave */
+    CLOISTER_EVENT_DMA = 8,      /* the IOMMU stopped a device: domain = whose device it is, operation =
+                                    PCI segment << 16 | bus << 8 | slot << 3 | function, address = bus
+                                    address */
+    CLOISTER_EVENT_ENCLAVE = 9,  /* a REPORT or a KEY was refused to an enclave */
 };
 
 enum cloister_trace_decision {
@@ -81,7 +85,7 @@ struct cloister_trace_record {
     uint64_t rip;         /* 0 unknown */
     uint8_t insn[16];     /* instruction bytes at rip */
     /* what */
-    uint32_t operation;   /* CLOISTER_OP_*, _CALL_*, _ENCLAVE_*, domctl number; by event */
+    uint32_t operation;   /* CLOISTER_OP_*, _CALL_*, _ENCLAVE_*, number of a domctl or HVMOP; by event */
     uint16_t target;      /* the domain acted upon, CLOISTER_NO_DOMAIN */
     uint16_t reserved0;
     uint64_t address;     /* frame number, address or vector the rule looked at */

@@ -6,6 +6,7 @@ obj-y += glue.o
 obj-y += svm.o
 obj-y += test.o
 obj-y += tpm.o
+obj-y += vmx.o
 obj-y += world.o
 
 CFLAGS-y += -I$(srctree)/arch/x86/cloister/shim -I$(srctree)/arch/x86/cloister/include

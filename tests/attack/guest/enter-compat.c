@@ -12,7 +12,7 @@
 /* All of it below 4 GiB: registers are loaded from and stored to `slots`. */
 struct low {
     uint8_t code[256];
-    uint32_t slots[8]; /* eax ebx ecx edx esi edi */
+    uint32_t slots[8]; /* eax ebx ecx edx esi edi, and whether to use VMCALL */
     uint8_t stack[2048];
 };
 
@@ -32,7 +32,9 @@ __asm__(".section .rodata\n"
         "  movl $0x23, 4(%rsp)\n"
         "  ljmp *(%rsp)\n"
         ".code32\n"
-        "1: push %ebx\n"
+        "1: mov %ss, %eax\n"              /* DS may be null, which 64-bit code does not mind */
+        "  mov %eax, %ds\n"
+        "  push %ebx\n"
         "  lea 256(%ebx), %esp\n"
         "  mov 0(%esp), %eax\n"
         "  mov 8(%esp), %ecx\n"
@@ -40,7 +42,12 @@ __asm__(".section .rodata\n"
         "  mov 16(%esp), %esi\n"
         "  mov 20(%esp), %edi\n"
         "  mov 4(%esp), %ebp\n"
+        "  cmpl $0, 280(%ebx)\n"
+        "  jne 3f\n"
         "  vmmcall\n"
+        "  jmp 4f\n"
+        "3: vmcall\n"
+        "4:\n"
         "  mov %eax, 256(%ebx)\n"
         "  mov %edi, 276(%ebx)\n"
         "  lea 2304-16(%ebx), %esp\n"
@@ -81,6 +88,7 @@ int main(int count, char **arguments)
         report_cannot("no memory below 4 GiB");
     }
     memcpy(low->code, compat_begin, compat_end - compat_begin);
+    low->slots[6] = cpu_is_intel();
     report_control(victim_answers(handle, 0), "ENTER in 64-bit mode");
     for (uint32_t call = CLOISTER_CALL_STATUS; call <= CLOISTER_CALL_RESUME; call++) {
         static const char *const names[] = {"STATUS in compatibility mode",

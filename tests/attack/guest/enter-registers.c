@@ -20,6 +20,7 @@ struct state {
 
 /* Loads everything, executes the instruction, and stores everything. */
 void registers_call(struct state *in, struct state *out);
+bool registers_vmcall;
 __asm__(".text\n"
         "registers_call:\n"
         "  push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
@@ -32,7 +33,12 @@ __asm__(".text\n"
         "  mov 32(%rdi), %rsi; mov 48(%rdi), %rbp; mov 56(%rdi), %r8; mov 64(%rdi), %r9\n"
         "  mov 72(%rdi), %r10; mov 80(%rdi), %r11; mov 88(%rdi), %r12; mov 96(%rdi), %r13\n"
         "  mov 104(%rdi), %r14; mov 112(%rdi), %r15; mov 40(%rdi), %rdi\n"
+        "  cmpb $0, registers_vmcall\n"
+        "  jne 1f\n"
         "  vmmcall\n"
+        "  jmp 2f\n"
+        "1: vmcall\n"
+        "2:\n"
         "  push %rdi\n"
         "  mov 8(%rsp), %rdi\n"
         "  mov %rax, 0(%rdi); mov %rbx, 8(%rdi); mov %rcx, 16(%rdi); mov %rdx, 24(%rdi)\n"
@@ -100,6 +106,7 @@ int main(int count, char **arguments)
         return 2;
     }
     struct handle handle = handle_of(arguments + 1);
+    registers_vmcall = cpu_is_intel();
 
     for (unsigned int i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
         struct handle wrong = {{junk[i], junk[i]}};

@@ -21,6 +21,8 @@ int main(int count, char **arguments)
     register uint64_t r14 __asm__("r14") = pattern_word(seed, 3);
     register uint64_t r15 __asm__("r15") = pattern_word(seed, 4);
 
+    /* Of the general registers Xen's dump of a VMCS has this one alone. */
+    __asm__ volatile("mov %0, %%rsp" : : "r"(pattern_word(seed, 6)));
     __asm__ volatile("movq %0, %%xmm8\n\tmovq %1, %%xmm9" : : "r"(r12), "r"(r13) : "xmm8", "xmm9");
     for (;;) {
         __asm__ volatile("" : "+r"(rax), "+r"(rbx), "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15));

@@ -9,6 +9,8 @@
  *   control audit                     {"entries", "frames", "violations"}
  *   control frames ENCLAVE FIRST COUNT  frame numbers (test build)
  *   control read FRAME...             first 64 bytes of each (test build)
+ *   control state KIND                the next entry fails on the guest's state (1) or the controls (2)
+ *                                     (test build)
  * A refusal: {"error", "reason", "text"} and status 1.
  */
 #include <inttypes.h>
@@ -142,6 +144,18 @@ static int destroy(unsigned int enclave)
     return 0;
 }
 
+static int state(unsigned int kind)
+{
+    struct cloister_test op = {.kind = CLOISTER_TEST_STATE, .page = kind};
+    long rc = monitor_op(CLOISTER_OP_TEST, &op, sizeof(op));
+
+    if (rc) {
+        return refused(rc, &op.head);
+    }
+    printf("{}\n");
+    return 0;
+}
+
 static int audit(void)
 {
     struct cloister_audit op = {0};
@@ -214,6 +228,9 @@ int main(int count, char **arguments)
     }
     if (!strcmp(what, "read") && count > 2) {
         return read_frames(arguments + 2, count - 2);
+    }
+    if (!strcmp(what, "state") && count == 3) {
+        return state(NUMBER(2));
     }
     fprintf(stderr, "control: unknown command; see the head of control.c\n");
     return 2;

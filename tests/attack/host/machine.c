@@ -16,6 +16,7 @@
 
 #define PAGE_SHIFT 12
 #define E820_TYPE_MEMORY 1
+#define RESOURCE_MEMORY 0x200 /* IORESOURCE_MEM, linux/ioport.h */
 
 xc_interface *xen_tools(void)
 {
@@ -125,6 +126,28 @@ uint64_t edu_frame(char path[64])
             number_in(found.gl_pathv[i], "device") == 0x11e8) {
             frame = number_in(found.gl_pathv[i], "resource") >> PAGE_SHIFT;
             snprintf(path, 64, "%s", found.gl_pathv[i]);
+        }
+    }
+    globfree(&found);
+    return frame;
+}
+
+uint64_t device_frame(void)
+{
+    uint64_t frame = 0;
+    glob_t found;
+
+    if (glob("/sys/bus/pci/devices/*/resource", 0, NULL, &found)) {
+        return 0;
+    }
+    for (size_t i = 0; i < found.gl_pathc && !frame; i++) {
+        FILE *file = fopen(found.gl_pathv[i], "r");
+        unsigned long start, end, flags;
+        if (file && fscanf(file, "%lx %lx %lx", &start, &end, &flags) == 3 && flags & RESOURCE_MEMORY) {
+            frame = start >> PAGE_SHIFT;
+        }
+        if (file) {
+            fclose(file);
         }
     }
     globfree(&found);

@@ -30,5 +30,7 @@ long sysctl(struct xen_sysctl *op);
 long tool_result(long outcome);
 /* First frame of the first memory area of QEMU's edu device; 0: there is none. */
 uint64_t edu_frame(char path[64]);
+/* Of any device; 0: none has memory. */
+uint64_t device_frame(void);
 
 #endif

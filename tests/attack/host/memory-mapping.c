@@ -44,7 +44,6 @@ int main(int count, char **arguments)
     unsigned long tries = 0, refused = 0;
     struct range ranges[64];
     uint64_t frames[64];
-    char path[64];
 
     if (count < 2) {
         return 2;
@@ -52,10 +51,10 @@ int main(int count, char **arguments)
     uint32_t helper = strtoul(arguments[1], NULL, 0);
     unsigned int named = frame_arguments(count, arguments, 2, frames, 64);
     unsigned int parts = machine_memory(ranges, 64);
-    uint64_t device = edu_frame(path);
+    uint64_t device = device_frame();
 
     if (!device) {
-        report_cannot("no edu device");
+        report_cannot("no device with memory");
     }
     report_control(!give(helper, device, 1, DPCI_ADD_MAPPING), "a device's memory, frame %#" PRIx64,
                    device);

@@ -2,7 +2,8 @@
 /*
  * vexec: run commands in another machine of the test system.
  *
- *   vexec serve-port NAME      dom0's server: commands come over the virtio port called NAME
+ *   vexec serve-port NAME      dom0's server: commands come over the virtio port called NAME, or, with
+ *                              VEXEC_HOST=ADDRESS:PORT in the environment, over a TCP connection to there
  *   vexec serve-vchan COUNT    a tenant's servers: COUNT channels, each for one client at a time
  *   vexec [-i] [-t SECONDS] DOMID -- COMMAND [ARGUMENT...]
  *                              dom0's client: run COMMAND in tenant DOMID; its output, its errors and
@@ -16,15 +17,18 @@
 #include "serve.h"
 #include "wire.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libxenvchan.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,12 +75,31 @@ static int open_port(const char *wanted)
     return port;
 }
 
+/* `host` is ADDRESS:PORT. */
+static int open_connection(const char *host)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unsigned int port;
+    char name[16];
+
+    if (sscanf(host, "%15[0-9.]:%u", name, &port) != 2 || !inet_aton(name, &address.sin_addr))
+        return -1;
+    address.sin_port = htons((uint16_t)port);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
+        fcntl(fd, F_SETFL, O_NONBLOCK))
+        return -1;
+    return fd;
+}
+
 static _Noreturn void serve_port(const char *name)
 {
-    struct link link = { .fd = open_port(name) };
+    const char *host = getenv("VEXEC_HOST");
+    struct link link = { .fd = host ? open_connection(host) : open_port(name) };
 
     if (link.fd < 0)
-        fail(name);
+        fail(host ? host : name);
     for (;;) {
         serve(&link);
         poll(NULL, 0, 200);

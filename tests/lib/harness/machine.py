@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A whole machine in QEMU: Xen, dom0, tenants.
+"""A whole emulated machine: Xen, dom0, tenants. In QEMU (AMD), or, with CLOISTER_MACHINE=bochs in the
+environment, in Bochs (Intel).
 
     from harness import Machine
 
@@ -12,7 +13,7 @@
 
 `dom0` and `tenant_payload` are lists of folders laid over the root of dom0 and of every tenant
 (`meson install --destdir`, test programs). Nothing outlives the run but the logs: the console of Xen
-and dom0, what QEMU said, each guest's console, in build/logs/NAME-*.log."""
+and dom0, what the emulator said, each guest's console, in build/logs/NAME-*.log."""
 
 import ctypes
 import os
@@ -28,16 +29,15 @@ import threading
 import time
 
 from . import domain, images
-from .channel import Channel, ChannelLost, Result
+from .bochs import Bochs
+from .channel import ChannelLost, Result
+from .qemu import Qemu
 from .tpm import Tpm
 
-CPU = "EPYC,+svm,+npt,-monitor,-smap,-rdtscp,-avx,-avx2,-fma,-f16c"
+EMULATORS = {"qemu": Qemu, "bochs": Bochs}
 XEN_OPTIONS = ["console=com1", "com1=115200,8n1", "loglvl=all", "guest_loglvl=all", "noreboot",
-               "dom0_mem=1024M,max:1024M", "cpuidle=0", "iommu=force",
-               "spec-ctrl=eager-fpu"]  # QEMU 7.2 misses device-not-available faults of a lazy FPU
-STRICT = "dom0-iommu=strict"
-VIRTIO = ",disable-legacy=on,iommu_platform=on"
-DOM0_OPTIONS = ["console=hvc0", "root=/dev/vda", "rw", "mitigations=off", "cryptomgr.notests",
+               "cpuidle=0"]
+DOM0_OPTIONS = ["console=hvc0", "rw", "mitigations=off", "cryptomgr.notests",
                 "audit=0", "apparmor=0", "random.trust_cpu=on", "rcupdate.rcu_expedited=1",
                 "systemd.show_status=no", "systemd.unit=multi-user.target", "selinux=0"]
 # With two CPUs, QEMU 7.2's TCG loses a guest in some 100,000 VM exits: a host CPU that has just left the
@@ -48,7 +48,7 @@ DOM0_OPTIONS = ["console=hvc0", "root=/dev/vda", "rw", "mitigations=off", "crypt
 EMULATOR_FAULT = re.compile(r"d\d+v\d+ Triple fault")
 ANSWER_TIMEOUT = 75  # seconds; 10 to 20 are usual
 EMULATOR_TRIES = 3
-START_TIMEOUT = 180  # seconds from QEMU's start to a dom0 that answers
+START_TIMEOUT = 180  # seconds from the emulator's start to a dom0 that answers
 
 
 def _die_with_parent():
@@ -68,10 +68,10 @@ def _free_memory():
     return 0
 
 
-def check_host(memory, folder):
+def check_host(program, memory, folder):
     """Clear words where this machine cannot run the emulated one."""
-    if not shutil.which("qemu-system-x86_64"):
-        raise images.Missing("qemu-system-x86_64 is not installed; tests/setup installs it")
+    if not shutil.which(program):
+        raise images.Missing(f"{program} is not installed; tests/setup installs it")
     if _free_memory() < memory + 256:
         raise images.Missing(f"{memory + 256} MiB of free memory are needed for the emulated "
                              f"machine, {_free_memory()} MiB are free")
@@ -82,32 +82,40 @@ def check_host(memory, folder):
 class Machine:
     """See the module's text. Options:
 
-    xen           the hypervisor, an ELF file that QEMU can boot (build/hv/xen/xen)
+    xen           the hypervisor, an ELF file that loads by multiboot (build/hv/xen/xen)
     xen_options   added to Xen's command line
     dom0_options  added to the command line of dom0's kernel
-    strict        dom0-iommu=strict; False leaves dom0 the IOMMU's relaxed mode
+    strict        dom0-iommu=strict (Bochs: cloister=insecure-dma); False leaves dom0 the IOMMU's relaxed mode
+    iommu_kind    amd, or intel (VT-d), in QEMU
     icount        one CPU, one instruction per tick: counts repeat to the digit, and it is slow
-    cpus, memory  of the emulated machine (memory in MiB)
-    tpm           "crb" or "tis": a TPM with these registers; or a tpm.Tpm
+    cpus, memory  of the emulated machine, at most (memory in MiB)
+    tpm           "crb" or "tis": a TPM with these registers; or a tpm.Tpm (QEMU only)
     qemu_options  added to QEMU's command line
     echo          called with each line of the console as it comes
     """
 
     def __init__(self, name, xen, dom0=(), tenant_payload=(), xen_options=(), dom0_options=(),
-                 strict=True, icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
+                 strict=True, iommu_kind="amd", icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
                  logs=None, tpm=None):
-        self.name, self.xen, self.icount, self.memory = name, xen, icount, memory
-        self.cpus = 1 if icount else cpus
+        kind = EMULATORS[os.environ.get("CLOISTER_MACHINE", "qemu")]
+        self.name, self.xen, self.icount = name, xen, icount
+        self.cpus = 1 if icount else min(cpus, kind.max_cpus)
+        self.memory = min(memory, kind.max_memory)
         self.payloads = (list(dom0), list(tenant_payload))
-        self.xen_options = XEN_OPTIONS + ([STRICT] if strict else []) + list(xen_options)
-        self.dom0_options = DOM0_OPTIONS + list(dom0_options)
+        self.xen_options = (XEN_OPTIONS + kind.xen_options +
+                            (kind.strict_options if strict else []) + list(xen_options))
+        self.dom0_options = (DOM0_OPTIONS + [f"root={kind.root}"] + kind.dom0_options +
+                             list(dom0_options))
         self.qemu_options = list(qemu_options)
-        self.tpm = Tpm(tpm) if isinstance(tpm, str) else tpm
+        self.vendor, self.iommu, self.iommu_kind = kind.vendor, kind.iommu, iommu_kind
+        self._kind = kind
+        self._slowness = 20 if icount and kind is Qemu else kind.slowness
+        self.tpm = (Tpm(tpm) if isinstance(tpm, str) else tpm) if kind is Qemu else None
         self.echo = echo
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
         self.seconds = {}  # how long what took
         self.tenants = {}  # name -> domain id
-        self._qemu = self._channel = self._work = None
+        self._emulator = self._process = self._channel = self._work = None
         self._settled = 0  # length of the console when the last guest was up
 
     # ---- start and end ----
@@ -129,58 +137,35 @@ class Machine:
     def log(self, kind):
         return os.path.join(self.logs, f"{self.name}-{kind}.log")
 
-    def _command(self, parts, work):
-        accelerator = "tcg,thread=single" if self.icount else "tcg,thread=multi"
-        command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", CPU, "-accel", accelerator,
-                   "-smp", str(self.cpus), "-m", str(self.memory),
-                   "-display", "none", "-nodefaults", "-no-reboot",
-                   "-device", "amd-iommu,intremap=on",
-                   "-device", "edu,dma_mask=0xffffffffffff",
-                   "-chardev", f"socket,id=console,path={work}/console,server=on,wait=off,"
-                               f"logfile={self.log('console')}",
-                   "-serial", "chardev:console",
-                   "-device", "virtio-serial-pci" + VIRTIO,
-                   "-chardev", f"socket,id=exec,path={work}/exec,server=on,wait=off",
-                   "-device", "virtserialport,chardev=exec,name=cloister.exec"]
-        for number, disk in enumerate((parts["dom0_root"], parts["tenant_disk"])):
-            command += ["-drive", f"file={disk},format=raw,if=none,id=disk{number},snapshot=on",
-                        "-device", f"virtio-blk-pci,drive=disk{number}" + VIRTIO]
-        if self.icount:
-            command += ["-icount", "shift=0"]
-        modules = (parts["vmlinux"] + " " + " ".join(self.dom0_options).replace(",", ",,") +
-                   "," + os.path.join(work, "initrd"))
-        command += ["-kernel", self.xen, "-append", " ".join(self.xen_options),
-                    "-initrd", modules]
-        return command + (self.tpm.options() if self.tpm else []) + self.qemu_options
-
     def start(self):
         """Boot and wait until dom0 answers commands; see wait_ready for the rest of it."""
         if not os.path.isfile(self.xen):
             raise images.Missing(f"no hypervisor at {self.xen}; meson compile -C build makes it")
-        check_host(self.memory, tempfile.gettempdir())
+        check_host(self._kind.program, self.memory, tempfile.gettempdir())
         parts = images.manifest()
         os.makedirs(self.logs, exist_ok=True)
-        for kind in ("console", "qemu"):
+        for kind in ("console", "emulator"):
             open(self.log(kind), "wb").close()
         self._work = tempfile.mkdtemp(prefix="cloister-")
         images.write_initrd(os.path.join(self._work, "initrd"), parts["dom0_initrd"],
                             *self.payloads)
         if self.tpm:
             self.tpm.start(self._work, self.log("tpm"), _die_with_parent)
+        self._emulator = self._kind(self, self._work)
         began = time.monotonic()
-        with open(self.log("qemu"), "wb") as log:
-            self._qemu = subprocess.Popen(self._command(parts, self._work), stdin=subprocess.DEVNULL,
-                                          stdout=log, stderr=log, start_new_session=True,
-                                          preexec_fn=_die_with_parent)
+        with open(self.log("emulator"), "wb") as log:
+            self._process = self._emulator.start(
+                parts, self.xen_options, self.dom0_options, stdout=log, stderr=log,
+                start_new_session=True, preexec_fn=_die_with_parent)
         if self.echo:
             threading.Thread(target=self._follow, daemon=True).start()
-        limit = START_TIMEOUT * (10 if self.icount else 1)
+        limit = START_TIMEOUT * self._slowness
         self._connect(began + limit)
         answer = self._channel.start(["/bin/true"])
         while not self._poll_answer(answer, began + limit):
             pass
         self.seconds["dom0 answers"] = time.monotonic() - began
-        self.wait_ready(limit)
+        self.wait_ready()
         self.seconds["dom0 ready"] = time.monotonic() - began
         return self
 
@@ -192,51 +177,48 @@ class Machine:
         return False
 
     def _check(self, deadline):
-        """Raise if QEMU ended, Xen or dom0 crashed, or the time is over."""
+        """Raise if the emulator ended, Xen or dom0 crashed, or the time is over."""
         log = self.console()
         crash = re.search(r"Xen BUG at.*|Panic on CPU.*|Kernel panic.*|FATAL TRAP.*", log)
         if crash:
             time.sleep(1)
             raise MachineError(f"{crash[0].strip()} (log: {self.log('console')})")
-        if self._qemu.poll() is not None:
-            raise MachineError(f"QEMU ended with status {self._qemu.returncode} "
-                               f"(logs: {self.log('console')}, {self.log('qemu')})")
+        if self._process.poll() is not None:
+            raise MachineError(f"the emulator ended with status {self._process.returncode} "
+                               f"(logs: {self.log('console')}, {self.log('emulator')})")
         if time.monotonic() > deadline:
             last = log.rstrip().rsplit("\n", 1)[-1]
             raise MachineError(f"no answer in time; the console ends with {last!r} "
                                f"(log: {self.log('console')})")
 
     def _connect(self, deadline):
-        while True:
-            try:
-                self._channel = Channel(os.path.join(self._work, "exec"))
-                return
-            except (FileNotFoundError, ConnectionRefusedError):
-                self._check(deadline)
-                time.sleep(0.05)
+        while not self._channel:
+            self._channel = self._emulator.connect()
+            self._check(deadline)
+            time.sleep(0.05)
 
-    def wait_ready(self, timeout=START_TIMEOUT):
+    def wait_ready(self):
         """Wait for xenstored, xenconsoled and libvirtd, the last of which answers virsh."""
         services = "xenstored xenconsoled libvirtd"
         result = self.dom0(f"systemctl start {services} ||"
-                           f" {{ systemctl status {services}; exit 1; }}", timeout=timeout)
+                           f" {{ systemctl status {services}; exit 1; }}", timeout=START_TIMEOUT)
         if not result:
             raise MachineError(f"dom0's services did not start: {result.out}{result.err}")
 
     def stop(self):
-        """End QEMU and remove what the run left outside the logs."""
+        """End the emulator and remove what the run left outside the logs."""
         if self._channel:
             self._channel.close()
             self._channel = None
-        if self._qemu:
-            if self._qemu.poll() is None:
-                self._qemu.send_signal(signal.SIGTERM)
+        if self._process:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGTERM)
                 try:
-                    self._qemu.wait(10)
+                    self._process.wait(10)
                 except subprocess.TimeoutExpired:
-                    self._qemu.kill()
-                    self._qemu.wait()
-            self._qemu = None
+                    self._process.kill()
+                    self._process.wait()
+            self._process = None
         if self.tpm:
             self.tpm.stop()
         if self._work:
@@ -253,7 +235,7 @@ class Machine:
     def _follow(self):
         with open(self.log("console"), "rb") as file:
             rest = b""
-            while self._qemu and self._qemu.poll() is None:
+            while self._process and self._process.poll() is None:
                 rest += file.read()
                 *lines, rest = rest.split(b"\n")
                 for line in lines:
@@ -276,10 +258,9 @@ class Machine:
 
     def dom0(self, command, timeout=60, stdin=b"", check=False):
         """Run a shell command in dom0. With `check`, a status other than 0 raises."""
-        scale = 20 if self.icount else 1
-        running = self.start_dom0(command, timeout * scale, stdin)
+        running = self.start_dom0(command, timeout * self._slowness, stdin)
         try:
-            result = running.wait((timeout + 15) * scale)
+            result = running.wait((timeout + 15) * self._slowness)
         except ChannelLost as lost:
             raise MachineError(f"{lost} (log: {self.log('console')})") from lost
         if check and not result:
@@ -288,10 +269,7 @@ class Machine:
 
     def tenant(self, name, command, timeout=60, stdin=None, check=False):
         """Run a shell command as root in a tenant."""
-        flags = f"-t {timeout}" + (" -i" if stdin is not None else "")
-        scale = 20 if self.icount else 1
-        if self.icount:
-            flags = flags.replace(f"-t {timeout}", f"-t {timeout * scale}")
+        flags = f"-t {timeout * self._slowness}" + (" -i" if stdin is not None else "")
         line = f"vexec {flags} {self.domid(name)} -- /bin/bash -c {shlex.quote(command)}"
         result = self.dom0(line, timeout + 15, stdin or b"")
         if check and not result:
@@ -332,6 +310,8 @@ class Machine:
     def start_tenant(self, name, wait=True, **options):
         """Create a domain through libvirt (options: see domain.xml) and wait for its commands."""
         path = f"/run/{name}.xml"
+        command_line = options.pop("command_line", domain.COMMAND_LINE)
+        options["command_line"] = " ".join([command_line] + self._kind.tenant_options)
         self.push(domain.xml(name, **options).encode(), path)
         for _ in range(EMULATOR_TRIES):
             began, mark = time.monotonic(), len(self.console())
@@ -351,7 +331,7 @@ class Machine:
 
     def _answers(self, name, mark):
         """Wait for a tenant's commands. False: QEMU has lost it (see EMULATOR_FAULT)."""
-        deadline = time.monotonic() + ANSWER_TIMEOUT * (20 if self.icount else 1)
+        deadline = time.monotonic() + ANSWER_TIMEOUT * self._slowness
         while not self.tenant(name, "true", timeout=15):
             if EMULATOR_FAULT.search(self.console()[mark:]) or time.monotonic() > deadline:
                 return False

@@ -43,6 +43,10 @@ class Tap:
             self.comment(detail)
         return bool(condition)
 
+    def skip(self, name, why):
+        """What cannot be tried here; it counts neither way."""
+        self.comment(f"SKIP {name}: {why}")
+
     def equal(self, got, wanted, name):
         return self.ok(got == wanted, name, f"wanted {wanted!r}\ngot    {got!r}")
 

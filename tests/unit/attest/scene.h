@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A simulation of a host: a monitor and a TPM whose keys the tests hold, so that they can say and sign anything.
- * scene_start() makes a host that `scene_policy` accepts; a test changes one thing, then scene_verify().
+ * A simulation of a host: a monitor and a TPM whose keys the tests hold, so that they can say and
+ * sign anything. scene_start() makes a host that `scene_policy` accepts; a test changes one thing,
+ * then scene_verify().
  */
 #ifndef CLOISTER_TEST_ATTEST_SCENE_H
 #define CLOISTER_TEST_ATTEST_SCENE_H
@@ -61,7 +62,9 @@ extern struct scene scene;
 /* Once, before anything else: the keys. */
 void scene_prepare(void);
 
-/* A good host with one enclave's report and a heartbeat, and its policy. Everything below is done. */
+/*
+ * A good host with one enclave's report and a heartbeat, and its policy. Everything below is done.
+ */
 void scene_start(enum scene_key kind);
 
 /* Do again what follows from changed fields. Each does also what stands below it. */

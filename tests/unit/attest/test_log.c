@@ -132,7 +132,10 @@ START_TEST(truncated)
 }
 END_TEST
 
-/* Offsets: the first event is 69 bytes; then pcr, type, count, algorithm, SHA-1, algorithm, SHA-256, size. */
+/*
+ * Offsets: the first event is 69 bytes; then pcr, type, count, algorithm, SHA-1, algorithm,
+ * SHA-256, size.
+ */
 static const struct {
     size_t offset;
     uint8_t value;

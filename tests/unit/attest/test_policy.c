@@ -32,11 +32,11 @@ static const char *const good[] = {
     "{\"name\": \"a:b \\\" c\"}",
     "{\"attestation-keys\": \"enrolled\"}",
     "{\"attestation-keys\": \"" D32 "\"}",
-    "{\"attestation-keys\": [\"" D32 "\", \"00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeef"
-    "0\"]}",
+    "{\"attestation-keys\": [\"" D32 "\", \"00112233445566778899AABBCCDDEEFF001122334455667788"
+    "99aabbccddeef0\"]}",
     "{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" D32 "\"}}]}",
-    "{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": [\"" D32 "\"], \"0\": \"" D32 "\", \"15\": \"" D32
-    "\"}}]}",
+    "{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": [\"" D32 "\"], \"0\": \"" D32
+    "\", \"15\": \"" D32 "\"}}]}",
     "{\"insecure-unmeasured-loader\": true, \"boot\": [{\"name\": \"x\", \"pcrs\": {\"9\": \"" D32
     "\"}}]}",
     "{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"9\": \"" D32
@@ -92,7 +92,8 @@ static const struct {
     {"{\"name\": \"x\", \"name\": \"y\"}", "twice"},
     {"{\"host-only\": true, \"host-only\": false}", "twice"},
     {"{\"host-only\": true, \"\\u0068ost-only\": true}", "twice"},
-    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" D32 "\", \"4\": \"" D32 "\"}}]}", "twice"},
+    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" D32 "\", \"4\": \"" D32 "\"}}]}",
+     "twice"},
     /* types and ranges */
     {"{\"name\": 1}", "name"},
     {"{\"name\": \"\"}", "name"},
@@ -128,7 +129,8 @@ static const struct {
     {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"9\": \"" D32 "\"}}]}", "PCR 4 is missing"},
     {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" D32 "\", \"13\": \"" D32 "\"}}]}",
      "PCR 13 is the record's"},
-    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" D32 "\"}, \"extra\": 1}]}", "boot[0].extra"},
+    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" D32 "\"}, \"extra\": 1}]}",
+     "boot[0].extra"},
     {"{\"record-pcr\": 16}", "record-pcr"},
     {"{\"record-pcr\": 23}", "record-pcr"},
     {"{\"record-pcr\": -1}", "record-pcr"},
@@ -156,13 +158,14 @@ static const struct {
     {"{\"enclaves\": [{\"name\": \"x\"}]}", "enclaves[0]"},
     {"{\"enclaves\": [{\"name\": \"x\", \"family-id\": \"" D16 "\"}]}", "measurement or author"},
     {"{\"enclaves\": [{\"measurement\": \"" D48 "\"}]}", "enclaves[0]"},
-    {"{\"enclaves\": [{\"name\": \"x\", \"measurement\": \"" D32 "\"}]}", "enclaves[0].measurement"},
+    {"{\"enclaves\": [{\"name\": \"x\", \"measurement\": \"" D32 "\"}]}",
+     "enclaves[0].measurement"},
     {"{\"enclaves\": [{\"name\": \"x\", \"author\": \"" D32 "\", \"family\": \"" D16 "\"}]}",
      "enclaves[0].family: unknown"},
     {"{\"enclaves\": [{\"name\": \"x\", \"author\": \"" D32 "\", \"minimum-security-version\": "
      "4294967296}]}", "minimum-security-version"},
-    {"{\"enclaves\": [{\"name\": \"x\", \"author\": \"" D32 "\", \"minimum-security-version\": -1}]}",
-     "minimum-security-version"},
+    {"{\"enclaves\": [{\"name\": \"x\", \"author\": \"" D32
+     "\", \"minimum-security-version\": -1}]}", "minimum-security-version"},
     {"{\"maximum-report-age\": 0}", "maximum-report-age"},
     {"{\"maximum-report-age\": 31622401}", "maximum-report-age"},
     {"{\"maximum-report-age\": true}", "maximum-report-age"},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TPM that is not ours: swtpm, driven by tpm2-tools, makes the keys, keeps the PCRs and signs the quotes; only the
- * monitor is simulated. Without swtpm or tpm2-tools the program says so and fails: tests/setup installs them.
+ * A TPM that is not ours: swtpm, driven by tpm2-tools, makes the keys, keeps the PCRs and signs the
+ * quotes; only the monitor is simulated. Without swtpm or tpm2-tools the program says so and fails:
+ * tests/setup installs them.
  */
 #include <stdarg.h>
 #include <stdlib.h>

@@ -180,12 +180,15 @@ unsigned long fake_pins(void)
 
 /* --- second-stage entries ------------------------------------------------------------------ */
 
-uint64_t host_view_table_entry(frame_t table)
+/* Weak: test_ept.c has EPT's. */
+#define WEAK __attribute__((weak))
+
+WEAK uint64_t host_view_table_entry(frame_t table)
 {
     return table.number << 12 | ENTRY_PRESENT;
 }
 
-uint64_t host_view_leaf_entry(frame_t frame, uint32_t flags)
+WEAK uint64_t host_view_leaf_entry(frame_t frame, uint32_t flags)
 {
     if (!(flags & CLOISTER_PAGE_R) || (flags & ~ENTRY_FLAGS) ||
         (flags & CLOISTER_PAGE_W && flags & CLOISTER_PAGE_X)) {
@@ -194,7 +197,7 @@ uint64_t host_view_leaf_entry(frame_t frame, uint32_t flags)
     return frame.number << 12 | ENTRY_PRESENT | ENTRY_LEAF | flags;
 }
 
-bool host_view_entry_frame(uint64_t entry, frame_t *frame)
+WEAK bool host_view_entry_frame(uint64_t entry, frame_t *frame)
 {
     frame->number = entry >> 12;
     return entry & ENTRY_PRESENT;

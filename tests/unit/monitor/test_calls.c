@@ -480,6 +480,37 @@ START_TEST(refusals_of_a_stranger_are_recorded)
 }
 END_TEST
 
+START_TEST(stopped_devices_are_recorded)
+{
+    fake.actor_domain = CLOISTER_NO_DOMAIN;
+    for (int i = 0; i < 2; i++) {
+        uint16_t domain = i ? CLOISTER_NO_DOMAIN : TENANT;
+
+        monitor_dma_refused(domain, 0x10018, UINT64_C(0x123456789000));
+        const struct cloister_trace_record *record = fake_last_record();
+        ck_assert_uint_eq(record->event, CLOISTER_EVENT_DMA);
+        ck_assert_uint_eq(record->decision, CLOISTER_REFUSED);
+        ck_assert_uint_eq(record->reason, CLOISTER_REASON_GUARD_DMA);
+        ck_assert_uint_eq(record->domain, domain);
+        ck_assert_uint_eq(record->operation, 0x10018);
+        ck_assert_uint_eq(record->address, UINT64_C(0x123456789000));
+    }
+    fake.actor_domain = 0;
+}
+END_TEST
+
+/* A device that faults without end has its domain's rate. */
+START_TEST(a_storm_of_device_faults_is_limited)
+{
+    uint64_t records = fake_ring(0)->next;
+
+    for (int i = 0; i < 5000; i++) {
+        monitor_dma_refused(TENANT, 8, 0x1000);
+    }
+    ck_assert_uint_eq(fake_ring(0)->next, records + CLOISTER_TRACE_RATE);
+}
+END_TEST
+
 START_TEST(a_flood_is_counted_but_not_all_recorded)
 {
     struct cloister_info info = {.abi_version = 0};
@@ -545,6 +576,8 @@ int main(void)
     tcase_add_checked_fixture(cases, start, scene_end);
     tcase_add_test(cases, refusals_of_the_host_are_recorded);
     tcase_add_test(cases, refusals_of_a_stranger_are_recorded);
+    tcase_add_test(cases, stopped_devices_are_recorded);
+    tcase_add_test(cases, a_storm_of_device_faults_is_limited);
     tcase_add_test(cases, a_flood_is_counted_but_not_all_recorded);
     return suite_run(suite);
 }

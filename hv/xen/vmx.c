@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The world switch for Intel VMX. Section numbers are of the Intel SDM, volume 3.
+ *
+ * A VMCS can be written only while it is a CPU's current one, so init, start, set_rax and inject leave in
+ * struct world what the next entry writes. Each exit clears the VMCS (VMCLEAR): outside, no CPU holds any
+ * of it (25.11.1), and a thread may go on anywhere, or its frames may be given back.
+ */
+#include "ept.h"
+#include "world.h"
+
+#include <xen/init.h>
+
+#include <asm/cloister.h>
+#include <asm/event.h>
+#include <asm/hvm/hvm.h>
+#include <asm/hvm/vmx/vmcs.h>
+#include <asm/hvm/vmx/vmx.h>
+#include <asm/msr.h>
+#include <asm/spec_ctrl.h>
+#include <asm/traps.h>
+
+#define ACCESS_CODE 0xa09b /* G L P DPL0 code, execute/read, accessed (25.4.1) */
+#define ACCESS_DATA 0xc093 /* G DB P DPL0 data, read/write, accessed */
+#define ACCESS_TSS 0x008b  /* P, 64-bit TSS, busy */
+#define ACCESS_UNUSABLE 0x10000
+#define TSS_LIMIT 103
+/* In the order of the VMCS's fields (appendix B), where Xen's x86_seg_* go up to GS. */
+#define SEGMENT_LDTR 6
+#define SEGMENT_TR 7
+#define PAT_RESET UINT64_C(0x0007040600070406)
+#define DR7_RESET 0x400
+#define NO_LINK (~UINT64_C(0))
+
+#define GUEST_CR0_VALUE \
+    (X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG)
+#define GUEST_CR4_VALUE \
+    (X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE)
+
+/*
+ * Controls that an enclave's world has and has not, beyond what Xen gives to every guest. Of the secondary
+ * ones it has these alone: no VM functions, EPTP switching, #VE, page-modification log, virtual APIC.
+ */
+#define CPU_CONTROLS                                                                            \
+    (CPU_BASED_HLT_EXITING | CPU_BASED_MWAIT_EXITING | CPU_BASED_RDPMC_EXITING |                \
+     CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING |    \
+     CPU_BASED_MOV_DR_EXITING | CPU_BASED_UNCOND_IO_EXITING | CPU_BASED_MONITOR_EXITING)
+#define CPU_CONTROLS_OFF                                                                        \
+    (CPU_BASED_VIRTUAL_INTR_PENDING | CPU_BASED_VIRTUAL_NMI_PENDING | CPU_BASED_TPR_SHADOW |    \
+     CPU_BASED_INVLPG_EXITING | CPU_BASED_RDTSC_EXITING | CPU_BASED_CR3_STORE_EXITING |         \
+     CPU_BASED_ACTIVATE_IO_BITMAP | CPU_BASED_ACTIVATE_TERTIARY_CONTROLS |                      \
+     CPU_BASED_MONITOR_TRAP_FLAG | CPU_BASED_PAUSE_EXITING)
+#define SECONDARY_CONTROLS                                                                      \
+    (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_DESCRIPTOR_TABLE_EXITING |                      \
+     SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_TSC_SCALING |                               \
+     SECONDARY_EXEC_BUS_LOCK_DETECTION | SECONDARY_EXEC_NOTIFY_VM_EXITING)
+
+/* Every MSR leaves the enclave. */
+static uint8_t all_ones[PAGE_SIZE] __aligned(PAGE_SIZE);
+/* Loaded at VM entry (27.4) and at VM exit (28.6), where the tenant's VMCS has the same. On 16 bytes each. */
+static struct vmx_msr_entry l1d_flush __aligned(16) = { .index = MSR_FLUSH_CMD, .data = FLUSH_CMD_L1D };
+static struct vmx_msr_entry barrier __aligned(16) = { .index = MSR_PRED_CMD, .data = PRED_CMD_IBPB };
+
+/* Fields that follow the CPU and the vCPU: taken from the tenant's VMCS at each entry ... */
+static const uint16_t fields_moving[] = {
+    HOST_CR3, HOST_CR4, HOST_RSP, HOST_GDTR_BASE, HOST_IDTR_BASE, HOST_TR_BASE, HOST_SYSENTER_ESP,
+    TSC_OFFSET,
+};
+/* ... and those that never change: at the first one. */
+static const uint16_t fields_fixed[] = {
+    HOST_ES_SELECTOR, HOST_CS_SELECTOR, HOST_SS_SELECTOR, HOST_DS_SELECTOR, HOST_FS_SELECTOR,
+    HOST_GS_SELECTOR, HOST_TR_SELECTOR, HOST_FS_BASE, HOST_GS_BASE, HOST_RIP, HOST_EFER, HOST_PAT,
+    HOST_SYSENTER_CS, HOST_SYSENTER_EIP,
+};
+
+static void cf_check vmx_world_init(struct world *world, uint64_t view_root)
+{
+    struct vmcs_struct *vmcs = world->control;
+
+    if ( !all_ones[0] )
+        memset(all_ones, 0xff, sizeof(all_ones));
+    vmcs->vmcs_revision_id = vmx_basic_msr & VMX_BASIC_REVISION_MASK;
+    world->vmx.eptp = view_root | EPT_POINTER_FLAGS;
+}
+
+static void cf_check vmx_world_start(struct world *world, const struct cloister_launch *launch,
+                                     uint32_t index, uint64_t arg0, uint64_t arg1)
+{
+    world->vmx.launch = launch;
+    world->vmx.event = 0;
+    world->vmx.cr2 = 0;
+    world->vmx.shadow_gs = 0;
+}
+
+static void cf_check vmx_world_set_rax(struct world *world, uint64_t rax)
+{
+    world->enclave.rax = rax;
+}
+
+static void cf_check vmx_world_inject(struct world *world, uint8_t vector, int32_t error_code)
+{
+    world->vmx.event = INTR_INFO_VALID_MASK | vector |
+                       MASK_INSR(X86_EVENTTYPE_HW_EXCEPTION, INTR_INFO_INTR_TYPE_MASK);
+    if ( error_code != NO_ERROR_CODE )
+    {
+        world->vmx.event |= INTR_INFO_DELIVER_CODE_MASK;
+        world->vmx.error_code = error_code;
+    }
+}
+
+static uint64_t cf_check ept_table_entry(uint64_t frame)
+{
+    return ept_table(frame);
+}
+
+static uint64_t cf_check ept_leaf_entry(uint64_t frame, uint32_t flags)
+{
+    return ept_leaf(frame, flags);
+}
+
+static bool cf_check ept_entry_frame(uint64_t entry, uint64_t *frame)
+{
+    return ept_frame(entry, frame);
+}
+
+const struct world_ops world_ops_vmx = {
+    .flag = CLOISTER_INFO_VMX,
+    .init = vmx_world_init,
+    .start = vmx_world_start,
+    .set_rax = vmx_world_set_rax,
+    .inject = vmx_world_inject,
+    .table_entry = ept_table_entry,
+    .leaf_entry = ept_leaf_entry,
+    .entry_frame = ept_entry_frame,
+};
+
+bool world_vmx_available(void)
+{
+    return cpu_has_vmx && cpu_has_vmx_ept && cpu_has_vmx_efer && cpu_has_vmx_pat;
+}
+
+/* --- the enclave's VMCS; it is the current one ------------------------------------------------------ */
+
+static void write_controls(const struct vcpu *v, const struct world *world)
+{
+    const uint32_t cpu = (vmx_cpu_based_exec_control | CPU_CONTROLS) & ~CPU_CONTROLS_OFF;
+
+    __vmwrite(PIN_BASED_VM_EXEC_CONTROL,
+              vmx_pin_based_exec_control & ~(PIN_BASED_PREEMPT_TIMER | PIN_BASED_POSTED_INTERRUPT));
+    __vmwrite(CPU_BASED_VM_EXEC_CONTROL, cpu);
+    __vmwrite(VM_EXIT_CONTROLS, vmx_vmexit_control);
+    __vmwrite(VM_ENTRY_CONTROLS, vmx_vmentry_control | VM_ENTRY_IA32E_MODE);
+    /*
+     * The enclave's IDT handles its exceptions. These three come here: a machine check is the
+     * host's; #DB and #AC can be raised again by their own delivery, for ever.
+     */
+    __vmwrite(EXCEPTION_BITMAP, (1u << X86_EXC_MC) | (1u << X86_EXC_DB) | (1u << X86_EXC_AC));
+    __vmwrite(PAGE_FAULT_ERROR_CODE_MASK, 0);
+    __vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, 0);
+    __vmwrite(CR3_TARGET_COUNT, 0);
+    __vmwrite(VM_EXIT_MSR_STORE_COUNT, 0);
+    __vmwrite(VM_EXIT_MSR_LOAD_COUNT, v->domain->arch.scf & SCF_entry_ibpb ? 1 : 0);
+    __vmwrite(VM_EXIT_MSR_LOAD_ADDR, virt_to_maddr(&barrier));
+    __vmwrite(VM_ENTRY_MSR_LOAD_COUNT, opt_l1d_flush ? 1 : 0);
+    __vmwrite(VM_ENTRY_MSR_LOAD_ADDR, virt_to_maddr(&l1d_flush));
+    if ( cpu_has_vmx_msr_bitmap )
+        __vmwrite(MSR_BITMAP, virt_to_maddr(all_ones));
+    __vmwrite(EPT_POINTER, world->vmx.eptp);
+    __vmwrite(VMCS_LINK_POINTER, NO_LINK);
+    __vmwrite(HOST_CR0, read_cr0() & ~X86_CR0_TS);
+    __vmwrite(CR0_GUEST_HOST_MASK, ~UINT64_C(0));
+    __vmwrite(CR4_GUEST_HOST_MASK, ~UINT64_C(0));
+}
+
+static void write_segment(unsigned int segment, uint16_t selector, uint32_t access, uint32_t limit,
+                          uint64_t base)
+{
+    __vmwrite(GUEST_SEG_SELECTOR(segment), selector);
+    __vmwrite(GUEST_SEG_AR_BYTES(segment), access);
+    __vmwrite(GUEST_SEG_LIMIT(segment), limit);
+    __vmwrite(GUEST_SEG_BASE(segment), base);
+}
+
+static void write_launch_state(const struct cloister_launch *launch, uint32_t index)
+{
+    for ( unsigned int segment = x86_seg_es; segment <= x86_seg_gs; segment++ )
+        write_segment(segment, launch->data_selector, ACCESS_DATA, ~0u, 0);
+    write_segment(x86_seg_cs, launch->code_selector, ACCESS_CODE, ~0u, 0);
+    write_segment(x86_seg_fs, launch->data_selector, ACCESS_DATA, ~0u,
+                  launch->tls_base + index * launch->tls_stride);
+    write_segment(SEGMENT_TR, 0, ACCESS_TSS, TSS_LIMIT,
+                  launch->tss_base + index * launch->tss_stride);
+    write_segment(SEGMENT_LDTR, 0, ACCESS_UNUSABLE, 0, 0);
+    __vmwrite(GUEST_GDTR_BASE, launch->gdt_base);
+    __vmwrite(GUEST_GDTR_LIMIT, launch->gdt_limit);
+    __vmwrite(GUEST_IDTR_BASE, launch->idt_base);
+    __vmwrite(GUEST_IDTR_LIMIT, launch->idt_limit);
+
+    __vmwrite(GUEST_CR0, GUEST_CR0_VALUE);
+    __vmwrite(CR0_READ_SHADOW, GUEST_CR0_VALUE);
+    __vmwrite(GUEST_CR3, (uint64_t)launch->cr3_page * PAGE_SIZE);
+    __vmwrite(GUEST_CR4, GUEST_CR4_VALUE | X86_CR4_VMXE);
+    __vmwrite(CR4_READ_SHADOW, GUEST_CR4_VALUE);
+    __vmwrite(GUEST_EFER, EFER_LME | EFER_LMA | EFER_NXE);
+    __vmwrite(GUEST_PAT, PAT_RESET);
+    __vmwrite(GUEST_DR7, DR7_RESET);
+    __vmwrite(GUEST_IA32_DEBUGCTL, 0);
+    __vmwrite(GUEST_SYSENTER_CS, 0);
+    __vmwrite(GUEST_SYSENTER_ESP, 0);
+    __vmwrite(GUEST_SYSENTER_EIP, 0);
+    if ( cpu_has_vmx_mpx )
+        __vmwrite(GUEST_BNDCFGS, 0);
+
+    __vmwrite(GUEST_RIP, launch->entry);
+    __vmwrite(GUEST_RSP, launch->stack_top + index * launch->stack_stride);
+    /*
+     * IF changes nothing: the host's interrupts leave the enclave either way, and no other comes. It is set
+     * for Bochs 2.7, which holds them back from a guest that is entered without, until it changes IF.
+     */
+    __vmwrite(GUEST_RFLAGS, X86_EFLAGS_MBS | X86_EFLAGS_IF);
+    __vmwrite(GUEST_ACTIVITY_STATE, 0);
+    __vmwrite(GUEST_INTERRUPTIBILITY_INFO, 0);
+    __vmwrite(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+    __vmwrite(VM_ENTRY_INTR_INFO, 0);
+}
+
+/*
+ * TLB tags (29.4): linear addresses by a VPID of the world's own, the view by the root of its table. The
+ * view does not change while it has threads, but its root may have been another's before: what this CPU
+ * still knows of that is forgotten at the thread's first entry here. A VPID that is new needs no INVVPID of
+ * its own: no other had it since all were forgotten.
+ */
+static void prepare_tags(struct world *world)
+{
+    uint32_t controls = vmx_secondary_exec_control & SECONDARY_CONTROLS;
+
+    if ( world_moved(world) )
+        __invept(INVEPT_SINGLE_CONTEXT, world->vmx.eptp);
+    if ( cpu_has_vmx_vpid )
+    {
+        if ( hvm_asid_handle_vmenter(&world->asid) )
+            vpid_sync_all();
+        if ( world->asid.asid ) /* 0: VPIDs are disabled */
+        {
+            controls |= SECONDARY_EXEC_ENABLE_VPID;
+            __vmwrite(VIRTUAL_PROCESSOR_ID, world->asid.asid);
+        }
+    }
+    __vmwrite(SECONDARY_VM_EXEC_CONTROL, controls);
+}
+
+static void write_event(struct world_vmx *vmx)
+{
+    if ( !vmx->event )
+        return;
+    __vmwrite(VM_ENTRY_INTR_INFO, vmx->event);
+    __vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, vmx->error_code);
+    vmx->event = 0;
+}
+
+#ifdef CLOISTER_TEST
+/* Reserved bits (27.3.1.4), more CR3 targets than there are (27.2.1.1). */
+static void spoil(void)
+{
+    switch ( xchg(&world_test_state, 0) )
+    {
+    case 1:
+        __vmwrite(GUEST_RFLAGS, 0);
+        break;
+
+    case 2:
+        __vmwrite(CR3_TARGET_COUNT, ~0u);
+        break;
+    }
+}
+#endif
+
+/* --- entry ------------------------------------------------------------------------------------------- */
+
+/* The tenant has an event on its way, or waits for the moment to take one; its VMCS is the current one. */
+static bool tenant_has_event(struct vcpu *v)
+{
+    const uint32_t windows = CPU_BASED_VIRTUAL_INTR_PENDING | CPU_BASED_VIRTUAL_NMI_PENDING;
+    unsigned long event;
+
+    __vmread(VM_ENTRY_INTR_INFO, &event);
+    return (event & INTR_INFO_VALID_MASK) || (v->arch.hvm.vmx.exec_control & windows) ||
+           (cpu_has_vmx_virtual_intr_delivery && hvm_local_events_need_delivery(v));
+}
+
+/* Makes the enclave's VMCS the current one, with the host's fields and the tenant's time. */
+static void load_vmcs(const struct vcpu *v, struct world *world)
+{
+    unsigned long moving[ARRAY_SIZE(fields_moving)], fixed[ARRAY_SIZE(fields_fixed)];
+    unsigned long multiplier = 0, window = 0;
+
+    for ( unsigned int i = 0; i < ARRAY_SIZE(moving); i++ )
+        __vmread(fields_moving[i], &moving[i]);
+    if ( cpu_has_vmx_tsc_scaling )
+        __vmread(TSC_MULTIPLIER, &multiplier);
+    if ( cpu_has_vmx_notify_vm_exiting )
+        __vmread(NOTIFY_WINDOW, &window);
+    for ( unsigned int i = 0; !world->vmx.built && i < ARRAY_SIZE(fixed); i++ )
+        __vmread(fields_fixed[i], &fixed[i]);
+
+    __vmptrld(world->control_pa);
+    for ( unsigned int i = 0; i < ARRAY_SIZE(moving); i++ )
+        __vmwrite(fields_moving[i], moving[i]);
+    if ( cpu_has_vmx_tsc_scaling )
+        __vmwrite(TSC_MULTIPLIER, multiplier);
+    if ( cpu_has_vmx_notify_vm_exiting )
+        __vmwrite(NOTIFY_WINDOW, window);
+    if ( world->vmx.built )
+        return;
+    for ( unsigned int i = 0; i < ARRAY_SIZE(fixed); i++ )
+        __vmwrite(fields_fixed[i], fixed[i]);
+    write_controls(v, world);
+    world->vmx.built = true;
+}
+
+void cloister_vmx_enter(struct vcpu *v)
+{
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+    struct world *world = v->arch.cloister.pending;
+    struct world_vmx *vmx = &world->vmx;
+
+    if ( tenant_has_event(v) || !(regs->rflags & X86_EFLAGS_IF) )
+    {
+        world_suspend(v);
+        return;
+    }
+
+    world_entered(world);
+    memcpy(&world->tenant, &regs->r15, sizeof(world->tenant));
+    memcpy(&regs->r15, &world->enclave, sizeof(world->enclave));
+    vmx->tenant_cr2 = v->arch.hvm.guest_cr[2];
+    v->arch.hvm.guest_cr[2] = vmx->cr2;
+    vmx->tenant_launched = v->arch.hvm.vmx.launched;
+    v->arch.hvm.vmx.launched = 0;
+    vmx->tenant_shadow_gs = read_gs_shadow();
+    write_gs_shadow(vmx->shadow_gs);
+    world_fpu_enter(v, world);
+
+    load_vmcs(v, world);
+    prepare_tags(world);
+    if ( vmx->launch )
+        write_launch_state(vmx->launch, world->thread->index);
+    vmx->launch = NULL;
+    write_event(vmx);
+#ifdef CLOISTER_TEST
+    spoil();
+#endif
+    v->arch.cloister.inside = true;
+    world_barrier();
+}
+
+/* --- exit -------------------------------------------------------------------------------------------- */
+
+/* An event whose delivery the exit interrupted is delivered again (28.2.4). */
+static void save_event(struct world_vmx *vmx)
+{
+    unsigned long event, error_code;
+
+    __vmread(IDT_VECTORING_INFO, &event);
+    if ( !(event & INTR_INFO_VALID_MASK) ||
+         !hvm_event_needs_reinjection(MASK_EXTR(event, INTR_INFO_INTR_TYPE_MASK),
+                                      event & INTR_INFO_VECTOR_MASK) )
+        return;
+    __vmread(IDT_VECTORING_ERROR_CODE, &error_code);
+    vmx->event = event & ~INTR_INFO_RESVD_BITS_MASK;
+    vmx->error_code = error_code;
+}
+
+/* Behind the instruction that left. */
+static void skip_instruction(void)
+{
+    unsigned long rip, length;
+
+    __vmread(GUEST_RIP, &rip);
+    __vmread(VM_EXIT_INSTRUCTION_LEN, &length);
+    __vmwrite(GUEST_RIP, rip + length);
+    __vmwrite(GUEST_INTERRUPTIBILITY_INFO, 0);
+}
+
+static void save_exit(struct world_vmx *vmx)
+{
+    __vmread(VM_EXIT_REASON, &vmx->reason);
+    if ( vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY )
+        return;
+    save_event(vmx);
+    switch ( (uint16_t)vmx->reason )
+    {
+    case EXIT_REASON_EXTERNAL_INTERRUPT:
+    case EXIT_REASON_EXCEPTION_NMI:
+        __vmread(VM_EXIT_INTR_INFO, &vmx->interruption);
+        break;
+
+    case EXIT_REASON_EPT_VIOLATION:
+        __vmread(GUEST_PHYSICAL_ADDRESS, &vmx->address);
+        break;
+
+    case EXIT_REASON_NOTIFY:
+        __vmread(EXIT_QUALIFICATION, &vmx->qualification);
+        break;
+
+    case EXIT_REASON_VMCALL:
+        skip_instruction();
+        break;
+    }
+}
+
+/* The tenant's VMCS is the current one again, and its registers are in place. */
+static struct world *leave(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    struct world *world = v->arch.cloister.pending;
+    struct world_vmx *vmx = &world->vmx;
+
+    __vmpclear(world->control_pa);
+    __vmptrld(v->arch.hvm.vmx.vmcs_pa);
+
+    memcpy(&world->enclave, &regs->r15, sizeof(world->enclave));
+    memcpy(&regs->r15, &world->tenant, sizeof(world->tenant));
+    vmx->cr2 = v->arch.hvm.guest_cr[2];
+    v->arch.hvm.guest_cr[2] = vmx->tenant_cr2;
+    v->arch.hvm.vmx.launched = vmx->tenant_launched;
+    vmx->shadow_gs = read_gs_shadow();
+    write_gs_shadow(vmx->tenant_shadow_gs);
+    world_fpu_leave(v, world);
+    world_barrier();
+    v->arch.cloister.inside = false;
+    return world;
+}
+
+static bool is_exception(const struct world_vmx *vmx, uint8_t type, uint8_t vector)
+{
+    return (uint16_t)vmx->reason == EXIT_REASON_EXCEPTION_NMI &&
+           MASK_EXTR(vmx->interruption, INTR_INFO_INTR_TYPE_MASK) == type &&
+           (vmx->interruption & INTR_INFO_VECTOR_MASK) == vector;
+}
+
+static bool is_machine_check(const struct world_vmx *vmx)
+{
+    return (uint16_t)vmx->reason == EXIT_REASON_MCE_DURING_VMENTRY ||
+           is_exception(vmx, X86_EVENTTYPE_HW_EXCEPTION, X86_EXC_MC);
+}
+
+/* What the host must see before interrupts are on (28.1). */
+static void serve_host(const struct world_vmx *vmx, struct cpu_user_regs *regs)
+{
+    if ( (uint16_t)vmx->reason == EXIT_REASON_EXTERNAL_INTERRUPT )
+    {
+        regs->entry_vector = vmx->interruption & INTR_INFO_VECTOR_MASK;
+        do_IRQ(regs);
+    }
+    else if ( is_exception(vmx, X86_EVENTTYPE_NMI, X86_EXC_NMI) )
+    {
+        do_nmi(regs);
+        enable_nmis();
+    }
+    else if ( is_machine_check(vmx) )
+        do_machine_check(regs);
+}
+
+static enum world_exit_kind decode_vector(struct thread_exit *exit, uint64_t vector)
+{
+    *exit = (struct thread_exit){ .kind = THREAD_EXIT_VECTOR, .number = vector };
+    return WORLD_EXIT_THREAD;
+}
+
+static enum world_exit_kind decode_exception(struct world *world, struct thread_exit *exit)
+{
+    const struct world_vmx *vmx = &world->vmx;
+
+    if ( is_exception(vmx, X86_EVENTTYPE_NMI, X86_EXC_NMI) )
+        return WORLD_EXIT_INTERRUPT;
+    if ( is_exception(vmx, X86_EVENTTYPE_HW_EXCEPTION, X86_EXC_DB) )
+        vmx_world_inject(world, X86_EXC_DB, NO_ERROR_CODE);
+    else if ( is_exception(vmx, X86_EVENTTYPE_HW_EXCEPTION, X86_EXC_AC) )
+        vmx_world_inject(world, X86_EXC_AC, 0);
+    else /* INT1 */
+    {
+        *exit = (struct thread_exit){ .kind = THREAD_EXIT_FORBIDDEN };
+        return WORLD_EXIT_THREAD;
+    }
+    return WORLD_EXIT_REPEAT;
+}
+
+static enum world_exit_kind decode(struct world *world, struct thread_exit *exit)
+{
+    const struct world_vmx *vmx = &world->vmx;
+
+    if ( is_machine_check(vmx) )
+        return decode_vector(exit, CLOISTER_VECTOR_MACHINE);
+    if ( vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY )
+        return decode_vector(exit, CLOISTER_VECTOR_STATE);
+
+    switch ( (uint16_t)vmx->reason )
+    {
+    case EXIT_REASON_EXTERNAL_INTERRUPT:
+    case EXIT_REASON_INIT:
+    case EXIT_REASON_BUS_LOCK:
+        return WORLD_EXIT_INTERRUPT;
+
+    case EXIT_REASON_NOTIFY:
+        return vmx->qualification & NOTIFY_VM_CONTEXT_INVALID
+                   ? decode_vector(exit, CLOISTER_VECTOR_STATE) : WORLD_EXIT_INTERRUPT;
+
+    case EXIT_REASON_EXCEPTION_NMI:
+        return decode_exception(world, exit);
+
+    case EXIT_REASON_VMCALL:
+        *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = world->enclave.rax,
+                                      .value = { world->enclave.rdi, world->enclave.rsi } };
+        return WORLD_EXIT_THREAD;
+
+    case EXIT_REASON_CPUID:
+        vmx_world_inject(world, X86_EXC_UD, NO_ERROR_CODE);
+        return WORLD_EXIT_REPEAT;
+
+    case EXIT_REASON_EPT_VIOLATION:
+        *exit = (struct thread_exit){ .kind = THREAD_EXIT_VIEW, .address = vmx->address };
+        return WORLD_EXIT_THREAD;
+
+    case EXIT_REASON_EPT_MISCONFIG: /* ept.h: there is none */
+        return decode_vector(exit, CLOISTER_VECTOR_STATE);
+
+    case EXIT_REASON_TRIPLE_FAULT:
+        return decode_vector(exit, CLOISTER_VECTOR_SHUTDOWN);
+
+    default:
+        *exit = (struct thread_exit){ .kind = THREAD_EXIT_FORBIDDEN };
+        return WORLD_EXIT_THREAD;
+    }
+}
+
+static void finish(struct vcpu *v, struct world *world, struct cpu_user_regs *regs)
+{
+    struct thread_exit exit;
+
+    switch ( decode(world, &exit) )
+    {
+    case WORLD_EXIT_INTERRUPT:
+        world_interrupted(world);
+        break;
+
+    case WORLD_EXIT_THREAD:
+        world_exit(v, world, &exit, regs);
+        break;
+
+    case WORLD_EXIT_REPEAT:
+        break;
+    }
+}
+
+void cloister_vmx_left(struct cpu_user_regs *regs)
+{
+    struct vcpu *v = current;
+    struct world *world = v->arch.cloister.pending;
+
+    save_exit(&world->vmx);
+    leave(v, regs);
+    serve_host(&world->vmx, regs);
+    local_irq_enable();
+    finish(v, world, regs);
+}
+
+bool cloister_vmx_failed(void)
+{
+    struct vcpu *v = current;
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+    struct world *world = v->arch.cloister.pending;
+
+    if ( !v->arch.cloister.inside )
+        return false;
+    /* entry.S has them on. What came in between found the enclave's VMCS, and did not look at it. */
+    local_irq_disable();
+    world->vmx.reason = VMX_EXIT_REASONS_FAILED_VMENTRY;
+    leave(v, regs);
+    local_irq_enable();
+    finish(v, world, regs);
+    return true;
+}
