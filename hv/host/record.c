@@ -28,6 +28,11 @@ static const char *const call_names[] = {
     [CLOISTER_CALL_RESUME] = "RESUME",
 };
 
+static const char *const enclave_call_names[] = {
+    [CLOISTER_ENCLAVE_REPORT] = "REPORT",
+    [CLOISTER_ENCLAVE_KEY] = "KEY",
+};
+
 #define NAME(table, index) \
     ((index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : NULL)
 
@@ -73,6 +78,8 @@ static void write_operation(struct line *line, const struct cloister_trace_recor
         name = record_op_name(record->operation);
     else if (record->event == CLOISTER_EVENT_CALL)
         name = NAME(call_names, record->operation);
+    else if (record->event == CLOISTER_EVENT_ENCLAVE)
+        name = NAME(enclave_call_names, record->operation);
     line_number(line, "operation", record->operation);
     if (name)
         line_text(line, "operation_name", name);

@@ -108,8 +108,8 @@ static int record_extend(struct tpm *tpm)
 }
 
 /*
- * A PCR that is still zero would let dom0 satisfy the sealing root's policy: nothing is left untried that
- * changes it (seal.h; hv/CAVEATS.md has the rest).
+ * A PCR that is still zero would let dom0 satisfy the sealing root's policy: nothing is left
+ * untried that changes it (seal.h; hv/CAVEATS.md has the rest).
  */
 static void pcr_close(struct tpm *tpm)
 {
@@ -201,7 +201,7 @@ const uint8_t *identity_record_digest(void)
     return identity.valid ? identity.digest : NULL;
 }
 
-/* --- signing ------------------------------------------------------------------------------------ */
+/* --- signing -------------------------------------------------------------------------------- */
 
 void identity_sign(struct cloister_report *report)
 {

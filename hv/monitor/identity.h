@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The monitor's identity: a P-256 key that is made at each boot and never leaves the monitor, the monitor
- * record that says what the key stands for, and the PCR that vouches for the record (cloister/report.h).
+ * The monitor's identity: a P-256 key that is made at each boot and never leaves the monitor, the
+ * monitor record that says what the key stands for, and the PCR that vouches for the record
+ * (cloister/report.h).
  *
- * Everything here is written once, by monitor_init(), before the first domain exists, and only read after:
- * there is no lock.
+ * Everything here is written once, by monitor_init(), before the first domain exists, and only read
+ * after: there is no lock.
  */
 #ifndef CLOISTER_MONITOR_IDENTITY_H
 #define CLOISTER_MONITOR_IDENTITY_H
@@ -32,7 +33,7 @@ const struct identity_status *identity_status(void);
 const struct cloister_monitor_record *identity_record(void);
 const uint8_t *identity_record_digest(void);
 
-/* Signs a report (cloister/report.h, "What is signed"): fills report->signature. Needs an identity. */
+/* Fills report->signature (cloister/report.h, "What is signed"). Needs an identity. */
 void identity_sign(struct cloister_report *report);
 
 #endif

@@ -60,7 +60,8 @@ int report_enclave(const struct thread *thread, uint64_t address, uint64_t zero,
     }
     *reason = CLOISTER_REASON_NONE;
 
-    /* The frame stays as long as the thread is here; what stands in it is the enclave's own business. */
+    /* The frame stays as long as the thread is here; what stands in it is the enclave's own
+     * business. */
     uint8_t *page = host_frame_map(frame);
     uint8_t *buffer = page + address % CLOISTER_PAGE_SIZE;
     memcpy(data, buffer, sizeof(data));
@@ -73,7 +74,7 @@ int report_enclave(const struct thread *thread, uint64_t address, uint64_t zero,
     return 0;
 }
 
-/* --- of the monitor ----------------------------------------------------------------------------- */
+/* --- of the monitor ------------------------------------------------------------------------- */
 
 static int need_identity(struct cloister_head *head)
 {

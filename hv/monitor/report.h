@@ -7,8 +7,8 @@
 #include "identity.h"
 
 /*
- * CLOISTER_ENCLAVE_REPORT of a thread that is inside: `address` is guest-physical. Returns what the enclave
- * gets in RAX, with the reason of a refusal.
+ * CLOISTER_ENCLAVE_REPORT of a thread that is inside: `address` is guest-physical. Returns what the
+ * enclave gets in RAX, with the reason of a refusal.
  */
 MUST_USE int report_enclave(const struct thread *thread, uint64_t address, uint64_t zero,
                             enum cloister_reason *reason);

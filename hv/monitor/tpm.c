@@ -11,10 +11,10 @@
 #define TAG_AT 0u
 #define SIZE_AT 2u
 
-#define SU_CLEAR 0u              /* part 2, 6.10 */
-#define CAP_TPM_PROPERTIES 6u    /* 6.12 */
+#define SU_CLEAR 0u                /* part 2, 6.10 */
+#define CAP_TPM_PROPERTIES 6u      /* 6.12 */
 #define PT_FAMILY_INDICATOR 0x100u /* 6.13 */
-#define FAMILY_2_0 0x322e3000u   /* "2.0" */
+#define FAMILY_2_0 0x322e3000u     /* "2.0" */
 
 /* How long a TPM may say "again" (part 2, 6.6.3: RETRY, YIELDED, TESTING). */
 #define AGAIN_TIMEOUT MILLISECONDS(4000)
@@ -73,8 +73,8 @@ struct tpm_writer tpm_begin(struct tpm *tpm, enum tpm_code code, uint32_t sessio
     return command;
 }
 
-/* One session, without an HMAC: a password's is the password itself, a policy's need not have one (part 1,
- * 19.4 and 19.7). */
+/* One session, without an HMAC: a password's is the password itself, a policy's need not have one
+ * (part 1, 19.4 and 19.7). */
 void tpm_authorize(struct tpm_writer *command, uint32_t session)
 {
     const uint8_t continue_session = 1; /* part 2, 8.4: TPMA_SESSION */
@@ -94,7 +94,7 @@ static void skip_session(struct tpm_reader *response)
 
     response->failed |= size > sizeof(nonce);
     get_bytes(response, nonce, response->failed ? 0 : size);
-    get_u8(response);         /* attributes */
+    get_u8(response);        /* attributes */
     expect_u16(response, 0); /* hmac: there is none */
 }
 

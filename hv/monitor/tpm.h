@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's TPM 2.0, as the monitor uses it: at boot, before the first domain, by one CPU alone. So there
- * are no locks, and waiting is polling.
+ * The machine's TPM 2.0, as the monitor uses it: at boot, before the first domain, by one CPU
+ * alone. So there are no locks, and waiting is polling.
  *
- * References: "part 1, 2, 3" are those of the Trusted Platform Module Library, family 2.0; "PTP" is the PC
- * Client Platform TPM Profile for TPM 2.0, version 1.05.
+ * References: "part 1, 2, 3" are those of the Trusted Platform Module Library, family 2.0; "PTP" is
+ * the PC Client Platform TPM Profile for TPM 2.0, version 1.05.
  *
- * Locality 0 is used: locality 4 and those below belong to a dynamic launch (PTP 6.2), and whoever runs after
- * the monitor has locality 0, too. It is claimed for each command and given back.
+ * Locality 0 is used: locality 4 and those below belong to a dynamic launch (PTP 6.2), and whoever
+ * runs after the monitor has locality 0, too. It is claimed for each command and given back.
  *
- * A response is believed in nothing: its size is compared with what was received and with the buffer, its tag
- * with what was asked, and each field with what it may hold. Every wait ends.
+ * A response is believed in nothing: its size is compared with what was received and with the
+ * buffer, its tag with what was asked, and each field with what it may hold. Every wait ends.
  *
  * Errors of all actions:
  *   -ENXIO      the TPM's registers read all ones: it is gone
  *   -ETIMEDOUT  no answer in time; the command was cancelled
- *   -EIO        the response breaks the rules, or has a response code that is not success: tpm->code
+ *   -EIO        the response breaks the rules, or has a response code that is not success:
+ *               tpm->code
  */
 #ifndef CLOISTER_MONITOR_TPM_H
 #define CLOISTER_MONITOR_TPM_H
@@ -42,7 +43,7 @@ struct tpm {
 
     const struct tpm_transport *transport; /* NULL: none */
     uint64_t base;
-    bool has_localities; /* CRB: PTP's registers stand around the control area */
+    bool has_localities;              /* CRB: PTP's registers stand around the control area */
     uint64_t command_at, response_at; /* CRB: the buffers */
     uint32_t command_room, response_room;
     uint8_t command[TPM_MESSAGE_SIZE];
@@ -50,7 +51,8 @@ struct tpm {
 };
 
 /*
- * Finds out whether there is a TPM 2.0 that works. -ENXIO: none. Everything below needs one that was opened.
+ * Finds out whether there is a TPM 2.0 that works. -ENXIO: none. Everything below needs one that
+ * was opened.
  */
 MUST_USE int tpm_open(struct tpm *tpm, const struct tpm_place *place);
 
@@ -63,8 +65,8 @@ MUST_USE int tpm_pcr_read(struct tpm *tpm, uint32_t pcr, uint8_t value[TPM_DIGES
 MUST_USE int tpm_pcr_extend(struct tpm *tpm, uint32_t pcr, const uint8_t digest[TPM_DIGEST_SIZE]);
 
 /*
- * A policy session (part 1, 19.7). tpm_policy_pcr() must come before each command that it authorizes: bit n of
- * `pcrs` is PCR n of the SHA-256 bank, with the value it has now.
+ * A policy session (part 1, 19.7). tpm_policy_pcr() must come before each command that it
+ * authorizes: bit n of `pcrs` is PCR n of the SHA-256 bank, with the value it has now.
  */
 MUST_USE int tpm_policy_start(struct tpm *tpm, const uint8_t nonce[TPM_DIGEST_SIZE],
                               uint32_t *session);                              /* part 3, 11.1 */
@@ -81,9 +83,9 @@ struct tpm_nv_public {
 };
 #define TPM_NV_POLICY_WRITE (UINT32_C(1) << 3)
 #define TPM_NV_POLICY_READ (UINT32_C(1) << 19)
-#define TPM_NV_NO_DA (UINT32_C(1) << 25)       /* failures do not count as a dictionary attack */
-#define TPM_NV_READ_LOCKED (UINT32_C(1) << 28) /* until the next reset; read-only */
-#define TPM_NV_WRITTEN (UINT32_C(1) << 29)     /* read-only */
+#define TPM_NV_NO_DA (UINT32_C(1) << 25)        /* failures do not count as a dictionary attack */
+#define TPM_NV_READ_LOCKED (UINT32_C(1) << 28)  /* until the next reset; read-only */
+#define TPM_NV_WRITTEN (UINT32_C(1) << 29)      /* read-only */
 #define TPM_NV_READ_STCLEAR (UINT32_C(1) << 31) /* TPM2_NV_ReadLock() is allowed */
 
 /* 31.6. -ENOENT: there is no such index. */

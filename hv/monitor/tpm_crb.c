@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command response buffer interface of a TPM (PTP 6.4). A discrete TPM has its control area at 0x40 of
- * locality 0 and registers for localities before it; firmware TPMs have it elsewhere, and nothing before it
- * can be relied on.
+ * The command response buffer interface of a TPM (PTP 6.4). A discrete TPM has its control area at
+ * 0x40 of locality 0 and registers for localities before it; firmware TPMs have it elsewhere, and
+ * nothing before it can be relied on.
  */
 #include "tpm_transport.h"
 
@@ -44,12 +44,13 @@ static void write_register(const struct tpm *tpm, uint32_t offset, uint32_t valu
     host_mmio_write32(tpm->base + offset, value);
 }
 
-/* The buffers stand where the TPM says: in its own registers, or in memory that the firmware reserved. */
+/* The buffers stand where the TPM says: in its own registers, or in memory that the firmware
+ * reserved. */
 static int buffers_find(struct tpm *tpm)
 {
     tpm->command_room = read_register(tpm, CRB_COMMAND_SIZE);
-    tpm->command_at = (uint64_t)read_register(tpm, CRB_COMMAND_HIGH) << 32 |
-                      read_register(tpm, CRB_COMMAND_LOW);
+    tpm->command_at =
+        (uint64_t)read_register(tpm, CRB_COMMAND_HIGH) << 32 | read_register(tpm, CRB_COMMAND_LOW);
     tpm->response_room = read_register(tpm, CRB_RESPONSE_SIZE);
     tpm->response_at = (uint64_t)read_register(tpm, CRB_RESPONSE_HIGH) << 32 |
                        read_register(tpm, CRB_RESPONSE_LOW);
@@ -165,7 +166,7 @@ static int crb_exchange(struct tpm *tpm, uint32_t size, uint64_t duration, uint3
         rc = receive(tpm, answered);
     }
     scrub(tpm, size <= tpm->command_room ? size : 0, *answered);
-    /* The response is here: a TPM that will not go idle has done what was asked, unless it is gone. */
+    /* The response is here: a TPM that will not go idle has done what was asked, or is gone. */
     if (crb_request(tpm, REQUEST_IDLE) == -ENXIO) {
         rc = -ENXIO;
     }

@@ -2,8 +2,8 @@
 /* Policy sessions and NV memory of the TPM. */
 #include "tpm_transport.h"
 
-#define SE_POLICY 1u        /* part 2, 6.11 */
-#define RC_HANDLE_1 0x18bu  /* part 2, 6.6.3: the first handle is not correct for the use */
+#define SE_POLICY 1u       /* part 2, 6.11 */
+#define RC_HANDLE_1 0x18bu /* part 2, 6.6.3: the first handle is not correct for the use */
 
 int tpm_policy_start(struct tpm *tpm, const uint8_t nonce[TPM_DIGEST_SIZE], uint32_t *session)
 {
@@ -109,8 +109,7 @@ static struct tpm_writer begin_nv(struct tpm *tpm, enum tpm_code code, uint32_t 
     return command;
 }
 
-int tpm_nv_write(struct tpm *tpm, uint32_t index, uint32_t session, const void *from,
-                 uint16_t size)
+int tpm_nv_write(struct tpm *tpm, uint32_t index, uint32_t session, const void *from, uint16_t size)
 {
     struct tpm_writer command = begin_nv(tpm, TPM_CC_NV_WRITE, index, session);
 

@@ -125,7 +125,8 @@ static int receive_all(struct tpm *tpm, uint32_t *answered)
     return rc;
 }
 
-/* The command runs: waits for its end. One that takes too long is cancelled (PTP 6.5.2.5, commandCancel). */
+/* The command runs: waits for its end. One that takes too long is cancelled (PTP 6.5.2.5,
+ * commandCancel). */
 static int await(const struct tpm *tpm, uint64_t duration)
 {
     int rc = wait_status(tpm, STATUS_DATA, STATUS_DATA, duration);
@@ -161,7 +162,8 @@ static int tis_exchange(struct tpm *tpm, uint32_t size, uint64_t duration, uint3
     if (!rc) {
         rc = receive_all(tpm, answered);
     }
-    /* Ends the command in every state: what is left of it is thrown away (PTP 6.5.2.5, commandReady). */
+    /* Ends the command in every state: what is left of it is thrown away (PTP 6.5.2.5,
+     * commandReady). */
     host_mmio_write8(tpm->base + TIS_STATUS, STATUS_READY);
     host_mmio_write8(tpm->base + TIS_ACCESS, ACCESS_ACTIVE);
     return rc;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The TPM driver's inside: what carries a command to the TPM, and how the files of commands send one. */
+/* The TPM driver's inside: what carries a command to the TPM, and how the files of commands send
+ * one. */
 #ifndef CLOISTER_MONITOR_TPM_TRANSPORT_H
 #define CLOISTER_MONITOR_TPM_TRANSPORT_H
 
 #include "tpm.h"
 #include "tpm_wire.h"
 
-#define MILLISECONDS(n) ((uint64_t)(n) * 1000000u)
+#define MILLISECONDS(n) ((uint64_t)(n)*1000000u)
 
 /* PTP 6.5.1.3, table 18; B as Linux has it, for TPMs that need more. */
 #define TPM_TIMEOUT_A MILLISECONDS(750)
@@ -32,13 +33,15 @@ static inline uint32_t tpm_response_size(const uint8_t header[TPM_HEADER_SIZE])
 struct tpm_transport {
     /* Looks at the registers. -ENXIO: there is no TPM. */
     int (*open)(struct tpm *tpm, const struct tpm_place *place);
-    /* Sends tpm->command[0 .. size) and receives into tpm->response; its whole size is *answered. */
+    /* Sends tpm->command[0 .. size) and receives into tpm->response; its whole size is *answered.
+     */
     int (*exchange)(struct tpm *tpm, uint32_t size, uint64_t duration, uint32_t *answered);
 };
 extern const struct tpm_transport tpm_tis;
 extern const struct tpm_transport tpm_crb;
 
-/* Until (register & mask) == value. A register that reads all ones is that of a TPM that is gone. */
+/* Until (register & mask) == value. A register that reads all ones is that of a TPM that is gone.
+ */
 MUST_USE int tpm_wait8(uint64_t address, uint8_t mask, uint8_t value, uint64_t timeout);
 MUST_USE int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_t timeout);
 
@@ -68,8 +71,8 @@ enum tpm_code {
 #define TPM_ALG_NULL 0x0010u
 
 /*
- * A command: tpm_begin(); handles; tpm_authorize() if it has a session; parameters; tpm_finish(). `session`
- * is 0 (none), TPM_RS_PASSWORD, with an empty password, or a policy session.
+ * A command: tpm_begin(); handles; tpm_authorize() if it has a session; parameters; tpm_finish().
+ * `session` is 0 (none), TPM_RS_PASSWORD, with an empty password, or a policy session.
  */
 struct tpm_writer tpm_begin(struct tpm *tpm, enum tpm_code code, uint32_t session);
 void tpm_authorize(struct tpm_writer *command, uint32_t session);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands and responses of a TPM 2.0 as bytes: one bounded writer, one bounded reader. A value that does not
- * fit, or is not there, sets `failed`, and everything after it does nothing: whoever has written or read all
- * looks once.
+ * Commands and responses of a TPM 2.0 as bytes: one bounded writer, one bounded reader. A value
+ * that does not fit, or is not there, sets `failed`, and everything after it does nothing: whoever
+ * has written or read all looks once.
  *
  * Integers are big-endian (TPM 2.0 part 1, 11.2; the structures are those of part 2).
  */

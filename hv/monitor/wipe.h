@@ -13,8 +13,8 @@ static inline void wipe(void *memory, size_t size)
 }
 
 /*
- * More than the functions of the cryptographic library use: 2,900 bytes, those of a signature. Little enough
- * for Xen, whose stacks have 8 KiB, with interrupts on.
+ * More than the functions of the cryptographic library use: 2,900 bytes, those of a signature.
+ * Little enough for Xen, whose stacks have 8 KiB, with interrupts on.
  */
 #define WIPE_STACK_SIZE 3584u
 

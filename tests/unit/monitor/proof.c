@@ -14,7 +14,8 @@ void proof_sha256(const void *data, size_t size, uint8_t digest[32])
     EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL);
 }
 
-bool proof_signature(const uint8_t key[64], const void *data, size_t size, const uint8_t signature[64])
+bool proof_signature(const uint8_t key[64], const void *data, size_t size,
+                     const uint8_t signature[64])
 {
     uint8_t point[65] = {4};
     char group[] = "prime256v1";
@@ -47,16 +48,16 @@ bool proof_signature(const uint8_t key[64], const void *data, size_t size, const
 }
 
 /* RFC 9052, 4.4, encoded by hand from its text and not from the header's constant. */
-bool proof_report(const struct cloister_report *report, const struct cloister_monitor_record *record)
+bool proof_report(const struct cloister_report *report,
+                  const struct cloister_monitor_record *record)
 {
     uint8_t structure[1024];
     uint8_t digest[32];
     size_t used = 0;
-    const uint8_t head[] = {0x84,                                                      /* array(4) */
-                            0x6a, 'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', '1', /* text(10) */
-                            0x43, 0xa1, 0x01, 0x26,                                    /* {1: -7} */
-                            0x40,                                                      /* no external data */
-                            0x59, (sizeof(*report) - 64) >> 8, (sizeof(*report) - 64) & 0xff};
+    /* array(4), text(10), {1: -7}, no external data, the payload's size. */
+    const uint8_t head[] = {0x84, 0x6a, 'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', '1', 0x43, 0xa1,
+                            0x01, 0x26, 0x40, 0x59, (sizeof(*report) - 64) >> 8,
+                            (sizeof(*report) - 64) & 0xff};
 
     memcpy(structure, head, sizeof(head));
     used += sizeof(head);

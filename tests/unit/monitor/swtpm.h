@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Starts it in a new folder; `started`: as if the firmware had done TPM2_Startup. Ends the test if there is
- * no swtpm. It dies with the test. */
+/* Starts it in a new folder; `started`: as if the firmware had done TPM2_Startup. Ends the test if
+ * there is no swtpm. It dies with the test. */
 void swtpm_start(bool started);
 /* The machine is reset: the PCRs are new, NV memory stays. */
 void swtpm_reset(void);

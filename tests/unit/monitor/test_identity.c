@@ -46,8 +46,8 @@ static void pcr_value(uint8_t value[32])
 }
 
 /*
- * Whatever else failed, nothing but a TPM that was not even opened leaves the PCR at zero, where dom0 could
- * read the sealing root.
+ * Whatever else failed, nothing but a TPM that was not even opened leaves the PCR at zero, where
+ * dom0 could read the sealing root.
  */
 static void pcr_is_closed(void)
 {
@@ -183,7 +183,8 @@ START_TEST(stuck_in_each_command)
 END_TEST
 
 /* A TPM that says that it has extended the PCR, and has not. */
-static bool forget_extend(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t *answered)
+static bool forget_extend(const uint8_t *command, uint32_t size, uint8_t *response,
+                          uint32_t *answered)
 {
     static const uint8_t done[] = {0x80, 0x02, 0, 0, 0, 19, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0};
 
@@ -209,7 +210,8 @@ END_TEST
 /* An error to the n-th command. */
 static uint32_t error_at;
 
-static bool answer_error(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t *answered)
+static bool answer_error(const uint8_t *command, uint32_t size, uint8_t *response,
+                         uint32_t *answered)
 {
     static const uint8_t failure[] = {0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1};
 
@@ -247,7 +249,8 @@ START_TEST(error_to_each_command)
 END_TEST
 
 /* No entropy from anywhere: no key and no root, but the PCR does not stay as it was. */
-static bool answer_no_random(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t *answered)
+static bool answer_no_random(const uint8_t *command, uint32_t size, uint8_t *response,
+                             uint32_t *answered)
 {
     static const uint8_t failure[] = {0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1};
 

@@ -88,7 +88,8 @@ static int64_t ask(uint64_t address, uint64_t zero)
 {
     struct thread_result result = {.outcome = 99};
 
-    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_REPORT, address, zero, &result), THREAD_ANSWER);
+    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_REPORT, address, zero, &result),
+                     THREAD_ANSWER);
     return result.outcome;
 }
 
@@ -252,7 +253,7 @@ START_TEST(heartbeat)
 }
 END_TEST
 
-/* --- refusals ------------------------------------------------------------------------------------ */
+/* --- refusals ------------------------------------------------------------------------------- */
 
 /* Refused with this error, nothing written, traced, and the enclave goes on. */
 static void refused(uint64_t address, uint64_t zero, int error, enum cloister_reason reason)
@@ -311,7 +312,7 @@ START_TEST(not_an_own_writable_page)
         shared + SCENE_SHARED * CLOISTER_PAGE_SIZE,
         page_count * CLOISTER_PAGE_SIZE,
         CLOISTER_ENCLAVE_BASE + (uint64_t)writable * CLOISTER_PAGE_SIZE, /* linear */
-        (UINT64_C(1) << 48) + (uint64_t)writable * CLOISTER_PAGE_SIZE, /* the same slots */
+        (UINT64_C(1) << 48) + (uint64_t)writable * CLOISTER_PAGE_SIZE,   /* the same slots */
         (UINT64_C(1) << 63) + (uint64_t)writable * CLOISTER_PAGE_SIZE,
         UINT64_C(0xffff800000000000),
         UINT64_MAX - 511,
@@ -343,14 +344,16 @@ START_TEST(only_the_control_domain)
     ck_assert_int_eq(monitor_control(CLOISTER_OP_RECORD, address, false, false), -EPERM);
     ck_assert_int_eq(monitor_control(CLOISTER_OP_HEARTBEAT, address, true, true), -EBUSY);
     ck_assert_int_eq(monitor_control(CLOISTER_OP_HEARTBEAT, 0, true, false), -EFAULT);
-    ck_assert_int_eq(monitor_control(CLOISTER_OP_HEARTBEAT, fake_user_readonly(), true, false), -EFAULT);
-    ck_assert_int_eq(monitor_control(CLOISTER_OP_RECORD, fake_user_readonly(), true, false), -EFAULT);
+    ck_assert_int_eq(monitor_control(CLOISTER_OP_HEARTBEAT, fake_user_readonly(), true, false),
+                     -EFAULT);
+    ck_assert_int_eq(monitor_control(CLOISTER_OP_RECORD, fake_user_readonly(), true, false),
+                     -EFAULT);
     /* None of these was signed. */
     ck_assert_uint_eq(report_of(0, 1).sequence, 1);
 }
 END_TEST
 
-/* --- without an identity -------------------------------------------------------------------------- */
+/* --- without an identity -------------------------------------------------------------------- */
 
 START_TEST(no_entropy_no_identity)
 {

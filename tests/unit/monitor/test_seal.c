@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sealing root in a real TPM emulator (swtpm.h), what dom0 can try against it, and the keys, compared with
- * OpenSSL's HKDF.
+ * The sealing root in a real TPM emulator (swtpm.h), what dom0 can try against it, and the keys,
+ * compared with OpenSSL's HKDF.
  */
 #include "seal.h"
 
@@ -84,7 +84,8 @@ static int64_t ask(uint64_t address, uint64_t zero)
 {
     struct thread_result result = {.outcome = 99};
 
-    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_KEY, address, zero, &result), THREAD_ANSWER);
+    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_KEY, address, zero, &result),
+                     THREAD_ANSWER);
     return result.outcome;
 }
 
@@ -113,8 +114,9 @@ static struct cloister_seal_key key_of(uint32_t policy, uint32_t version, uint8_
 /* RFC 5869, with OpenSSL; the info by hand from the text of cloister/seal.h. */
 static void expected_key(const struct cloister_seal_key *key, uint8_t out[KEY_SIZE])
 {
-    uint8_t info[160] = {(uint8_t)key->policy, 0, 0, 0, (uint8_t)image->header.launch.flags, 0, 0, 0,
-                         (uint8_t)key->security_version};
+    uint8_t info[160] = {
+        (uint8_t)key->policy,          0, 0, 0, (uint8_t)image->header.launch.flags, 0, 0, 0,
+        (uint8_t)key->security_version};
     char digest[] = "SHA256", salt[] = "Cloister sealing 1";
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
@@ -142,7 +144,7 @@ static void expected_key(const struct cloister_seal_key *key, uint8_t out[KEY_SI
     EVP_KDF_free(kdf);
 }
 
-/* --- the keys ------------------------------------------------------------------------------------ */
+/* --- the keys ------------------------------------------------------------------------------- */
 
 START_TEST(keys_are_openssl_s)
 {
@@ -243,7 +245,8 @@ START_TEST(keys_are_for_whom_they_are)
     for (uint32_t policy = CLOISTER_SEAL_CODE; policy <= CLOISTER_SEAL_AUTHOR; policy++) {
         struct cloister_seal_key after = key_of(policy, 3, 9);
         bool same = !memcmp(before[policy].key, after.key, KEY_SIZE);
-        ck_assert_msg(same == !(changes[_i].changes >> policy & 1), "%s: policy %u", changes[_i].name, policy);
+        ck_assert_msg(same == !(changes[_i].changes >> policy & 1), "%s: policy %u",
+                      changes[_i].name, policy);
     }
     leave();
 }
@@ -310,7 +313,7 @@ START_TEST(bad_requests)
 }
 END_TEST
 
-/* --- the root -------------------------------------------------------------------------------------- */
+/* --- the root ------------------------------------------------------------------------------- */
 
 static void no_keys(enum cloister_reason reason)
 {
@@ -445,23 +448,28 @@ START_TEST(an_index_that_is_not_ours)
         memcpy(public.policy, policy, sizeof(policy));
         break;
     case 1: /* who knows the (empty) password may write: TPMA_NV_AUTHWRITE */
-        public.attributes |= 1u << 2;
+        public
+        .attributes |= 1u << 2;
         break;
     case 2: /* the owner may: TPMA_NV_OWNERWRITE */
-        public.attributes |= 1u << 1;
+        public
+        .attributes |= 1u << 1;
         break;
     case 3: /* no lock */
-        public.attributes &= ~TPM_NV_READ_STCLEAR;
+        public
+        .attributes &= ~TPM_NV_READ_STCLEAR;
         break;
     default:
-        public.size = 64;
+        public
+        .size = 64;
         break;
     }
     ck_assert_int_eq(tpm_nv_define(&dom0, SEAL_INDEX, &public), 0);
     if (_i == 0) {
         ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, session, chosen, sizeof(chosen)), 0);
     } else if (_i == 1) {
-        ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, TPM_RS_PASSWORD, chosen, sizeof(chosen)), 0);
+        ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, TPM_RS_PASSWORD, chosen, sizeof(chosen)),
+                         0);
     }
     next_boot();
     no_keys(CLOISTER_REASON_SEAL_ROOT);
@@ -530,7 +538,8 @@ END_TEST
 /* The n-th command fails, or hangs: a root is used only if it was read and locked. */
 static uint32_t error_at;
 
-static bool answer_error(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t *answered)
+static bool answer_error(const uint8_t *command, uint32_t size, uint8_t *response,
+                         uint32_t *answered)
 {
     static const uint8_t failure[] = {0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1};
 
@@ -551,7 +560,8 @@ START_TEST(failures_at_each_command)
     ck_assert_uint_ge(commands, 15);
     for (uint32_t n = 1; n <= commands; n++) {
         dom0_opens();
-        if (_i % 2 && !tpm_nv_read_public(&dom0, SEAL_INDEX, &public)) { /* a first boot each time */
+        if (_i % 2 &&
+            !tpm_nv_read_public(&dom0, SEAL_INDEX, &public)) { /* a first boot each time */
             ck_assert_int_eq(dom0_undefines(), 0);
         }
         swtpm_reset();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The TPM driver: simulated registers (tpm_model.h), a real TPM emulator behind them (swtpm.h). What the TPM
- * gets wrong is made of what it got right: its good response is recorded once, then altered and replayed.
+ * The TPM driver: simulated registers (tpm_model.h), a real TPM emulator behind them (swtpm.h).
+ * What the TPM gets wrong is made of what it got right: its good response is recorded once, then
+ * altered and replayed.
  */
 #include <openssl/evp.h>
 
@@ -283,7 +284,8 @@ START_TEST(small_bursts)
 }
 END_TEST
 
-/* What a policy of PCRs is for: after one of them was extended, neither is the index read nor written. */
+/* What a policy of PCRs is for: after one of them was extended, neither is the index read nor
+ * written. */
 START_TEST(nv_is_bound_to_pcrs)
 {
     struct tpm_nv_public public;
@@ -539,7 +541,8 @@ static void altered_refused(int i, const char *what, uint32_t n)
 
 START_TEST(wrong_sizes)
 {
-    static const uint32_t sizes[] = {0, 1, 9, TPM_MESSAGE_SIZE + 1, 4096, 0x7fffffff, 0x80000000, UINT32_MAX};
+    static const uint32_t sizes[] = {0,    1,          9,          TPM_MESSAGE_SIZE + 1,
+                                     4096, 0x7fffffff, 0x80000000, UINT32_MAX};
 
     prepare(kind_of(_i), _i / 3);
     for (uint32_t size = 0; size < good_size; size++) {
@@ -547,7 +550,8 @@ START_TEST(wrong_sizes)
         altered_size = size;
         size_set(size);
         int rc = altered_run(_i);
-        ck_assert_msg(rc == -EIO || (size < TPM_HEADER_SIZE && rc == -ETIMEDOUT), "cut to %u: %d", size, rc);
+        ck_assert_msg(rc == -EIO || (size < TPM_HEADER_SIZE && rc == -ETIMEDOUT), "cut to %u: %d",
+                      size, rc);
     }
     for (uint32_t more = 1; more < 9; more++) {
         altered_begin();
@@ -578,7 +582,8 @@ END_TEST
 START_TEST(wrong_tags_and_codes)
 {
     static const uint16_t tags[] = {0, 0x00c4, 0x8000, 0x8001, 0x8002, 0x8003, 0xffff};
-    static const uint32_t codes[] = {1, 0x100, 0x101, 0x120, 0x148, 0x14c, 0x18c, 0x921, 0x909, UINT32_MAX};
+    static const uint32_t codes[] = {1,     0x100, 0x101, 0x120, 0x148,
+                                     0x14c, 0x18c, 0x921, 0x909, UINT32_MAX};
 
     prepare(kind_of(_i), _i / 3);
     for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {

@@ -30,9 +30,9 @@ static uint32_t command_size(void)
 {
     const uint8_t *c = tpm_model.command;
 
-    return tpm_model.taken < 6 ? 6
-                               : (uint32_t)c[2] << 24 | (uint32_t)c[3] << 16 | (uint32_t)c[4] << 8 |
-                                     c[5];
+    return tpm_model.taken < 6
+               ? 6
+               : (uint32_t)c[2] << 24 | (uint32_t)c[3] << 16 | (uint32_t)c[4] << 8 | c[5];
 }
 
 static void run(void)
@@ -81,8 +81,8 @@ static void relinquish(void)
 
 static uint32_t fifo_left(void)
 {
-    uint32_t end = is_stuck(STUCK_DATA) && tpm_model.size > STUCK_RESPONSE ? STUCK_RESPONSE
-                                                                          : tpm_model.size;
+    uint32_t end =
+        is_stuck(STUCK_DATA) && tpm_model.size > STUCK_RESPONSE ? STUCK_RESPONSE : tpm_model.size;
 
     return tpm_model.complete ? end - tpm_model.given : 0;
 }
@@ -228,7 +228,8 @@ static void crb_write8(uint64_t address, uint8_t value)
     uint64_t offset = address - command_buffer();
     uint64_t back = address - response_buffer();
 
-    tpm_model.wrong |= (offset >= MODEL_ROOM && back >= MODEL_ROOM) || !tpm_model.ready || tpm_model.running;
+    tpm_model.wrong |=
+        (offset >= MODEL_ROOM && back >= MODEL_ROOM) || !tpm_model.ready || tpm_model.running;
     if (offset < MODEL_ROOM) {
         tpm_model.command[offset] = value;
         tpm_model.taken = offset + 1;
@@ -267,7 +268,7 @@ static void crb_write32(uint64_t address, uint32_t value)
     }
 }
 
-/* --- the monitor's seam ------------------------------------------------------------------------ */
+/* --- the monitor's seam --------------------------------------------------------------------- */
 
 static bool gone(void)
 {
@@ -289,7 +290,7 @@ bool host_tpm_place(struct tpm_place *place)
 {
     *place = (struct tpm_place){.crb = tpm_model.kind == MODEL_CRB ||
                                        tpm_model.kind == MODEL_CRB_FIRMWARE,
-                                .address = tpm_model.kind == MODEL_CRB ? TPM_BASE + 0x40
+                                .address = tpm_model.kind == MODEL_CRB            ? TPM_BASE + 0x40
                                            : tpm_model.kind == MODEL_CRB_FIRMWARE ? MODEL_FIRMWARE
                                                                                   : TPM_BASE};
     return tpm_model.kind != MODEL_NONE;

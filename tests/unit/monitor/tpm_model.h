@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A simulation of a TPM's registers: the FIFO interface (TIS) and the command response buffer (CRB), as
- * the PC Client Platform TPM Profile describes them. What the TPM answers is not simulated: `execute` asks
- * a real TPM emulator (swtpm.h), or is a test's own function.
+ * A simulation of a TPM's registers: the FIFO interface (TIS) and the command response buffer
+ * (CRB), as the PC Client Platform TPM Profile describes them. What the TPM answers is not
+ * simulated: `execute` asks a real TPM emulator (swtpm.h), or is a test's own function.
  *
  * Time is the fake host's: each look at a register takes a microsecond, host_pause() takes 100.
  */
@@ -47,19 +47,19 @@ extern struct tpm_model {
     void (*alter)(uint8_t *response, uint32_t *size);
 
     enum tpm_model_stuck stuck;
-    uint32_t stuck_at;     /* in the n-th command from now (1: the next) only; 0: in all */
-    uint32_t burst;        /* TIS: most bytes at a time; 0: 64 */
-    uint64_t vanish_at;    /* from the n-th access on all reads give all ones; 0: never */
-    uint32_t fatal_at;     /* CRB: the n-th command ends in tpmSts; 0: none */
-    uint32_t room;         /* CRB: what the registers say the buffers hold; 0: MODEL_ROOM */
-    bool unmappable;       /* host_mmio_map() refuses */
+    uint32_t stuck_at;  /* in the n-th command from now (1: the next) only; 0: in all */
+    uint32_t burst;     /* TIS: most bytes at a time; 0: 64 */
+    uint64_t vanish_at; /* from the n-th access on all reads give all ones; 0: never */
+    uint32_t fatal_at;  /* CRB: the n-th command ends in tpmSts; 0: none */
+    uint32_t room;      /* CRB: what the registers say the buffers hold; 0: MODEL_ROOM */
+    bool unmappable;    /* host_mmio_map() refuses */
 
     /* What was seen. */
     uint64_t accesses;
     uint32_t commands; /* that were run */
     uint32_t cancels;
-    uint32_t claimed;  /* times that the locality was taken, less those that it was given back */
-    bool wrong;        /* an access that the profile does not allow */
+    uint32_t claimed; /* times that the locality was taken, less those that it was given back */
+    bool wrong;       /* an access that the profile does not allow */
 
     /* The model's own. */
     bool active, ready, running, complete;
