@@ -162,22 +162,24 @@ const struct world_ops world_ops_svm = {
 
 /*
  * The TLB tag of this world on this CPU (15.16). A tag is never shared with the tenant's, and flushed when
- * it is new: the CPU's last generation of tags may have used it. A flush that the tenant was to begin with
- * is done here for both, because its next entry will not ask for it again.
+ * it is new: the CPU's last generation of tags may have used it. Who takes the first tag of a generation
+ * flushes all, for those who take the next ones. A flush that the tenant was to begin with is done here for
+ * both, because its next entry will not ask for it again.
  */
 static void asid_prepare(struct world *world, struct vmcb_struct *vmcb, const struct vmcb_struct *tenant)
 {
     const uint8_t flush = cpu_has_svm_flushbyasid ? TLB_CTRL_FLUSH_ASID : TLB_CTRL_FLUSH_ALL;
     uint64_t generation;
-    bool stale;
+    bool first, mine;
 
     world_moved(world);
     generation = world->asid.generation;
-    stale = hvm_asid_handle_vmenter(&world->asid) || world->asid.generation != generation;
+    first = hvm_asid_handle_vmenter(&world->asid);
+    mine = world->asid.generation != generation || !world->asid.asid;
     vmcb_set_asid(vmcb, world->asid.asid ?: 1); /* 0: ASIDs are disabled */
-    vmcb->tlb_control = tenant->tlb_control != TLB_CTRL_NO_FLUSH ? TLB_CTRL_FLUSH_ALL
-                        : stale || !world->asid.asid             ? flush
-                                                                 : TLB_CTRL_NO_FLUSH;
+    vmcb->tlb_control = first || tenant->tlb_control != TLB_CTRL_NO_FLUSH ? TLB_CTRL_FLUSH_ALL
+                        : mine                                            ? flush
+                                                                          : TLB_CTRL_NO_FLUSH;
 }
 
 void cloister_svm_enter(struct vcpu *v)
