@@ -28,6 +28,7 @@
 #include <asm/paging.h>
 #include <asm/vpmu.h>
 
+#include "compat.h"
 #include "world.h"
 
 #define RANDOM_TRIES 10

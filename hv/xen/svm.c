@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The world switch for AMD SVM. Section numbers are of the AMD APM, volume 2. */
+#include "compat.h"
 #include "world.h"
 
 #include <xen/init.h>
@@ -7,9 +8,7 @@
 #include <asm/cloister.h>
 #include <asm/event.h>
 #include <asm/hvm/hvm.h>
-#include <asm/hvm/svm/svm.h>
 #include <asm/hvm/svm/svmdebug.h>
-#include <asm/hvm/svm/vmcb.h>
 #include <asm/traps.h>
 
 #define SEGMENT_CODE 0xa9b /* L P DPL0 code, execute/read, accessed */
@@ -71,7 +70,7 @@ static void cf_check svm_init(struct world *world, uint64_t view_root)
     vmcb->_iopm_base_pa = virt_to_maddr(all_ones);
     vmcb->_msrpm_base_pa = virt_to_maddr(all_ones);
     vmcb->_vintr.fields.intr_masking = 1;
-    vmcb->_np_enable = 1;
+    vmcb_set_np(vmcb, true);
     vmcb->_h_cr3 = view_root;
     vmcb->_g_pat = PAT_RESET;
 }
@@ -124,7 +123,7 @@ static void cf_check svm_inject(struct world *world, uint8_t vector, int32_t err
 
     vmcb->event_inj.raw = 0;
     vmcb->event_inj.v = true;
-    vmcb->event_inj.type = X86_EVENTTYPE_HW_EXCEPTION;
+    vmcb->event_inj.type = X86_ET_HW_EXC;
     vmcb->event_inj.vector = vector;
     if ( error_code != NO_ERROR_CODE )
     {
@@ -163,22 +162,24 @@ const struct world_ops world_ops_svm = {
 
 /*
  * The TLB tag of this world on this CPU (15.16). A tag is never shared with the tenant's, and flushed when
- * it is new: the CPU's last generation of tags may have used it. A flush that the tenant was to begin with
- * is done here for both, because its next entry will not ask for it again.
+ * it is new: the CPU's last generation of tags may have used it. Who takes the first tag of a generation
+ * flushes all, for those who take the next ones. A flush that the tenant was to begin with is done here for
+ * both, because its next entry will not ask for it again.
  */
 static void asid_prepare(struct world *world, struct vmcb_struct *vmcb, const struct vmcb_struct *tenant)
 {
     const uint8_t flush = cpu_has_svm_flushbyasid ? TLB_CTRL_FLUSH_ASID : TLB_CTRL_FLUSH_ALL;
     uint64_t generation;
-    bool stale;
+    bool first, mine;
 
     world_moved(world);
     generation = world->asid.generation;
-    stale = hvm_asid_handle_vmenter(&world->asid) || world->asid.generation != generation;
-    vmcb->_guest_asid = world->asid.asid ?: 1; /* 0: ASIDs are disabled */
-    vmcb->tlb_control = tenant->tlb_control != TLB_CTRL_NO_FLUSH ? TLB_CTRL_FLUSH_ALL
-                        : stale || !world->asid.asid             ? flush
-                                                                 : TLB_CTRL_NO_FLUSH;
+    first = hvm_asid_handle_vmenter(&world->asid);
+    mine = world->asid.generation != generation || !world->asid.asid;
+    vmcb_set_asid(vmcb, world->asid.asid ?: 1); /* 0: ASIDs are disabled */
+    vmcb->tlb_control = first || tenant->tlb_control != TLB_CTRL_NO_FLUSH ? TLB_CTRL_FLUSH_ALL
+                        : mine                                            ? flush
+                                                                          : TLB_CTRL_NO_FLUSH;
 }
 
 void cloister_svm_enter(struct vcpu *v)
@@ -188,7 +189,8 @@ void cloister_svm_enter(struct vcpu *v)
     struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
     struct vmcb_struct *vmcb = world->control;
 
-    if ( tenant->event_inj.v || tenant->_vintr.fields.irq || !(regs->rflags & X86_EFLAGS_IF) )
+    if ( tenant->event_inj.v || tenant->_vintr.fields.irq || vmcb_has_nmi(tenant) ||
+         !(regs->rflags & X86_EFLAGS_IF) )
     {
         world_suspend(v);
         return;
@@ -205,7 +207,7 @@ void cloister_svm_enter(struct vcpu *v)
     vmcb->cleanbits.raw = 0;
 #ifdef CLOISTER_TEST
     if ( xchg(&world_test_state, 0) )
-        vmcb->_guest_asid = 0; /* the host's (15.5.1) */
+        vmcb_set_asid(vmcb, 0); /* the host's (15.5.1) */
 #endif
     v->arch.hvm.svm.vmcb_pa = world->control_pa;
     v->arch.cloister.inside = true;

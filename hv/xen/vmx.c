@@ -6,6 +6,7 @@
  * struct world what the next entry writes. Each exit clears the VMCS (VMCLEAR): outside, no CPU holds any
  * of it (25.11.1), and a thread may go on anywhere, or its frames may be given back.
  */
+#include "compat.h"
 #include "ept.h"
 #include "world.h"
 
@@ -100,7 +101,7 @@ static void cf_check vmx_world_set_rax(struct world *world, uint64_t rax)
 static void cf_check vmx_world_inject(struct world *world, uint8_t vector, int32_t error_code)
 {
     world->vmx.event = INTR_INFO_VALID_MASK | vector |
-                       MASK_INSR(X86_EVENTTYPE_HW_EXCEPTION, INTR_INFO_INTR_TYPE_MASK);
+                       MASK_INSR(X86_ET_HW_EXC, INTR_INFO_INTR_TYPE_MASK);
     if ( error_code != NO_ERROR_CODE )
     {
         world->vmx.event |= INTR_INFO_DELIVER_CODE_MASK;
@@ -441,7 +442,7 @@ static bool is_exception(const struct world_vmx *vmx, uint8_t type, uint8_t vect
 static bool is_machine_check(const struct world_vmx *vmx)
 {
     return (uint16_t)vmx->reason == EXIT_REASON_MCE_DURING_VMENTRY ||
-           is_exception(vmx, X86_EVENTTYPE_HW_EXCEPTION, X86_EXC_MC);
+           is_exception(vmx, X86_ET_HW_EXC, X86_EXC_MC);
 }
 
 /* What the host must see before interrupts are on (28.1). */
@@ -452,7 +453,7 @@ static void serve_host(const struct world_vmx *vmx, struct cpu_user_regs *regs)
         regs->entry_vector = vmx->interruption & INTR_INFO_VECTOR_MASK;
         do_IRQ(regs);
     }
-    else if ( is_exception(vmx, X86_EVENTTYPE_NMI, X86_EXC_NMI) )
+    else if ( is_exception(vmx, X86_ET_NMI, X86_EXC_NMI) )
     {
         do_nmi(regs);
         enable_nmis();
@@ -471,11 +472,11 @@ static enum world_exit_kind decode_exception(struct world *world, struct thread_
 {
     const struct world_vmx *vmx = &world->vmx;
 
-    if ( is_exception(vmx, X86_EVENTTYPE_NMI, X86_EXC_NMI) )
+    if ( is_exception(vmx, X86_ET_NMI, X86_EXC_NMI) )
         return WORLD_EXIT_INTERRUPT;
-    if ( is_exception(vmx, X86_EVENTTYPE_HW_EXCEPTION, X86_EXC_DB) )
+    if ( is_exception(vmx, X86_ET_HW_EXC, X86_EXC_DB) )
         vmx_world_inject(world, X86_EXC_DB, NO_ERROR_CODE);
-    else if ( is_exception(vmx, X86_EVENTTYPE_HW_EXCEPTION, X86_EXC_AC) )
+    else if ( is_exception(vmx, X86_ET_HW_EXC, X86_EXC_AC) )
         vmx_world_inject(world, X86_EXC_AC, 0);
     else /* INT1 */
     {

@@ -11,6 +11,8 @@
 #include <asm/msr-index.h>
 #include <asm/xstate.h>
 
+#include "compat.h"
+
 #define MXCSR_RESET 0x1f80u
 #define XSAVE_MXCSR_OFFSET 24u /* in the legacy region (Intel SDM vol. 1, 10.5.1) */
 
@@ -54,7 +56,7 @@ bool __init world_init(void)
 {
     if ( !cpu_has_xsave || !hvm_enabled )
         return false;
-    world_xcr0 = xfeature_mask & (X86_XCR0_FP | X86_XCR0_SSE | X86_XCR0_YMM);
+    world_xcr0 = xfeature_mask & (X86_XCR0_X87 | X86_XCR0_SSE | X86_XCR0_YMM);
     have_barrier = boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB);
     *(uint32_t *)(xsave_reset + XSAVE_MXCSR_OFFSET) = MXCSR_RESET;
 

@@ -4,7 +4,7 @@
 
 Hooks: every line that a patch of a Xen version's series adds and that is not blank, comments
 included. Monitor and glue: every line of hv/monitor/*.[ch] and hv/xen/*.[ch] with anything but
-blanks and comments. BearSSL is apart.
+blanks and comments. BearSSL is apart. What differs between Xen versions stands in one file.
 """
 
 import pathlib
@@ -13,6 +13,7 @@ import sys
 
 HOOKS_MOST = 100
 MONITOR_MOST = 6000
+VERSION = re.compile(r"\b(XEN_(SUB)?VERSION|__XEN_LATEST_INTERFACE_VERSION__)\b")
 
 
 def added_lines(patch):
@@ -62,6 +63,10 @@ def main():
             total += count
             print(f"# {count:5} {version.name}/{patch.name}")
         result(total <= HOOKS_MOST, f"Xen {version.name}: {total} hook lines, at most {HOOKS_MOST}")
+
+    asking = sorted(file.name for file in hv.glob("xen/**/*.[ch]")
+                    if VERSION.search(file.read_text()))
+    result(asking == ["compat.h"], "one file asks for Xen's version: " + ", ".join(asking))
 
     total = 0
     for folder in "monitor", "xen":
