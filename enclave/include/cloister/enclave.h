@@ -109,7 +109,7 @@ __attribute__((noreturn)) void cloister_fault(uint32_t vector, uint64_t page);
 #define CLOISTER_FAULT_HEAP 226u  /* free() of what was not allocated or free already; heap damaged */
 #define CLOISTER_FAULT_LAYOUT 227u /* the image was not made by cloister-image for this runtime */
 
-/* --- proof and sealing ---------------------------------------------------------------------------------------- */
+/* --- proof and sealing ---------------------------------------------------------------------------- */
 
 /* cloister/report.h says what it is, what is signed, and how it is verified. */
 struct cloister_report;
@@ -123,9 +123,10 @@ struct cloister_report;
 CLOISTER_CHECK_RESULT int cloister_report(const uint8_t data[64], struct cloister_report *report);
 
 /*
- * A key that this enclave, and those that `policy` (enum cloister_seal_policy) names, get in every boot of this machine, and nobody else:
- * cloister/seal.h. `label` tells keys apart that are for different uses. With the security version of the
- * enclave that sealed, a newer enclave opens what an older one sealed. Wipe the key after use.
+ * A key that this enclave, and those that `policy` (enum cloister_seal_policy of cloister/seal.h) names, get
+ * in every boot of this machine, and nobody else. `label` tells keys apart that are for different uses. With
+ * the security version of the enclave that sealed, a newer enclave opens what an older one sealed. Wipe the
+ * key after use.
  *   -EINVAL      no such policy
  *   -EPERM       a higher security version than this enclave's own
  *   -EOPNOTSUPP  the machine has no sealing root in this boot (the host's `cloisterctl status` says why)
