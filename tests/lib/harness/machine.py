@@ -135,7 +135,7 @@ class Machine:
         self.stop()
 
     def log(self, kind):
-        return os.path.join(self.logs, f"{self.name}-{kind}.log")
+        return os.path.join(self.logs, f"{self._kind.log_prefix}{self.name}-{kind}.log")
 
     def start(self):
         """Boot and wait until dom0 answers commands; see wait_ready for the rest of it."""

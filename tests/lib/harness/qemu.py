@@ -15,6 +15,7 @@ VIRTIO = ",disable-legacy=on,iommu_platform=on"
 class Qemu:
     """Both emulators have these members; `machine` is the Machine that they run."""
 
+    log_prefix = ""
     program = "qemu-system-x86_64"
     vendor = "amd"  # as in the names of what differs
     slowness = 1      # for all time-outs

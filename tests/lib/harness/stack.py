@@ -8,12 +8,15 @@
         stack.wait_agent(machine, "alice")
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import time
 
+from .images import Missing
 from .machine import MachineError
 
 UNIT = "usr/lib/systemd/system/cloisterd.service"
@@ -30,14 +33,36 @@ def xen(build, kind=""):
     return os.path.join(build, "hv", "xen", kind, "xen")
 
 
+@contextlib.contextmanager
+def building(build):
+    """While this lasts nobody else builds in the folder: suites on two machines run side by side."""
+    with open(os.path.join(build, "building.lock"), "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def compile_targets(build, *targets):
+    """Bring all that is built by default, and the targets, up to date."""
+    if not os.path.exists(os.path.join(build, "build.ninja")):
+        raise Missing(f"no build in {build}; meson setup makes it")
+    logs = os.path.join(build, "logs")
+    os.makedirs(logs, exist_ok=True)
+    log = os.path.join(logs, "compile.log")
+    with building(build), open(log, "wb") as out:
+        for target in ([], *([target] for target in targets)):
+            if subprocess.run(["meson", "compile", "-C", build] + target, stdout=out, stderr=out,
+                              check=False).returncode:
+                raise MachineError(f"the build failed, see {log}")
+
+
 def stage(build):
-    """Install the build below build/stage; returns the folders for dom0 and for tenants."""
-    root = os.path.join(build, "stage")
+    """Install the build below build/stage-MACHINE; returns the folders for dom0 and for tenants."""
+    root = os.path.join(build, "stage-" + os.environ.get("CLOISTER_MACHINE", "qemu"))
     shutil.rmtree(root, ignore_errors=True)
     installed, dom0, tenant = (os.path.join(root, name) for name in ("all", "dom0", "tenant"))
     logs = os.path.join(build, "logs")
     os.makedirs(logs, exist_ok=True)
-    with open(os.path.join(logs, "install.log"), "wb") as log:
+    with building(build), open(os.path.join(logs, "install.log"), "wb") as log:
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet",
                         "--destdir", os.path.abspath(installed)],
                        check=True, stdout=log, stderr=log)
