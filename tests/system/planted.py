@@ -19,6 +19,9 @@ def test_planted(tap, machine):
     hold(machine)
     number, domain = enclaves(machine)[0]["enclave"], machine.domid("alice")
     for kind, count in KINDS.items():
+        if kind == "iommu" and not machine.iommu:
+            tap.skip("a planted violation: iommu", "the machine has none")
+            continue
         # The IOMMU's tables are dom0's: the tenant has no device.
         where = 0 if kind == "iommu" else domain
         machine.dom0(f"/run/plant {kind} {number} {where} on", check=True)
