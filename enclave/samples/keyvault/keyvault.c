@@ -2,6 +2,7 @@
 #include "keyvault.h"
 
 #include <cloister/enclave.h>
+#include <cloister/report.h>
 
 #include <errno.h>
 #include <string.h>
@@ -11,18 +12,20 @@
 #include <bearssl_rand.h>
 
 #include "streams.h"
+#include "transport.h"
 
 #define SEED_SIZE 48 /* more than the 256 bits of strength that HMAC_DRBG can have (SP 800-90A, 10.1) */
 #define POINT_SIZE 65
 #define POINT_UNCOMPRESSED 0x04 /* SEC 1, 2.3.3 */
 
-/* Written once, under the lock, before `ready` is set; only read after that. */
+/* The key is written once, under the lock, before `ready` is set, and only read after that. */
 static struct {
     struct cloister_lock lock;
     uint32_t ready;
     br_ec_private_key key;
     uint8_t scalar[BR_EC_KBUF_PRIV_MAX_SIZE];
     uint8_t point[BR_EC_KBUF_PUB_MAX_SIZE];
+    struct transport transport; /* under the lock */
 } vault;
 
 static bool have_key(void)
@@ -30,25 +33,43 @@ static bool have_key(void)
     return __atomic_load_n(&vault.ready, __ATOMIC_ACQUIRE);
 }
 
+static int start_random(br_hmac_drbg_context *random)
+{
+    uint8_t seed[SEED_SIZE];
+    int result = cloister_seed(seed, sizeof(seed));
+
+    if (!result) {
+        br_hmac_drbg_init(random, &br_sha256_vtable, seed, sizeof(seed));
+    }
+    cloister_wipe(seed, sizeof(seed));
+    return result;
+}
+
+/* Under the lock: vault.key is complete, its public half is not. */
+static int publish_key(void)
+{
+    br_ec_public_key public;
+
+    if (br_ec_compute_pub(&br_ec_p256_m31, &public, vault.point, &vault.key) != POINT_SIZE ||
+        vault.point[0] != POINT_UNCOMPRESSED) {
+        return -EIO;
+    }
+    __atomic_store_n(&vault.ready, 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
 /* Under the lock. */
 static int make_key(void)
 {
-    uint8_t seed[SEED_SIZE];
     br_hmac_drbg_context random;
-    br_ec_public_key public;
-    int result = cloister_seed(seed, sizeof(seed));
+    int result = start_random(&random);
 
-    if (result) {
-        return result;
+    if (!result) {
+        result = br_ec_keygen(&random.vtable, &br_ec_p256_m31, &vault.key, vault.scalar,
+                              BR_EC_secp256r1)
+                     ? publish_key()
+                     : -EIO;
     }
-    br_hmac_drbg_init(&random, &br_sha256_vtable, seed, sizeof(seed));
-    if (br_ec_keygen(&random.vtable, &br_ec_p256_m31, &vault.key, vault.scalar, BR_EC_secp256r1) ==
-            0 ||
-        br_ec_compute_pub(&br_ec_p256_m31, &public, vault.point, &vault.key) != POINT_SIZE ||
-        vault.point[0] != POINT_UNCOMPRESSED) {
-        result = -EIO;
-    }
-    cloister_wipe(seed, sizeof(seed));
     cloister_wipe(&random, sizeof(random));
     return result;
 }
@@ -66,7 +87,7 @@ static int give_public(void *out, size_t out_capacity, size_t *out_size)
 static int generate(const void *in, size_t in_size, void *out, size_t out_capacity,
                     size_t *out_size)
 {
-    int result = -EEXIST;
+    int result;
 
     (void)in;
     (void)in_size;
@@ -74,10 +95,7 @@ static int generate(const void *in, size_t in_size, void *out, size_t out_capaci
         return -EMSGSIZE;
     }
     cloister_lock_take(&vault.lock);
-    if (!vault.ready) {
-        result = make_key();
-        __atomic_store_n(&vault.ready, !result, __ATOMIC_RELEASE);
-    }
+    result = vault.ready ? -EEXIST : make_key();
     cloister_lock_release(&vault.lock);
     return result ? result : give_public(out, out_capacity, out_size);
 }
@@ -87,6 +105,81 @@ static int public(const void *in, size_t in_size, void *out, size_t out_capacity
     (void)in;
     (void)in_size;
     return have_key() ? give_public(out, out_capacity, out_size) : -ENOENT;
+}
+
+/* --- a key from a key service -------------------------------------------------------------------- */
+
+/* Under the lock. */
+static int make_request(const uint8_t *challenge, uint8_t *out)
+{
+    br_hmac_drbg_context random;
+    struct cloister_report report;
+    uint8_t data[64];
+    int result = start_random(&random);
+
+    if (!result) {
+        result = transport_make(&vault.transport, &random.vtable, challenge);
+    }
+    if (!result) {
+        transport_report_data(&vault.transport, data);
+        result = cloister_report(data, &report);
+    }
+    if (!result) {
+        memcpy(out, vault.transport.public, KEYVAULT_PUBLIC_SIZE);
+        memcpy(out + KEYVAULT_PUBLIC_SIZE, &report, sizeof(report));
+    }
+    cloister_wipe(&random, sizeof(random));
+    return result;
+}
+
+static int request(const void *in, size_t in_size, void *out, size_t out_capacity, size_t *out_size)
+{
+    int result;
+
+    if (in_size != KEYVAULT_CHALLENGE_SIZE) {
+        return -EINVAL;
+    }
+    if (out_capacity < KEYVAULT_REQUEST_SIZE) {
+        return -EMSGSIZE;
+    }
+    cloister_lock_take(&vault.lock);
+    result = vault.ready ? -EEXIST : make_request(in, out);
+    cloister_lock_release(&vault.lock);
+    *out_size = result ? 0 : KEYVAULT_REQUEST_SIZE;
+    return result;
+}
+
+/* Under the lock. */
+static int import_key(const uint8_t *wrapped)
+{
+    int result = transport_unwrap(&vault.transport, wrapped, vault.scalar);
+
+    if (result) {
+        return result;
+    }
+    vault.key = (br_ec_private_key){
+        .curve = BR_EC_secp256r1, .x = vault.scalar, .xlen = KEYVAULT_PRIVATE_SIZE};
+    result = publish_key();
+    if (!result) {
+        cloister_wipe(&vault.transport, sizeof(vault.transport));
+    }
+    return result;
+}
+
+static int import(const void *in, size_t in_size, void *out, size_t out_capacity, size_t *out_size)
+{
+    int result;
+
+    if (in_size != KEYVAULT_WRAPPED_SIZE) {
+        return -EINVAL;
+    }
+    if (out_capacity < KEYVAULT_PUBLIC_SIZE) {
+        return -EMSGSIZE;
+    }
+    cloister_lock_take(&vault.lock);
+    result = vault.ready ? -EEXIST : import_key(in);
+    cloister_lock_release(&vault.lock);
+    return result ? result : give_public(out, out_capacity, out_size);
 }
 
 /* The nonce is derived from key and digest (RFC 6979): no randomness is needed, or can fail. */
@@ -215,4 +308,6 @@ CLOISTER_ECALLS([KEYVAULT_GENERATE] = {generate, 0, KEYVAULT_PUBLIC_SIZE},
                 [KEYVAULT_BEGIN] = {begin, 0, KEYVAULT_STREAM_SIZE},
                 [KEYVAULT_UPDATE] = {update, SIZE_MAX, 0},
                 [KEYVAULT_END] = {end, KEYVAULT_STREAM_SIZE, KEYVAULT_SIGNATURE_SIZE},
-                [KEYVAULT_CANCEL] = {cancel, KEYVAULT_STREAM_SIZE, 0});
+                [KEYVAULT_CANCEL] = {cancel, KEYVAULT_STREAM_SIZE, 0},
+                [KEYVAULT_REQUEST] = {request, KEYVAULT_CHALLENGE_SIZE, KEYVAULT_REQUEST_SIZE},
+                [KEYVAULT_IMPORT] = {import, KEYVAULT_WRAPPED_SIZE, KEYVAULT_PUBLIC_SIZE});

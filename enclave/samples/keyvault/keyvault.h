@@ -1,8 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A key that signs and never leaves: ECDSA on P-256 with SHA-256. The key is made inside, lives as long as
- * the enclave, and no function gives it out. A signature is ASN.1 DER, as `openssl dgst -sha256 -verify`
- * takes it.
+ * A key that signs and never leaves: ECDSA on P-256 with SHA-256. The key is made inside or comes from a key
+ * service, lives as long as the enclave, and no function gives it out. A signature is ASN.1 DER, as
+ * `openssl dgst -sha256 -verify` takes it.
+ *
+ * ## A key from a key service
+ *
+ * The service, which has the key and wants to know whom it gives it to, names a challenge. REQUEST makes a
+ * transport key (P-256, this once) and has the monitor sign a report with
+ *
+ *   report_data = SHA-256("cloister keyvault transport 1" || challenge || transport key) || 0^32
+ *
+ * The report goes to an attestation service as part of a host's evidence, and the token that comes of it, with
+ * the transport key, to the key service. It compares report_data and wraps the key so that only this enclave
+ * can take it, which IMPORT does:
+ *
+ *   wrapped = ephemeral key || AES-256-GCM(k, IV 0^12, no associated data, the private key) || tag
+ *   k       = HKDF-SHA256(salt challenge, secret X of ECDH(ephemeral, transport),
+ *                         info "cloister keyvault wrap 1" || transport key || ephemeral key), 32 bytes
+ *
+ * Sources: ECDH SP 800-56A 5.7.1.2, HKDF RFC 5869, GCM SP 800-38D; k is used once, so that its IV can be 0.
  */
 #ifndef CLOISTER_SAMPLE_KEYVAULT_H
 #define CLOISTER_SAMPLE_KEYVAULT_H
@@ -13,6 +30,14 @@
 #define KEYVAULT_STREAM_SIZE 8     /* a stream's number */
 #define KEYVAULT_STREAMS 16        /* open at the same time */
 #define KEYVAULT_THREADS 4
+#define KEYVAULT_CHALLENGE_SIZE 32
+#define KEYVAULT_REQUEST_SIZE (KEYVAULT_PUBLIC_SIZE + 512) /* transport key, struct cloister_report */
+#define KEYVAULT_PRIVATE_SIZE 32 /* of P-256, big-endian */
+#define KEYVAULT_TAG_SIZE 16
+#define KEYVAULT_WRAPPED_SIZE (KEYVAULT_PUBLIC_SIZE + KEYVAULT_PRIVATE_SIZE + KEYVAULT_TAG_SIZE)
+
+#define KEYVAULT_TRANSPORT_LABEL "cloister keyvault transport 1" /* without its zero */
+#define KEYVAULT_WRAP_LABEL "cloister keyvault wrap 1"
 
 /*
  * Functions. Errors of all that use the key: -ENOENT there is no key yet. Of all: -EINVAL wrong size of
@@ -30,6 +55,11 @@ enum {
     KEYVAULT_END = 7,    /* in: the number. out: signature. The stream is closed in any case but
                             -EBADMSG */
     KEYVAULT_CANCEL = 8, /* in: the number. Closes the stream */
+    /* From a key service. -EEXIST: there is a key. */
+    KEYVAULT_REQUEST = 9, /* in: the challenge. out: transport key, report. A second request forgets the
+                             first. -EIO: no randomness. -EOPNOTSUPP: the monitor has no identity */
+    KEYVAULT_IMPORT = 10, /* in: the wrapped key. out: its public key. -ENOENT: nothing was requested.
+                             -EBADMSG: it is not wrapped for the last request, or is no private key */
 };
 
 #endif
