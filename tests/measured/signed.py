@@ -124,7 +124,7 @@ def unify_refuses(tap, folder, host):
         (change("--initrd", "/dev/null"), 1, "/dev/null cannot be read"),
         (change("--cmdline", "a\nkernel=other"), 1, "one line"),
         (change("--kernel-cmdline", "a\tb"), 1, "printable"),
-        (change("--xen", host.path("vmlinuz")), 1, "no EFI application that is a Xen"),
+        (change("--xen", host.path("vmlinuz")), 1, "is not a Xen"),
         (change("--xen", XEN / "xen"), 1, "no EFI application"),
         (change("--xen", folder / "signed.efi"), 1, "unified image already"),
         (good + ["--key", SNAKEOIL_KEY], 2, "--key without --cert"),

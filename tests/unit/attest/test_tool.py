@@ -177,7 +177,28 @@ def predict_values(tool, boot, wanted):
     later = json.loads(tool.check("plan: xen", ACCEPTED, *later_plan(boot), "--json"))["events"]
     tool.tap.equal((later[-1]["name"], later[0]["name"]), ("command 'boot'", "file grub.cfg"),
                    "what is measured after Xen stands after it")
+    predict_policy(tool, boot, wanted)
     value_errors(tool, boot, wanted)
+
+
+def predict_policy(tool, boot, wanted):
+    """What predict prints can stand in a policy: it accepts this boot and no other."""
+    sample = tool.sample(*(f"{pcr}={value}" for pcr, value in wanted.items()))
+    verify = ["verify", "--evidence", "evidence.cbor", "--policy", "predicted.json", "--nonce", sample["nonce"],
+              "--enrolled-key", sample["key"]]
+
+    def write_policy():
+        policy = json.loads(pathlib.Path("policy.json").read_text(encoding="ascii"))
+        predicted = json.loads(tool.check("predict for a policy", ACCEPTED, *boot, "--json"))["pcrs"]
+        policy["boot"] = [{"name": "predicted", "pcrs": predicted}]
+        pathlib.Path("predicted.json").write_text(json.dumps(policy), encoding="ascii")
+
+    write_policy()
+    tool.check("a policy of predicted values", ACCEPTED, *verify, says="predicted")
+    pathlib.Path("vmlinuz").write_bytes(b"Kernel")
+    write_policy()
+    tool.check("a policy for another kernel", REFUSED, *verify, says="PCR 9, boot 'predicted'")
+    pathlib.Path("vmlinuz").write_bytes(b"kernel")
 
 
 def later_plan(boot):
