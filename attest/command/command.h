@@ -37,9 +37,17 @@ int complain_option(char **argv, int index);
 int file_read(const char *path, size_t limit, uint8_t **data, size_t *size);
 
 /*
- * Adds the events of a plan file (cloister-verify(1)). 0 or STATUS_INPUT after having complained.
+ * Adds the events of a plan file (cloister-verify(1)), and those of `boot` where it says so, else at its
+ * end. 0 or STATUS_INPUT after having complained.
  */
-int plan_read(struct cloister_plan *plan, const char *path);
+int plan_read(struct cloister_plan *plan, const char *path, const struct cloister_grub_xen *boot);
+/* Adds the values of the PCRs 0 .. 7 that the plan has nothing about. The same. */
+int plan_reference(struct cloister_plan *plan, const char *path);
+/*
+ * PCR values as tpm2_pcrread prints them, or "INDEX VALUE" in each line; room for CLOISTER_EVIDENCE_PCRS.
+ * The same.
+ */
+int pcrs_read(const char *path, struct cloister_pcr *pcrs, size_t *count);
 /* Complains about an error of cloister_plan_*() with this file or text; returns STATUS_INPUT. */
 int plan_failed(int rc, const char *what);
 

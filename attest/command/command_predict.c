@@ -15,22 +15,26 @@ static const char help[] =
     "usage: cloister-verify predict [OPTION...]\n\n"
     "Computes the PCR values that a measured boot by GRUB leads to, from the files that are\n"
     "booted, and prints which event each file and text contributes.\n\n"
-    "  --grub PLAN            what is measured before, by firmware and GRUB (cloister-verify(1))\n"
+    "  --grub PLAN            what firmware and GRUB measure beside Xen (cloister-verify(1))\n"
     "  --xen FILE             the hypervisor\n"
     "  --cmdline TEXT         its command line, as GRUB passes it\n"
     "  --kernel FILE          dom0's kernel\n"
     "  --kernel-cmdline TEXT  its command line\n"
     "  --initrd FILE          dom0's initial RAM disk\n"
     "  --folder PATH          where GRUB finds these files (default: /boot)\n"
+    "  --reference PCRS       values of PCRs 0 to 7 that the plan does not tell, from a machine that\n"
+    "                         booted as it should: what tpm2_pcrread printed there\n"
     "  --compare EVIDENCE     say what differs from the PCR values in this evidence, which is not\n"
     "                         verified; with its event log down to the file\n"
+    "  --pcrs PCRS            the same with PCR values as tpm2_pcrread prints them\n"
+    "  --log FILE             their event log (binary_bios_measurements)\n"
     "  --json                 one JSON object; \"pcrs\" can stand in a policy\n\n"
     "Exit status: 0 predicted, and as found; 1 the evidence differs; 2 usage; 3 an input cannot\n"
     "be read.\n";
 
 struct inputs {
     struct cloister_grub_xen boot;
-    const char *grub, *compare;
+    const char *grub, *reference, *compare, *pcrs, *log;
     bool json;
 };
 
@@ -121,8 +125,8 @@ static json_object *describe_difference(const struct cloister_difference *differ
 }
 
 /* 0 or 1 as cloister_plan_compare(), or a negative errno after having complained. */
-static int compare(const struct cloister_plan *plan, const char *path,
-                   struct cloister_difference *difference)
+static int compare_evidence(const struct cloister_plan *plan, const char *path,
+                            struct cloister_difference *difference)
 {
     static struct cloister_evidence evidence;
     uint8_t *data;
@@ -147,11 +151,54 @@ static int compare(const struct cloister_plan *plan, const char *path,
     return rc;
 }
 
+/* A PCR that is planned but has no value would count as not different. */
+static bool has_all(const struct cloister_plan *plan, const struct cloister_pcr *pcrs, size_t count,
+                    const char *path)
+{
+    uint32_t known = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        known |= 1u << pcrs[i].index;
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        if (!(known & 1u << plan->events[i].pcr)) {
+            complain("%s: no value of PCR %u, which is predicted", path, plan->events[i].pcr);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The same for values and a log as files. */
+static int compare_values(const struct cloister_plan *plan, const struct inputs *in,
+                          struct cloister_difference *difference)
+{
+    struct cloister_pcr pcrs[CLOISTER_EVIDENCE_PCRS];
+    struct cloister_bytes log = {NULL, 0};
+    uint8_t *data = NULL;
+    size_t count;
+    int rc;
+
+    if (pcrs_read(in->pcrs, pcrs, &count) || !has_all(plan, pcrs, count, in->pcrs) ||
+        (in->log && file_read(in->log, CLOISTER_EVIDENCE_MAX_LOG, &data, &log.size))) {
+        return -EIO;
+    }
+    log.data = data;
+    rc = cloister_plan_compare(plan, pcrs, count, log, difference);
+    if (rc < 0) {
+        complain("%s: the event log is malformed", in->log);
+    }
+    free(data);
+    return rc;
+}
+
 static int report(const struct cloister_plan *plan, const struct inputs *in)
 {
     struct cloister_difference difference;
     json_object *object;
-    int rc = in->compare ? compare(plan, in->compare, &difference) : 0;
+    int rc = in->compare ? compare_evidence(plan, in->compare, &difference)
+             : in->pcrs  ? compare_values(plan, in, &difference)
+                         : 0;
 
     if (rc < 0) {
         return STATUS_INPUT;
@@ -189,11 +236,16 @@ static int predict(const struct inputs *in)
     int rc = check_files(&in->boot);
 
     if (!rc && in->grub) {
-        rc = plan_read(&plan, in->grub);
+        rc = plan_read(&plan, in->grub, &in->boot);
+    } else if (!rc) {
+        rc = cloister_plan_grub_xen(&plan, &in->boot);
+        rc = rc ? plan_failed(rc, "the boot") : 0;
+    }
+    if (!rc && in->reference) {
+        rc = plan_reference(&plan, in->reference);
     }
     if (!rc) {
-        rc = cloister_plan_grub_xen(&plan, &in->boot);
-        rc = rc ? plan_failed(rc, "the boot") : report(&plan, in);
+        rc = report(&plan, in);
     }
     cloister_plan_free(&plan);
     return rc;
@@ -209,7 +261,10 @@ static bool take_option(int option, struct inputs *in)
         ['l'] = &in->boot.kernel_cmdline,
         ['i'] = &in->boot.initrd,
         ['f'] = &in->boot.folder,
+        ['r'] = &in->reference,
         ['C'] = &in->compare,
+        ['p'] = &in->pcrs,
+        ['L'] = &in->log,
     };
 
     if (option == 'j') {
@@ -233,7 +288,10 @@ int command_predict(int argc, char **argv)
         {"kernel-cmdline", required_argument, NULL, 'l'},
         {"initrd", required_argument, NULL, 'i'},
         {"folder", required_argument, NULL, 'f'},
+        {"reference", required_argument, NULL, 'r'},
         {"compare", required_argument, NULL, 'C'},
+        {"pcrs", required_argument, NULL, 'p'},
+        {"log", required_argument, NULL, 'L'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -256,6 +314,12 @@ int command_predict(int argc, char **argv)
     }
     if (!in.grub && !in.boot.xen && !in.boot.kernel && !in.boot.initrd) {
         return complain_usage(argv[0], "no file and no plan given");
+    }
+    if (in.compare && in.pcrs) {
+        return complain_usage(argv[0], "--compare or --pcrs, not both");
+    }
+    if (in.log && !in.pcrs) {
+        return complain_usage(argv[0], "--log needs the values that it leads to: --pcrs");
     }
     return predict(&in);
 }

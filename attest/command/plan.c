@@ -11,7 +11,9 @@
 
 int plan_failed(int rc, const char *what)
 {
-    complain("%s cannot be measured: %s", what, strerror(-rc));
+    complain("%s cannot be measured: %s", what,
+             rc == -EILSEQ ? "GRUB measures a command line in another form than it stands here, if it has"
+                             " quotes, \\ $ ; | & < > or needless blanks" : strerror(-rc));
     return STATUS_INPUT;
 }
 
@@ -77,8 +79,9 @@ static int add_line(struct cloister_plan *plan, char *line)
     return add_to_pcr(plan, line, text);
 }
 
-int plan_read(struct cloister_plan *plan, const char *path)
+int plan_read(struct cloister_plan *plan, const char *path, const struct cloister_grub_xen *boot)
 {
+    bool loaded = false;
     uint8_t *data;
     size_t size;
     char *cursor, *line, where[512];
@@ -94,11 +97,36 @@ int plan_read(struct cloister_plan *plan, const char *path)
     cursor = (char *)data;
     while (!rc && (line = strsep(&cursor, "\n"))) {
         number++;
-        if (*line && *line != '#') {
+        if (!strcmp(line, "xen")) {
+            rc = loaded ? -EEXIST : cloister_plan_grub_xen(plan, boot);
+            loaded = true;
+        } else if (*line && *line != '#') {
             rc = add_line(plan, line);
         }
     }
     free(data);
     snprintf(where, sizeof(where), "%s, line %u,", path, number);
+    if (!rc && !loaded) {
+        snprintf(where, sizeof(where), "the boot");
+        rc = cloister_plan_grub_xen(plan, boot);
+    }
     return rc ? plan_failed(rc, where) : 0;
+}
+
+int plan_reference(struct cloister_plan *plan, const char *path)
+{
+    struct cloister_pcr pcrs[CLOISTER_EVIDENCE_PCRS];
+    size_t count;
+    int rc = pcrs_read(path, pcrs, &count);
+
+    for (size_t i = 0; i < count && !rc; i++) {
+        char name[512];
+
+        snprintf(name, sizeof(name), "reference value in %s", path);
+        if (pcrs[i].index <= CLOISTER_PCR_FIRMWARE_LAST) {
+            rc = cloister_plan_reference(plan, pcrs[i].index, pcrs[i].value, name);
+            rc = rc && rc != -EEXIST ? plan_failed(rc, path) : 0;
+        }
+    }
+    return rc;
 }

@@ -90,7 +90,7 @@ static int explain(const struct cloister_plan *plan, int planned, struct cloiste
     if (planned == 1) {
         difference->planned = next_planned(plan, difference->pcr, &position);
     }
-    if (log.size == 0) {
+    if (log.size == 0 || (difference->planned && difference->planned->reference)) {
         return 1;
     }
     rc = cloister_log_replay(log, &replay);

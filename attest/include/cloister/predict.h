@@ -13,6 +13,9 @@
  *          to a kernel or module; without the prefix that its log shows, and without a terminating
  *          zero
  *   PCR 9  each file that it opens, as it stands on the disk (before it is unpacked)
+ *
+ * The other PCRs below 8 hold the firmware itself, its settings and its keys, which no file of the
+ * host tells: their values are taken from a machine that booted as it should.
  */
 #ifndef CLOISTER_PREDICT_H
 #define CLOISTER_PREDICT_H
@@ -22,11 +25,13 @@
 #include "cloister/evidence.h"
 
 #define CLOISTER_PCR_LOADER 4u
+#define CLOISTER_PCR_FIRMWARE_LAST 7u
 #define CLOISTER_PCR_GRUB_STRINGS 8u
 #define CLOISTER_PCR_GRUB_FILES 9u
 
 struct cloister_planned {
     uint32_t pcr;
+    bool reference; /* digest is the PCR's value, not extended into it */
     uint8_t digest[32];
     char *name; /* "file xen.gz", "command multiboot2 /boot/xen.gz" */
 };
@@ -63,6 +68,15 @@ __attribute__((warn_unused_result)) int cloister_plan_application(struct cloiste
 __attribute__((warn_unused_result)) int cloister_plan_separator(struct cloister_plan *plan,
                                                                 uint32_t pcr);
 
+/*
+ * The value of a PCR on a machine that booted as it should. -EEXIST: the plan has events or a value
+ * of this PCR.
+ */
+__attribute__((warn_unused_result)) int cloister_plan_reference(struct cloister_plan *plan,
+                                                                uint32_t pcr,
+                                                                const uint8_t value[32],
+                                                                const char *name);
+
 /* How GRUB starts Xen. Files that are NULL are left out. */
 struct cloister_grub_xen {
     const char *folder; /* where GRUB finds the files: "/boot" */
@@ -75,7 +89,9 @@ struct cloister_grub_xen {
 
 /*
  * multiboot2 FOLDER/XEN XEN_CMDLINE; module2 FOLDER/KERNEL KERNEL_CMDLINE; module2 --nounzip
- * FOLDER/INITRD. The same errors.
+ * FOLDER/INITRD. The same errors; -EILSEQ: a command line has what GRUB's script reader changes (quotes,
+ * backslashes, $ ; | & < >, blanks at the ends or more than one between words), so that it measures
+ * another text than this.
  */
 __attribute__((warn_unused_result)) int
 cloister_plan_grub_xen(struct cloister_plan *plan, const struct cloister_grub_xen *boot);

@@ -90,13 +90,15 @@ class Machine:
     icount        one CPU, one instruction per tick: counts repeat to the digit, and it is slow
     cpus, memory  of the emulated machine, at most (memory in MiB)
     tpm           "crb" or "tis": a TPM with these registers; or a tpm.Tpm (QEMU only)
+    firmware      a uefi.Uefi that boots what is on its disk; xen and options of kernels are then
+                  for that disk's maker (QEMU only)
     qemu_options  added to QEMU's command line
     echo          called with each line of the console as it comes
     """
 
     def __init__(self, name, xen, dom0=(), tenant_payload=(), xen_options=(), dom0_options=(),
                  strict=True, iommu_kind="amd", icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
-                 logs=None, tpm=None):
+                 logs=None, tpm=None, firmware=None):
         kind = EMULATORS[os.environ.get("CLOISTER_MACHINE", "qemu")]
         self.name, self.xen, self.icount = name, xen, icount
         self.cpus = 1 if icount else min(cpus, kind.max_cpus)
@@ -111,6 +113,7 @@ class Machine:
         self._kind = kind
         self._slowness = 20 if icount and kind is Qemu else kind.slowness
         self.tpm = (Tpm(tpm) if isinstance(tpm, str) else tpm) if kind is Qemu else None
+        self.firmware = firmware
         self.echo = echo
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
         self.seconds = {}  # how long what took
@@ -137,8 +140,8 @@ class Machine:
     def log(self, kind):
         return os.path.join(self.logs, f"{self._kind.log_prefix}{self.name}-{kind}.log")
 
-    def start(self):
-        """Boot and wait until dom0 answers commands; see wait_ready for the rest of it."""
+    def launch(self):
+        """Start the emulator and return."""
         if not os.path.isfile(self.xen):
             raise images.Missing(f"no hypervisor at {self.xen}; meson compile -C build makes it")
         check_host(self._kind.program, self.memory, tempfile.gettempdir())
@@ -152,13 +155,17 @@ class Machine:
         if self.tpm:
             self.tpm.start(self._work, self.log("tpm"), _die_with_parent)
         self._emulator = self._kind(self, self._work)
-        began = time.monotonic()
         with open(self.log("emulator"), "wb") as log:
             self._process = self._emulator.start(
                 parts, self.xen_options, self.dom0_options, stdout=log, stderr=log,
                 start_new_session=True, preexec_fn=_die_with_parent)
         if self.echo:
             threading.Thread(target=self._follow, daemon=True).start()
+
+    def start(self):
+        """Boot and wait until dom0 answers commands; see wait_ready for the rest of it."""
+        began = time.monotonic()
+        self.launch()
         limit = START_TIMEOUT * self._slowness
         self._connect(began + limit)
         answer = self._channel.start(["/bin/true"])

@@ -54,9 +54,12 @@ class Qemu:
         if machine.iommu_kind == "intel":
             # Xen takes EPT for there, because QEMU lets it read any MSR; its tables are AMD's.
             xen_options = xen_options + ["iommu=no-sharept"]
-        modules = (parts["vmlinux"] + " " + " ".join(dom0_options).replace(",", ",,") +
-                   "," + os.path.join(work, "initrd"))
-        command += ["-kernel", machine.xen, "-append", " ".join(xen_options), "-initrd", modules]
+        if machine.firmware:
+            command += machine.firmware.options(work)
+        else:
+            modules = (parts["vmlinux"] + " " + " ".join(dom0_options).replace(",", ",,") +
+                       "," + os.path.join(work, "initrd"))
+            command += ["-kernel", machine.xen, "-append", " ".join(xen_options), "-initrd", modules]
         return command + (machine.tpm.options() if machine.tpm else []) + machine.qemu_options
 
     def start(self, parts, xen_options, dom0_options, **options):

@@ -208,6 +208,45 @@ START_TEST(only_one_event)
 }
 END_TEST
 
+START_TEST(reference_values)
+{
+    const struct cloister_bytes none = {NULL, 0};
+    uint8_t golden[32], value[32];
+
+    memset(golden, 7, sizeof(golden));
+    ck_assert_int_eq(cloister_plan_reference(&plan, 7, golden, "reference"), 0);
+    ck_assert_int_eq(cloister_plan_value(&plan, 7, value), 1);
+    ck_assert(!memcmp(value, golden, 32));
+    pcrs[0].index = 7;
+    memcpy(pcrs[0].value, golden, 32);
+    ck_assert_int_eq(cloister_plan_compare(&plan, pcrs, 1, none, &difference), 0);
+    pcrs[0].value[31] ^= 1;
+    ck_assert_int_eq(cloister_plan_compare(&plan, pcrs, 1, none, &difference), 1);
+    ck_assert_str_eq(difference.planned->name, "reference");
+    ck_assert(!memcmp(difference.expected, golden, 32));
+    /* There is one value of a PCR, and none where events are planned. */
+    ck_assert_int_eq(cloister_plan_reference(&plan, 7, golden, "again"), -EEXIST);
+    ck_assert_int_eq(cloister_plan_reference(&plan, 9, golden, "beside events"), -EEXIST);
+    ck_assert_int_eq(cloister_plan_reference(&plan, 24, golden, "no PCR"), -EINVAL);
+}
+END_TEST
+
+START_TEST(words_that_grub_changes)
+{
+    static const char *const texts[] = {"a\"b", "a'b", "a\\b", "$a", "a;b", "a|b", "a&b", "a<b",
+                                        "a>b", "a\tb", "a\nb", "a  b", " a", "a ", " "};
+    struct cloister_plan other = {0};
+    struct cloister_grub_xen boot = {.folder = "/boot", .xen = xen, .xen_cmdline = texts[_i]};
+
+    ck_assert_int_eq(cloister_plan_grub_xen(&other, &boot), -EILSEQ);
+    boot.xen_cmdline = "a";
+    boot.kernel = kernel;
+    boot.kernel_cmdline = texts[_i];
+    ck_assert_int_eq(cloister_plan_grub_xen(&other, &boot), -EILSEQ);
+    cloister_plan_free(&other);
+}
+END_TEST
+
 START_TEST(refused)
 {
     uint8_t digest[32] = {0};
@@ -234,6 +273,8 @@ int main(void)
     tcase_add_test(tcase, more_and_less);
     tcase_add_test(tcase, lying_log);
     tcase_add_test(tcase, only_one_event);
+    tcase_add_test(tcase, reference_values);
+    tcase_add_loop_test(tcase, words_that_grub_changes, 0, 15);
     tcase_add_test(tcase, refused);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

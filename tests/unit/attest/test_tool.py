@@ -146,7 +146,91 @@ def predict(tool):
     pathlib.Path("xen.gz").write_bytes(b"other")
     tool.check("without a log all files are named", REFUSED, *boot, "--compare", "evidence.cbor",
                says="perhaps   file xen.gz")
+    predict_values(tool, boot, wanted)
     predict_errors(tool, boot)
+
+
+def write_values(values, head="  sha256:\n"):
+    text = head + "".join(f"    {pcr:<2}: 0x{value.upper()}\n" for pcr, value in values.items())
+    pathlib.Path("values").write_text(text, encoding="ascii")
+
+
+def predict_values(tool, boot, wanted):
+    """Values and reference values as tpm2_pcrread prints them."""
+    pathlib.Path("xen.gz").write_bytes(b"xen")
+    values = {pcr: wanted.get(str(pcr), f"{pcr:02x}" * 32) for pcr in range(24)}
+    write_values(values, "  sha1:\n    0 : 0x00\n  sha256:\n")
+    tool.check("values as planned", ACCEPTED, *boot, "--pcrs", "values")
+    pathlib.Path("golden").write_bytes(pathlib.Path("values").read_bytes())
+    firmware = json.loads(tool.check("reference values", ACCEPTED, *boot, "--pcrs", "values", "--reference", "golden",
+                                     "--json"))["pcrs"]
+    tool.tap.equal(firmware, {**wanted, **{str(pcr): values[pcr] for pcr in (0, 1, 2, 3, 5, 6, 7)}},
+                   "they stand beside the planned ones, which they do not replace")
+    write_values({**values, 7: "77" * 32, 4: "44" * 32})
+    tool.check("a planned PCR differs first", REFUSED, *boot, "--pcrs", "values", says="PCR 4 differs")
+    write_values({**values, 7: "77" * 32})
+    tool.check("another firmware is named", REFUSED, *boot, "--pcrs", "values", "--reference", "golden",
+               says="PCR 7 differs: reference value in golden")
+    tool.check("values without those of the firmware", ACCEPTED, *boot, "--pcrs", "values")
+    pathlib.Path("plain").write_text("".join(f"{pcr} {wanted[pcr]}\n" for pcr in wanted), encoding="ascii")
+    tool.check("values, one a line", ACCEPTED, *boot, "--pcrs", "plain")
+    later = json.loads(tool.check("plan: xen", ACCEPTED, *later_plan(boot), "--json"))["events"]
+    tool.tap.equal((later[-1]["name"], later[0]["name"]), ("command 'boot'", "file grub.cfg"),
+                   "what is measured after Xen stands after it")
+    predict_policy(tool, boot, wanted)
+    value_errors(tool, boot, wanted)
+
+
+def predict_policy(tool, boot, wanted):
+    """What predict prints can stand in a policy: it accepts this boot and no other."""
+    sample = tool.sample(*(f"{pcr}={value}" for pcr, value in wanted.items()))
+    verify = ["verify", "--evidence", "evidence.cbor", "--policy", "predicted.json", "--nonce", sample["nonce"],
+              "--enrolled-key", sample["key"]]
+
+    def write_policy():
+        policy = json.loads(pathlib.Path("policy.json").read_text(encoding="ascii"))
+        predicted = json.loads(tool.check("predict for a policy", ACCEPTED, *boot, "--json"))["pcrs"]
+        policy["boot"] = [{"name": "predicted", "pcrs": predicted}]
+        pathlib.Path("predicted.json").write_text(json.dumps(policy), encoding="ascii")
+
+    write_policy()
+    tool.check("a policy of predicted values", ACCEPTED, *verify, says="predicted")
+    pathlib.Path("vmlinuz").write_bytes(b"Kernel")
+    write_policy()
+    tool.check("a policy for another kernel", REFUSED, *verify, says="PCR 9, boot 'predicted'")
+    pathlib.Path("vmlinuz").write_bytes(b"kernel")
+
+
+def later_plan(boot):
+    pathlib.Path("later.plan").write_text("file grub.cfg\nxen\ncommand boot\n", encoding="ascii")
+    return ["later.plan" if word == "grub.plan" else word for word in boot]
+
+
+def value_errors(tool, boot, wanted):
+    digest = "00" * 32
+    write_values({8: wanted["8"], 9: wanted["9"]})
+    tool.check("a value is missing", INPUT, *boot, "--pcrs", "values", says="no value of PCR 4")
+    for text, says in (
+            ("", "line 1: no SHA-256 PCR value"), ("sha1:\n 4 : 0x00\n", "no SHA-256 PCR value"),
+            (f"24 {digest}", "line 1: \"INDEX VALUE\""), (f"-1 {digest}", "line 1: \"INDEX VALUE\""),
+            (f"4 {digest}00", "line 1"), (f"4 {digest[1:]}", "line 1"), ("4", "line 1"), ("x", "line 1"),
+            (f"4 {digest} x", "line 1"), (f"4 {digest[1:]}g", "line 1"), (f"4 {digest}\n4 {digest}", "line 2: this PCR"),
+            (f"4 {digest}\0", "zero byte"), ("9" * 70000, "too large")):
+        pathlib.Path("bad").write_text(text, encoding="ascii")
+        tool.check(f"values: {text[:12]!r}", INPUT, *boot, "--pcrs", "bad", says=says)
+        tool.check(f"reference: {text[:12]!r}", INPUT, *boot, "--reference", "bad", says=says)
+    tool.check("no such values", INPUT, *boot, "--pcrs", "missing", says="missing")
+    tool.check("no such log", INPUT, *boot, "--pcrs", "plain", "--log", "missing", says="missing")
+    write_values({pcr: "5a" * 32 for pcr in (4, 8, 9)})
+    tool.check("a file that is no log", INPUT, *boot, "--pcrs", "values", "--log", "grub.cfg", says="malformed")
+    tool.check("a log without values", USAGE, *boot, "--log", "grub.cfg", says="--pcrs")
+    tool.check("values and evidence", USAGE, *boot, "--pcrs", "plain", "--compare", "evidence.cbor", says="not both")
+    for text in 'a "b c"', "a\\b", "a'b", "$a", "a;b", "a|b", "a&b", "a<b", "a>b", "a  b", " a", "a ", "a\tb", "a\nb":
+        for option in "--cmdline", "--kernel-cmdline":
+            words = [text if i and boot[i - 1] == option else word for i, word in enumerate(boot)]
+            tool.check(f"{option} {text!r}", INPUT, *words, says="GRUB measures a command line in another form")
+    pathlib.Path("twice.plan").write_text("xen\nxen\n", encoding="ascii")
+    tool.check("plan: xen twice", INPUT, *boot, "--grub", "twice.plan", says="twice.plan, line 2")
 
 
 def predict_errors(tool, boot):
