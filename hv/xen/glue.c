@@ -449,17 +449,18 @@ static void __init identity_say(void)
                status->pcr_used ? " (it was not zero: verifiers will refuse it)" : "");
 }
 
-/* Before there is a dom0 that could do anything with the PCR. */
+/* Before there is a dom0 that could do anything with the PCR. A panic's own text has room for little. */
 static void __init identity_demand(void)
 {
     const struct identity_status *status = identity_status();
 
-    if ( opt_tpm_required && (status->reason || status->pcr_used) )
-        panic("Cloister: cloister-tpm=required, but no boot without proof: %s. Switch the TPM on in the "
-              "firmware's setup and reset the machine; cloister-tpm=optional boots, and no verifier "
-              "accepts it\n",
-              status->reason ? cloister_reason_text(status->reason)
-                             : "somebody extended the record's PCR before Xen");
+    if ( !opt_tpm_required || (!status->reason && !status->pcr_used) )
+        return;
+    printk(XENLOG_ERR "Cloister: %s\n", status->reason ? cloister_reason_text(status->reason)
+                                                        : "the record's PCR was used before Xen");
+    printk(XENLOG_ERR "Cloister: switch the TPM on in the firmware's setup and reset the machine; with "
+           "cloister-tpm=optional Xen boots, and no verifier accepts it\n");
+    panic("Cloister: cloister-tpm=required, and no TPM vouches for this boot\n");
 }
 
 static void __init seal_say(void)
