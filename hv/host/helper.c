@@ -158,6 +158,12 @@ static void end_process(void)
 
 /* --- its output ------------------------------------------------------------------------------------- */
 
+static void not_an_answer(void)
+{
+    end_process();
+    fail(-EIO, "%s gave an answer that is none", config_->tpm_helper);
+}
+
 static void take_line(char *line)
 {
     json_object *answer, *ok;
@@ -171,8 +177,7 @@ static void take_line(char *line)
     if (!json_object_is_type(answer, json_type_object) ||
         !json_object_object_get_ex(answer, "ok", &ok)) {
         json_object_put(answer);
-        end_process();
-        fail(-EIO, "%s gave an answer that is none", config_->tpm_helper);
+        not_an_answer();
         return;
     }
     end_process();
@@ -195,8 +200,7 @@ static void take_lines(void)
 
 static void output_ready(struct loop_watch *watch, uint32_t events)
 {
-    size_t room = HELPER_MAX_ANSWER - process.size;
-    ssize_t size = room ? read(watch->fd, process.output + process.size, room) : 0;
+    ssize_t size = read(watch->fd, process.output + process.size, HELPER_MAX_ANSWER - process.size);
 
     (void)events;
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
@@ -204,6 +208,8 @@ static void output_ready(struct loop_watch *watch, uint32_t events)
     if (size > 0) {
         process.size += (size_t)size;
         take_lines();
+        if (output_watch.fd >= 0 && process.size == HELPER_MAX_ANSWER)
+            not_an_answer();
     } else {
         end_process();
         fail(-EIO, "%s ended in %s without an answer: see its messages in the journal",
