@@ -55,6 +55,11 @@ static void print_text(const struct cloister_plan *plan)
     }
 }
 
+static bool requires_tpm(const struct inputs *in)
+{
+    return cloister_cmdline_requires_tpm(in->boot.xen_cmdline ? in->boot.xen_cmdline : "");
+}
+
 static json_object *describe(const struct cloister_plan *plan)
 {
     json_object *object = out_new(), *events = out_list(), *pcrs = out_new();
@@ -200,11 +205,18 @@ static int report(const struct cloister_plan *plan, const struct inputs *in)
              : in->pcrs  ? compare_values(plan, in, &difference)
                          : 0;
 
+    if (in->boot.xen && !requires_tpm(in)) {
+        complain("--cmdline has no cloister-tpm=required: on a host that boots so, dom0 may be able "
+                 "to forge the monitor's record");
+    }
     if (rc < 0) {
         return STATUS_INPUT;
     }
     if (in->json) {
         object = describe(plan);
+        if (in->boot.xen) {
+            out_truth(object, "tpm_required", requires_tpm(in));
+        }
         if (rc) {
             out_add(object, "difference", describe_difference(&difference));
         }

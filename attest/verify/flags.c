@@ -18,6 +18,7 @@ static const struct {
     {CLOISTER_INFO_SMT, "smt"},
     {CLOISTER_INFO_IBPB, "ibpb"},
     {CLOISTER_INFO_TEST, "test"},
+    {CLOISTER_INFO_TPM_REQUIRED, "tpm-required"},
 };
 
 #define NAME_COUNT (sizeof(names) / sizeof(names[0]))

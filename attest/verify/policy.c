@@ -162,7 +162,7 @@ static void take_flags(struct json_reader *in, const char *path, json_object *va
                        struct cloister_policy *policy)
 {
     const uint32_t possible = CLOISTER_INFO_SVM | CLOISTER_INFO_VMX | CLOISTER_INFO_IOMMU_STRICT |
-                              CLOISTER_INFO_IBPB;
+                              CLOISTER_INFO_IBPB | CLOISTER_INFO_TPM_REQUIRED;
     size_t count = json_count(in, path, value, MAX_FLAGS);
 
     for (size_t i = 0; i < count && !in->rc; i++) {
@@ -226,6 +226,7 @@ static const struct {
     {"insecure-any-attestation-key", offsetof(struct cloister_policy, any_key), true},
     {"insecure-any-boot", offsetof(struct cloister_policy, any_boot), true},
     {"insecure-unmeasured-loader", offsetof(struct cloister_policy, unmeasured_loader), true},
+    {"insecure-tpm-optional", offsetof(struct cloister_policy, tpm_optional), true},
     {"insecure-allow-dma", offsetof(struct cloister_policy, allow_dma), true},
     {"insecure-allow-smt", offsetof(struct cloister_policy, allow_smt), true},
     {"insecure-allow-test-build", offsetof(struct cloister_policy, allow_test), true},

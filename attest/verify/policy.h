@@ -40,8 +40,8 @@ struct cloister_policy {
     bool host_only;
     uint32_t maximum_age; /* s; 0: not said */
     bool insecure;        /* one of these is true: */
-    bool any_key, any_boot, unmeasured_loader, allow_dma, allow_smt, allow_test, allow_debug;
-    bool any_enclave, any_age;
+    bool any_key, any_boot, unmeasured_loader, tpm_optional, allow_dma, allow_smt, allow_test;
+    bool allow_debug, any_enclave, any_age;
 };
 
 /* Is it one of them? */

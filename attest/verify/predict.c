@@ -188,6 +188,26 @@ int cloister_plan_grub_xen(struct cloister_plan *plan, const struct cloister_gru
     return rc;
 }
 
+bool cloister_cmdline_requires_tpm(const char *cmdline)
+{
+    static const char option[] = "cloister-tpm=", required[] = "cloister-tpm=required";
+    const char *guest = strstr(cmdline, " -- "); /* what follows is dom0's */
+    const char *end = guest ? guest : cmdline + strlen(cmdline);
+    bool found = false;
+
+    for (const char *word = cmdline; word < end;) {
+        size_t size = strcspn(word, " ");
+
+        if (size == sizeof(required) - 1 && !strncmp(word, required, size)) {
+            found = true;
+        } else if (!strncmp(word, option, sizeof(option) - 1)) {
+            return false;
+        }
+        word += size + strspn(word + size, " ");
+    }
+    return found;
+}
+
 int cloister_plan_value(const struct cloister_plan *plan, uint32_t pcr, uint8_t value[32])
 {
     uint8_t both[64] = {0};

@@ -166,6 +166,7 @@ int accept_flags(struct verification *v, uint32_t flags, enum cloister_refusal_c
         required |= CLOISTER_INFO_IOMMU_STRICT;
         refused |= CLOISTER_INFO_INSECURE_DMA;
     }
+    required |= policy->tpm_optional ? 0 : CLOISTER_INFO_TPM_REQUIRED;
     refused |= policy->allow_smt ? 0 : CLOISTER_INFO_SMT;
     refused |= policy->allow_test ? 0 : CLOISTER_INFO_TEST;
     if ((flags & required) == required && !(flags & refused)) {

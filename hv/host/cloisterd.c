@@ -13,6 +13,7 @@
 
 #include "admission.h"
 #include "agents.h"
+#include "attestation.h"
 #include "background.h"
 #include "config.h"
 #include "control.h"
@@ -212,6 +213,7 @@ static void run(void)
     note_daemon("started");
     if (loop_initialise() || signals.fd < 0 || loop_add(&signals, EPOLLIN))
         fail("no descriptors are left", 1);
+    attestation_initialise(&config, host.monitor);
     if (tracer_initialise(&config, why, sizeof(why)) ||
         control_initialise(&config, host.monitor, why, sizeof(why)) ||
         domains_initialise(&config, host.monitor, &hooks, why, sizeof(why)) ||
@@ -228,6 +230,7 @@ static void run(void)
     agents_finalise();
     domains_finalise();
     control_finalise();
+    attestation_finalise();
     note_daemon("stopped");
     tracer_finalise();
     hypercall_close(host.monitor);

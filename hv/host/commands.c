@@ -41,26 +41,6 @@ static void add_flag(json_object *object, const char *key, bool value)
     json_object_object_add(object, key, json_object_new_boolean(value));
 }
 
-json_object *commands_refusal(int error, const char *message)
-{
-    json_object *answer = json_object_new_object();
-
-    add_flag(answer, "ok", false);
-    add_text(answer, "error", record_error_name(error));
-    add_text(answer, "message", message);
-    return answer;
-}
-
-static json_object *monitor_refusal(int error, const struct cloister_head *head)
-{
-    char text[256];
-
-    hypercall_describe(error, head, text, sizeof(text));
-    json_object *answer = commands_refusal(error, text);
-    add_text(answer, "reason", cloister_reason_name(head->reason));
-    return answer;
-}
-
 static json_object *success(void)
 {
     json_object *answer = json_object_new_object();
@@ -138,7 +118,7 @@ static json_object *answer_status(json_object *request)
 
     (void)request;
     if (rc)
-        return monitor_refusal(rc, &info.head);
+        return view_monitor_refusal(rc, &info.head);
     json_object *answer = success(), *degraded = json_object_new_array();
     add_text(answer, "version", CLOISTER_VERSION);
     add_number(answer, "uptime", (loop_now() - started) / 1000);
@@ -246,13 +226,13 @@ static const struct domain *find_domain(json_object *request, json_object **answ
     char text[200];
 
     if (!json_object_object_get_ex(request, "domain", &member)) {
-        *answer = commands_refusal(-EINVAL, "the request names no domain");
+        *answer = view_refusal(-EINVAL, "the request names no domain");
         return NULL;
     }
     const struct domain *domain = domains_find(json_object_get_string(member));
     if (!domain) {
         snprintf(text, sizeof(text), "no domain '%.100s' runs now", json_object_get_string(member));
-        *answer = commands_refusal(-ESRCH, text);
+        *answer = view_refusal(-ESRCH, text);
     }
     return domain;
 }
@@ -292,7 +272,7 @@ static json_object *answer_enclaves(json_object *request)
     int rc = view_each_enclave(monitor_, add_enclave, &filter);
     if (rc) {
         json_object_put(filter.list);
-        return commands_refusal(rc, "the monitor does not list the enclaves");
+        return view_refusal(rc, "the monitor does not list the enclaves");
     }
     answer = success();
     json_object_object_add(answer, "enclaves", filter.list);
@@ -304,7 +284,7 @@ static json_object *set_quota(const struct domain *domain, const uint64_t *frame
     char why[256];
     int rc = domains_set_quota(domain, frames, why, sizeof(why));
 
-    return rc ? commands_refusal(rc, why) : NULL;
+    return rc ? view_refusal(rc, why) : NULL;
 }
 
 static json_object *answer_quota(json_object *request)
@@ -319,7 +299,7 @@ static json_object *answer_quota(json_object *request)
         uint64_t wanted = (uint64_t)value;
 
         if (!json_object_is_type(frames, json_type_int) || value < 0 || wanted > QUOTA_MAX_FRAMES)
-            return commands_refusal(-EINVAL, "frames is not a number of frames");
+            return view_refusal(-EINVAL, "frames is not a number of frames");
         refused = set_quota(domain, &wanted);
     } else if (json_object_object_get_ex(request, "default", &reset) &&
                json_object_get_boolean(reset)) {
@@ -339,11 +319,11 @@ static json_object *answer_destroy(json_object *request)
     if (!json_object_object_get_ex(request, "enclave", &member) ||
         !json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 1 ||
         json_object_get_int64(member) > UINT32_MAX)
-        return commands_refusal(-EINVAL, "the request names no enclave");
+        return view_refusal(-EINVAL, "the request names no enclave");
     struct cloister_destroy op = {.enclave = (uint32_t)json_object_get_int64(member)};
     int rc = hypercall_destroy(monitor_, &op);
     if (rc)
-        return monitor_refusal(rc, &op.head);
+        return view_monitor_refusal(rc, &op.head);
     json_object *answer = success();
     add_number(answer, "enclave", op.enclave);
     return answer;
@@ -363,5 +343,5 @@ json_object *commands_answer(const char *command, json_object *request)
         if (!strcmp(command, commands[i].name))
             return commands[i].answer(request);
     }
-    return commands_refusal(-ENOSYS, "no such command");
+    return view_refusal(-ENOSYS, "no such command");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the socket's commands answer, but trace, which is control.c's. */
+/* What the socket's commands answer, but trace, which is control.c's, and attestation.h's. */
 #ifndef CLOISTER_HOST_COMMANDS_H
 #define CLOISTER_HOST_COMMANDS_H
 
@@ -12,8 +12,5 @@ void commands_initialise(const struct config *config, struct hypercalls *monitor
 
 /* The answer to `request`, to be released by the caller; never NULL but without memory. */
 json_object *commands_answer(const char *command, json_object *request);
-
-/* {"ok":false,...} */
-json_object *commands_refusal(int error, const char *message);
 
 #endif

@@ -23,6 +23,11 @@ void config_initialise(struct config *config)
         .libvirt_uri = "xen:///system",
         .log_file_size = 16u << 20,
         .log_files = 64,
+        .tpm = "device:" CONFIG_TPM,
+        .tpm_key_handle = CONFIG_KEY_HANDLE,
+        .tpm_timeout = CONFIG_TPM_TIMEOUT,
+        .tpm_helper = CONFIG_TPM_HELPER,
+        .event_log = CONFIG_EVENT_LOG,
     };
 }
 
@@ -60,6 +65,46 @@ static int set_files(struct config *config, const char *value)
     return 0;
 }
 
+/* A device, or what tpm2-tss calls a TCTI: "swtpm:path=/run/tpm". */
+static int set_tpm(struct config *config, const char *value)
+{
+    char name[CONFIG_TEXT];
+
+    if (!strcmp(value, "none"))
+        return config->tpm[0] = 0;
+    if (*value != '/')
+        return strchr(value, ':') ? set_text(config->tpm, value) : -EINVAL;
+    if (strlen(value) + sizeof("device:") > sizeof(name))
+        return -EINVAL;
+    snprintf(name, sizeof(name), "device:%s", value);
+    return set_text(config->tpm, name);
+}
+
+/* TPM 2.0 part 2, 7.4 and TCG's registry of reserved handles: those that the owner may give away. */
+static int set_key_handle(struct config *config, const char *value)
+{
+    char *end;
+    unsigned long handle = strtoul(value, &end, 16);
+
+    if (!strcmp(value, "none"))
+        return config->tpm_key_handle = 0;
+    if (strncmp(value, "0x", 2) || *end || handle < 0x81000000 || handle > 0x817fffff)
+        return -EINVAL;
+    config->tpm_key_handle = (uint32_t)handle;
+    return 0;
+}
+
+static int set_timeout(struct config *config, const char *value)
+{
+    char *end;
+    unsigned long seconds = strtoul(value, &end, 10);
+
+    if (*value < '0' || *value > '9' || *end || !seconds || seconds > 600)
+        return -EINVAL;
+    config->tpm_timeout = (unsigned int)seconds;
+    return 0;
+}
+
 int config_set(struct config *config, const char *key, const char *value)
 {
     if (!strcmp(key, "log-directory"))
@@ -77,6 +122,17 @@ int config_set(struct config *config, const char *key, const char *value)
         return set_file_size(config, value);
     if (!strcmp(key, "log-files"))
         return set_files(config, value);
+    if (!strcmp(key, "tpm"))
+        return set_tpm(config, value);
+    if (!strcmp(key, "tpm-key-handle"))
+        return set_key_handle(config, value);
+    if (!strcmp(key, "tpm-timeout"))
+        return set_timeout(config, value);
+    if (!strcmp(key, "tpm-helper"))
+        return set_path(config->tpm_helper, value);
+    if (!strcmp(key, "event-log"))
+        return !strcmp(value, "none") ? (config->event_log[0] = 0)
+                                      : set_path(config->event_log, value);
     return -ENOENT;
 }
 

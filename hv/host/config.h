@@ -11,6 +11,11 @@
 #define CONFIG_SOCKET "/run/cloister/cloisterd.sock"
 #define CONFIG_LOG_DIRECTORY "/var/log/cloister"
 #define CONFIG_STATE_DIRECTORY "/var/lib/cloister"
+#define CONFIG_TPM "/dev/tpmrm0"
+#define CONFIG_KEY_HANDLE 0x8100c105u
+#define CONFIG_TPM_TIMEOUT 60u
+#define CONFIG_EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
+#define CONFIG_TPM_HELPER CLOISTER_LIBEXEC "/cloister-tpm"
 #define CONFIG_TEXT 108u /* what fits into sockaddr_un.sun_path */
 
 struct config {
@@ -21,6 +26,11 @@ struct config {
     char libvirt_uri[CONFIG_TEXT];
     uint64_t log_file_size; /* bytes */
     unsigned int log_files; /* 0: keep all */
+    char tpm[CONFIG_TEXT];       /* as tpm2-tss names it; empty: do without */
+    uint32_t tpm_key_handle;     /* 0: the attestation key is not kept */
+    unsigned int tpm_timeout;    /* seconds, of each command */
+    char tpm_helper[CONFIG_TEXT];
+    char event_log[CONFIG_TEXT]; /* empty: none */
     bool verbose;
 };
 

@@ -12,15 +12,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "attestation.h"
 #include "commands.h"
+#include "helper.h"
 #include "logstate.h"
 #include "loop.h"
 #include "say.h"
 #include "stream.h"
 #include "tracer.h"
+#include "views.h"
 
 #define MAX_CLIENTS 32u
-#define MAX_REQUEST 4096u
+#define MAX_REQUEST (16u * 1024u) /* 15 reports */
 #define STREAM_BUFFER (LOG_MAX_LINE + 4096u)
 
 struct client {
@@ -30,6 +33,7 @@ struct client {
     size_t request_size;
     char *answer; /* being written */
     size_t answer_size, answer_sent;
+    bool waiting; /* for an answer that comes later */
     bool streaming, follow;
     struct stream stream;
     struct client *next;
@@ -49,6 +53,8 @@ static void close_client(struct client *client)
     close(client->watch.fd);
     if (client->streaming)
         stream_close(&client->stream);
+    if (client->waiting)
+        helper_forget(client);
     free(client->answer);
     client->gone = true;
 }
@@ -103,20 +109,33 @@ static json_object *start_trace(struct client *client, json_object *request)
 
     if (json_object_object_get_ex(request, "lines", &member)) {
         if (!json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 0)
-            return commands_refusal(-EINVAL, "lines is not a number");
+            return view_refusal(-EINVAL, "lines is not a number");
         lines = json_object_get_uint64(member);
     }
     client->follow = json_object_object_get_ex(request, "follow", &member) &&
                      json_object_get_boolean(member);
     int rc = stream_open(&client->stream, config_->log_directory, lines, log_end());
     if (rc)
-        return commands_refusal(rc, "the trace log cannot be read");
+        return view_refusal(rc, "the trace log cannot be read");
     client->streaming = true;
     json_object *answer = json_object_new_object();
     json_object_object_add(answer, "ok", json_object_new_boolean(true));
     return answer;
 }
 
+static void serve(struct client *client);
+
+static void answer_late(void *context, json_object *answer)
+{
+    struct client *client = context;
+
+    client->waiting = false;
+    queue_answer(client, answer);
+    if (!client->gone)
+        serve(client);
+}
+
+/* NULL: it comes later. */
 static json_object *answer_request(struct client *client, const char *text)
 {
     json_object *request = json_tokener_parse(text), *command, *answer;
@@ -124,9 +143,11 @@ static json_object *answer_request(struct client *client, const char *text)
     if (!request || !json_object_is_type(request, json_type_object) ||
         !json_object_object_get_ex(request, "command", &command) ||
         !json_object_is_type(command, json_type_string))
-        answer = commands_refusal(-EINVAL, "a request is a JSON object with a command");
+        answer = view_refusal(-EINVAL, "a request is a JSON object with a command");
     else if (!strcmp(json_object_get_string(command), "trace"))
         answer = start_trace(client, request);
+    else if (attestation_serves(json_object_get_string(command)))
+        answer = attestation_answer(json_object_get_string(command), request, answer_late, client);
     else
         answer = commands_answer(json_object_get_string(command), request);
     json_object_put(request);
@@ -157,8 +178,9 @@ static bool next_piece(struct client *client)
 /* Takes the next whole line of the client's as a request. False: there is none yet. */
 static bool next_request(struct client *client)
 {
+    if (client->waiting)
+        return false;
     char *end = memchr(client->request, '\n', client->request_size);
-
     if (!end || client->streaming) {
         if (client->request_size == sizeof(client->request))
             close_client(client);
@@ -166,7 +188,10 @@ static bool next_request(struct client *client)
     }
     size_t size = (size_t)(end + 1 - client->request);
     *end = 0;
-    queue_answer(client, answer_request(client, client->request));
+    json_object *answer = answer_request(client, client->request);
+    client->waiting = !answer;
+    if (answer)
+        queue_answer(client, answer);
     if (client->gone)
         return false;
     memmove(client->request, client->request + size, client->request_size - size);

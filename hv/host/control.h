@@ -7,8 +7,15 @@
  *   {"command":"enclaves"[,"domain":"NAME"]}
  *   {"command":"quota","domain":"NAME"[,"frames":N | "default":true]}
  *   {"command":"destroy","enclave":N}
+ *   {"command":"tpm"}
+ *   {"command":"activate","credential_blob":BASE64,"encrypted_secret":BASE64}
+ *   {"command":"evidence","nonce":HEX[,"reports":[BASE64, ...]]}
+ *   {"command":"heartbeat","nonce":HEX}
  *   {"command":"trace"[,"lines":N][,"follow":true]}   -> {"ok":true}, then the log's lines as they
  *                                                        stand; then the end, unless following
+ *
+ * Those from "tpm" to "heartbeat" are explained in attestation.h. An answer that needs the TPM takes its
+ * time; the client's next request waits for it, nobody else's does.
  *
  * A refusal is {"ok":false,"error":"EPERM","message":"..."}. Main thread only.
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "record.h"
 
 json_object *view_text(const char *text, size_t size)
 {
@@ -18,6 +19,27 @@ json_object *view_text(const char *text, size_t size)
             copy[i] = '?';
     }
     return json_object_new_string_len(copy, (int)size);
+}
+
+json_object *view_refusal(int error, const char *message)
+{
+    json_object *answer = json_object_new_object();
+
+    json_object_object_add(answer, "ok", json_object_new_boolean(false));
+    json_object_object_add(answer, "error", json_object_new_string(record_error_name(error)));
+    json_object_object_add(answer, "message", view_text(message, strlen(message)));
+    return answer;
+}
+
+json_object *view_monitor_refusal(int error, const struct cloister_head *head)
+{
+    char text[256];
+
+    hypercall_describe(error, head, text, sizeof(text));
+    json_object *answer = view_refusal(error, text);
+    json_object_object_add(answer, "reason",
+                           json_object_new_string(cloister_reason_name(head->reason)));
+    return answer;
 }
 
 static json_object *hex(const uint8_t *data, size_t size)
@@ -43,7 +65,7 @@ static json_object *info_flags(uint32_t flags)
         {CLOISTER_INFO_IOMMU_STRICT, "iommu-strict"},
         {CLOISTER_INFO_INSECURE_DMA, "insecure-dma"},
         {CLOISTER_INFO_SMT, "smt"},           {CLOISTER_INFO_IBPB, "ibpb"},
-        {CLOISTER_INFO_TEST, "test-build"},
+        {CLOISTER_INFO_TEST, "test-build"},   {CLOISTER_INFO_TPM_REQUIRED, "tpm-required"},
     };
     json_object *array = json_object_new_array();
 

@@ -16,6 +16,10 @@ __attribute__((warn_unused_result)) int view_each_enclave(
     struct hypercalls *monitor, void (*each)(const struct cloister_enclave_info *info, void *context),
     void *context);
 
+/* {"ok":false,...}; the second with why the monitor refused an operation. */
+json_object *view_refusal(int error, const char *message);
+json_object *view_monitor_refusal(int error, const struct cloister_head *head);
+
 /* Text that may not be UTF-8: what is not becomes '?'. At most `size` bytes, up to a zero. */
 json_object *view_text(const char *text, size_t size);
 

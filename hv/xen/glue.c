@@ -36,6 +36,7 @@
 
 bool __ro_after_init opt_insecure_dma;
 static unsigned int __ro_after_init opt_pcr = CLOISTER_RECORD_PCR;
+static bool __ro_after_init opt_tpm_required;
 
 static void **__ro_after_init rings;
 
@@ -62,6 +63,18 @@ static int __init cf_check parse_pcr(const char *s)
     return 0;
 }
 custom_param("cloister-pcr", parse_pcr);
+
+/*
+ * cloister-tpm=required: boot only if a TPM vouches for the identity. Otherwise a TPM that is out of order
+ * while Xen starts leaves the record's PCR to dom0, which can extend it with a record of its own making.
+ * Nothing but "optional" means that: a typing error must not.
+ */
+static int __init cf_check parse_tpm(const char *s)
+{
+    opt_tpm_required = strcmp(s, "optional");
+    return opt_tpm_required && strcmp(s, "required") ? -EINVAL : 0;
+}
+custom_param("cloister-tpm", parse_tpm);
 
 /* --- memory ------------------------------------------------------------------------------------------ */
 
@@ -257,6 +270,7 @@ uint32_t host_flags(void)
 {
     return world_ops.flag | HOST_TEST_FLAG | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
            (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
+           (opt_tpm_required ? CLOISTER_INFO_TPM_REQUIRED : 0) |
            (cpumask_weight(per_cpu(cpu_sibling_mask, 0)) > 1 ? CLOISTER_INFO_SMT : 0) |
            (boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB)
                 ? CLOISTER_INFO_IBPB : 0);
@@ -435,6 +449,20 @@ static void __init identity_say(void)
                status->pcr_used ? " (it was not zero: verifiers will refuse it)" : "");
 }
 
+/* Before there is a dom0 that could do anything with the PCR. A panic's own text has room for little. */
+static void __init identity_demand(void)
+{
+    const struct identity_status *status = identity_status();
+
+    if ( !opt_tpm_required || (!status->reason && !status->pcr_used) )
+        return;
+    printk(XENLOG_ERR "Cloister: %s\n", status->reason ? cloister_reason_text(status->reason)
+                                                        : "the record's PCR was used before Xen");
+    printk(XENLOG_ERR "Cloister: switch the TPM on in the firmware's setup and reset the machine; with "
+           "cloister-tpm=optional Xen boots, and no verifier accepts it\n");
+    panic("Cloister: cloister-tpm=required, and no TPM vouches for this boot\n");
+}
+
 static void __init seal_say(void)
 {
     const struct seal_status *status = seal_status();
@@ -464,6 +492,7 @@ static int __init cf_check cloister_start(void)
            available ? "" : ": no enclaves on this CPU");
     identity_say();
     seal_say();
+    identity_demand();
     return 0;
 }
 __initcall(cloister_start);

@@ -97,6 +97,12 @@ __attribute__((warn_unused_result)) int
 cloister_plan_grub_xen(struct cloister_plan *plan, const struct cloister_grub_xen *boot);
 
 /*
+ * Whether Xen, started with this command line, runs only with a TPM that vouches for its monitor
+ * (verify.h, "Why tpm-required"): the word cloister-tpm=required stands in it, and no other value.
+ */
+bool cloister_cmdline_requires_tpm(const char *cmdline);
+
+/*
  * How many events the plan has in this PCR; if any, value[32] is what they lead to. -EIO if OpenSSL
  * fails.
  */

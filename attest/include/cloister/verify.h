@@ -210,8 +210,8 @@ const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meani
  *   "record-pcr"           the PCR of the monitor record, 0 .. 15; 13 by default
  *   "require-event-log"    true: refuse evidence without one
  *   "minimum-monitor-version"  "MAJOR.MINOR.PATCH"; any by default (the PCRs pin the binary)
- *   "require-flags"        of "iommu-strict", "ibpb", "svm", "vmx"; "iommu-strict" is always
- *                          required
+ *   "require-flags"        of "iommu-strict", "tpm-required", "ibpb", "svm", "vmx"; the first two are
+ *                          always required
  *   "enclaves"             [{"name": text, "measurement": digest, "author": digest, "family-id":
  *                          hex, "image-id": hex, "minimum-security-version": number}, ...]: each
  *                          needs measurement or author; all members of an entry must hold
@@ -223,12 +223,23 @@ const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meani
  *   "insecure-any-attestation-key"  true: any TPM-like key. Whoever has software can make one.
  *   "insecure-any-boot"             true: "boot" is not looked at
  *   "insecure-unmeasured-loader"    true: "boot" need not cover PCR 4
+ *   "insecure-tpm-optional"         true: booted without cloister-tpm=required (see below)
  *   "insecure-allow-dma"            true: no strict IOMMU, or booted with insecure-dma
  *   "insecure-allow-smt"            true: sibling threads active
  *   "insecure-allow-test-build"     true
  *   "insecure-allow-debug"          true: debug enclaves
  *   "insecure-any-enclave"          true: "enclaves" is not looked at
  *   "insecure-any-age"              true: enclave reports need not be fresh
+ *
+ * Why "tpm-required": the record proves something only if it was the monitor that extended its PCR. A
+ * Xen that was measured as it should be, but did not reach the TPM, leaves that PCR at zero; if the
+ * TPM works again under dom0, dom0 extends it with a record, and a key, of its own making, and every
+ * step above is satisfied. With cloister-tpm=required that Xen does not start a dom0. The flag in the
+ * record says nothing to that, for a forger sets it, too. What proves it is Xen's command line, which
+ * GRUB measures into PCR 8: the values in "boot" must be those of a command line with
+ * cloister-tpm=required, and `cloister-verify predict` warns where they are not. The flag tells
+ * whoever forgot it: then the honest hosts are refused. dom0 cannot reset PCRs 0 to 15 (TPM 2.0 part
+ * 1, 17.6; PC Client Platform TPM Profile 1.05, 4.6): the machine's reset does, and starts the firmware.
  */
 struct cloister_policy;
 

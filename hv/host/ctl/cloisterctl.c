@@ -55,6 +55,24 @@ static const struct command commands[] = {
      "Stops the threads of enclave number ENCLAVE, scrubs its memory and frees it. Its tenant sees\n"
      "-ENOENT at the next call.\n",
      1, 1, command_destroy},
+    {"evidence", "--nonce HEX [--report FILE]... -o FILE", "prove what this host runs",
+     "Writes evidence: the TPM's quote, the monitor's record, a heartbeat, and up to 15 reports of enclaves,\n"
+     "all for the challenge that the verifier gave. cloister-verify(1) judges it. FILE - is standard output.\n"
+     "--json: {\"ok\", \"evidence\" (base64), \"key\" (SHA-256 of the attestation key)}.\n",
+     0, 0, command_evidence},
+    {"heartbeat", "--nonce HEX -o FILE", "prove that the monitor still runs",
+     "Writes a report that the monitor signs about itself, now, for this challenge: cheaper than evidence,\n"
+     "for a verifier that has had that (cloister_verify_heartbeat() in cloister/verify.h).\n",
+     0, 0, command_heartbeat},
+    {"tpm", "", "the keys of this host's TPM, for enrolment",
+     "Shows the attestation key, as a verifier wants to know it. --json: what an enrolling service wants,\n"
+     "{\"ek_public\", \"ek_certificate\", \"ak_public\"}.\n",
+     0, 0, command_tpm},
+    {"activate", "FILE", "answer the enrolling service",
+     "FILE (- is standard input) is the service's reply to 'tpm --json', {\"enrolment\", \"credential_blob\",\n"
+     "\"encrypted_secret\"}. Only the TPM with both keys can say what is hidden in it: the answer, in JSON,\n"
+     "is {\"enrolment\", \"secret\"}.\n",
+     1, 1, command_activate},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -63,7 +81,8 @@ static void print_usage(FILE *stream)
 {
     fputs("Usage: cloisterctl [OPTION]... COMMAND [ARGUMENT]...\n\n", stream);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(stream, "  %-10s %-23s %s\n", commands[i].name, commands[i].synopsis,
+        fprintf(stream, "  %-10s %-23s %s\n", commands[i].name,
+                strlen(commands[i].synopsis) > 23 ? "--nonce HEX -o FILE ..." : commands[i].synopsis,
                 commands[i].summary);
     fputs("\n"
           "  --json         answer in JSON, for programs\n"
@@ -111,19 +130,42 @@ static void refuse_option(const struct command *command, const char *wanted, con
     }
 }
 
+static void refuse_options(const struct command *command, const struct ctl_options *options)
+{
+    if (options->follow || options->lines >= 0)
+        refuse_option(command, "trace", options->follow ? "-f" : "-n");
+    if (options->anchor)
+        refuse_option(command, "verify-log", "--anchor");
+    if (options->report_count)
+        refuse_option(command, "evidence", "--report");
+    if ((options->nonce || options->output) && strcmp(command->name, "heartbeat"))
+        refuse_option(command, "evidence", options->nonce ? "--nonce" : "-o");
+}
+
+static void add_report(struct ctl_options *options, const char *path)
+{
+    if (options->report_count == CTL_MAX_REPORTS) {
+        fprintf(stderr, "cloisterctl: at most %u reports fit into one evidence\n", CTL_MAX_REPORTS);
+        exit(CTL_USAGE);
+    }
+    options->reports[options->report_count++] = path;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option table[] = {
         {"json", no_argument, NULL, 'j'},       {"socket", required_argument, NULL, 's'},
         {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'V'},
         {"follow", no_argument, NULL, 'f'},     {"lines", required_argument, NULL, 'n'},
-        {"anchor", required_argument, NULL, 'a'}, {NULL, 0, NULL, 0},
+        {"anchor", required_argument, NULL, 'a'}, {"nonce", required_argument, NULL, 'c'},
+        {"report", required_argument, NULL, 'r'}, {"output", required_argument, NULL, 'o'},
+        {NULL, 0, NULL, 0},
     };
     struct ctl_options options = {.socket = CONFIG_SOCKET, .lines = -1};
     bool help = false;
     int option;
 
-    while ((option = getopt_long(argc, argv, "fn:hV", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "fn:o:hV", table, NULL)) != -1) {
         switch (option) {
         case 'j':
             options.json = true;
@@ -139,6 +181,15 @@ int main(int argc, char **argv)
             break;
         case 'a':
             options.anchor = optarg;
+            break;
+        case 'c':
+            options.nonce = optarg;
+            break;
+        case 'r':
+            add_report(&options, optarg);
+            break;
+        case 'o':
+            options.output = optarg;
             break;
         case 'h':
             help = true;
@@ -160,10 +211,7 @@ int main(int argc, char **argv)
         print_command_help(command);
         return CTL_OK;
     }
-    if (options.follow || options.lines >= 0)
-        refuse_option(command, "trace", options.follow ? "-f" : "-n");
-    if (options.anchor)
-        refuse_option(command, "verify-log", "--anchor");
+    refuse_options(command, &options);
     options.arguments = argv + optind;
     options.count = argc - optind;
     if (options.count < command->least || options.count > command->most) {

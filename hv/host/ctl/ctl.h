@@ -11,11 +11,17 @@
 /* Exit statuses, as in cloisterctl(1). */
 enum { CTL_OK = 0, CTL_PROBLEM = 1, CTL_USAGE = 2, CTL_NO_DAEMON = 3 };
 
+#define CTL_MAX_REPORTS 15u
+
 struct ctl_options {
     bool json;
     bool follow;       /* trace */
     long lines;        /* trace; -1: not given */
     const char *anchor; /* verify-log */
+    const char *nonce;  /* evidence, heartbeat; NULL: not given, as all that follow */
+    const char *output;
+    const char *reports[CTL_MAX_REPORTS]; /* evidence */
+    unsigned int report_count;
     const char *socket;
     char **arguments;  /* what is no option, behind the command */
     int count;
@@ -29,6 +35,10 @@ int command_destroy(const struct ctl_options *options);
 int command_trace(const struct ctl_options *options);
 int command_audit(const struct ctl_options *options);
 int command_verify_log(const struct ctl_options *options);
+int command_evidence(const struct ctl_options *options);
+int command_heartbeat(const struct ctl_options *options);
+int command_tpm(const struct ctl_options *options);
+int command_activate(const struct ctl_options *options);
 
 /* {"command": name} */
 json_object *ctl_request(const char *name);

@@ -163,6 +163,7 @@ struct cloister_head {
 #define CLOISTER_INFO_SMT (1u << 4)          /* sibling threads are active */
 #define CLOISTER_INFO_IBPB (1u << 5)         /* predictor barrier at world changes */
 #define CLOISTER_INFO_TEST (1u << 6)         /* a test build: not for use */
+#define CLOISTER_INFO_TPM_REQUIRED (1u << 7) /* cloister-tpm=required: without a TPM no boot */
 
 struct cloister_info {
     struct cloister_head head;

@@ -114,6 +114,8 @@ class Machine:
         self._slowness = 20 if icount and kind is Qemu else kind.slowness
         self.tpm = (Tpm(tpm) if isinstance(tpm, str) else tpm) if kind is Qemu else None
         self.firmware = firmware
+        if self.tpm:
+            self.xen_options.insert(0, "cloister-tpm=required")  # xen_options can say otherwise
         self.echo = echo
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
         self.seconds = {}  # how long what took

@@ -256,7 +256,7 @@ static struct cloister_report make_report(enum cloister_report_kind kind, uint64
         .kind = kind,
         .sequence = sequence,
         .time = time,
-        .flags = CLOISTER_INFO_SVM | CLOISTER_INFO_IOMMU_STRICT | CLOISTER_INFO_IBPB,
+        .flags = SCENE_FLAGS,
         .refusals = 3,
     };
 }
@@ -269,7 +269,7 @@ static void start_monitor(void)
         .magic = CLOISTER_RECORD_MAGIC,
         .version = CLOISTER_RECORD_VERSION,
         .size = sizeof(struct cloister_monitor_record),
-        .flags = CLOISTER_INFO_SVM | CLOISTER_INFO_IOMMU_STRICT | CLOISTER_INFO_IBPB,
+        .flags = SCENE_FLAGS,
         .abi_version = CLOISTER_ABI_VERSION,
         .monitor_version = 0x000100,
         .pcr = CLOISTER_RECORD_PCR,

@@ -13,6 +13,9 @@
 #include "cloister/evidence.h"
 #include "cloister/verify.h"
 
+#define SCENE_FLAGS                                                                                \
+    (CLOISTER_INFO_SVM | CLOISTER_INFO_IOMMU_STRICT | CLOISTER_INFO_IBPB |                         \
+     CLOISTER_INFO_TPM_REQUIRED)
 #define SCENE_PCRS 6u /* 0, 4, 7, 8, 9 and the record's */
 
 enum scene_key { SCENE_ECC, SCENE_RSA };

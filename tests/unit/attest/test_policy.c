@@ -45,7 +45,7 @@ static const char *const good[] = {
     "{\"record-pcr\": 15}",
     "{\"require-event-log\": true}",
     "{\"minimum-monitor-version\": \"1.255.0\"}",
-    "{\"require-flags\": [\"svm\", \"ibpb\", \"iommu-strict\", \"vmx\"]}",
+    "{\"require-flags\": [\"svm\", \"ibpb\", \"iommu-strict\", \"vmx\", \"tpm-required\"]}",
     "{\"enclaves\": [{\"name\": \"x\", \"measurement\": \"" D48 "\"}]}",
     "{\"enclaves\": [{\"name\": \"x\", \"author\": \"" D32 "\", \"family-id\": \"" D16
     "\", \"image-id\": [\"" D16 "\"], \"minimum-security-version\": 4294967295}]}",

@@ -196,6 +196,34 @@ START_TEST(lying_log)
 }
 END_TEST
 
+static const struct {
+    const char *cmdline;
+    bool requires;
+} cmdlines[] = {
+    {"cloister-tpm=required", true},
+    {"iommu=force  cloister-tpm=required console=com1 ", true},
+    {"cloister-tpm=required -- cloister-tpm=optional", true},
+    {"", false},
+    {"iommu=force", false},
+    {"cloister-tpm=optional", false},
+    {"cloister-tpm=requird", false},
+    {"cloister-tpm=", false},
+    {"cloister-tpm", false},
+    {"no-cloister-tpm=required", false},
+    {"xcloister-tpm=required", false},
+    {"cloister-tpm=required,x", false},
+    {"cloister-tpm=required cloister-tpm=optional", false},
+    {"cloister-tpm=optional cloister-tpm=required", false},
+    {"iommu=force -- cloister-tpm=required", false},
+};
+
+START_TEST(tpm_required)
+{
+    ck_assert_msg(cloister_cmdline_requires_tpm(cmdlines[_i].cmdline) == cmdlines[_i].requires,
+                  "'%s'", cmdlines[_i].cmdline);
+}
+END_TEST
+
 START_TEST(only_one_event)
 {
     cloister_plan_free(&plan);
@@ -272,6 +300,7 @@ int main(void)
     tcase_add_test(tcase, changed_text_is_named);
     tcase_add_test(tcase, more_and_less);
     tcase_add_test(tcase, lying_log);
+    tcase_add_loop_test(tcase, tpm_required, 0, sizeof(cmdlines) / sizeof(cmdlines[0]));
     tcase_add_test(tcase, only_one_event);
     tcase_add_test(tcase, reference_values);
     tcase_add_loop_test(tcase, words_that_grub_changes, 0, 15);

@@ -527,6 +527,7 @@ static const struct {
     {CLOISTER_INFO_INSECURE_DMA, "insecure-allow-dma"},
     {CLOISTER_INFO_SMT, "insecure-allow-smt"},
     {CLOISTER_INFO_TEST, "insecure-allow-test-build"},
+    {CLOISTER_INFO_TPM_REQUIRED, "insecure-tpm-optional"},
 };
 
 START_TEST(monitor_flags)

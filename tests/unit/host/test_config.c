@@ -19,7 +19,9 @@ START_TEST(settings)
     ck_assert_int_eq(config_parse(&config,
                                   "# a comment\n\n log-directory = /x/y  \nlog-file-size=1G#z\n"
                                   "log-files = 0\r\nlibvirt-uri = none\nsocket=/s\n"
-                                  "admission = /a b\nstate-directory=/d",
+                                  "admission = /a b\nstate-directory=/d\ntpm = /dev/tpm0\n"
+                                  "tpm-key-handle = none\ntpm-timeout = 600\nevent-log = none\n"
+                                  "tpm-helper = /h",
                                   why, sizeof(why)), 0);
     ck_assert_str_eq(config.log_directory, "/x/y");
     ck_assert_uint_eq(config.log_file_size, 1u << 30);
@@ -27,6 +29,18 @@ START_TEST(settings)
     ck_assert_str_eq(config.libvirt_uri, "");
     ck_assert_str_eq(config.admission, "/a b");
     ck_assert_str_eq(config.state_directory, "/d");
+    ck_assert_str_eq(config.tpm, "device:/dev/tpm0");
+    ck_assert_uint_eq(config.tpm_key_handle, 0);
+    ck_assert_uint_eq(config.tpm_timeout, 600);
+    ck_assert_str_eq(config.event_log, "");
+    ck_assert_str_eq(config.tpm_helper, "/h");
+    ck_assert_int_eq(config_parse(&config, "tpm=none\ntpm-key-handle=0x817FFFFF\nevent-log=/e", why,
+                                  sizeof(why)), 0);
+    ck_assert_str_eq(config.tpm, "");
+    ck_assert_uint_eq(config.tpm_key_handle, 0x817fffff);
+    ck_assert_str_eq(config.event_log, "/e");
+    ck_assert_int_eq(config_set(&config, "tpm", "swtpm:path=/s"), 0);
+    ck_assert_str_eq(config.tpm, "swtpm:path=/s");
 }
 END_TEST
 
@@ -49,6 +63,21 @@ START_TEST(refusals)
         {"socket = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "is no value for socket"},
         {"= x", "there is no setting ''"},
+        {"tpm =", "'' is no value for tpm"},
+        {"tpm = tpm0", "'tpm0' is no value for tpm"},
+        {"tpm = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaaaaaaaaaaaaaaaaaa", "is no value for tpm"},
+        {"tpm-key-handle = 0x80ffffff", "is no value for tpm-key-handle"},
+        {"tpm-key-handle = 0x81800000", "is no value"},
+        {"tpm-key-handle = 81000000", "is no value"},
+        {"tpm-key-handle = 0x81000000x", "is no value"},
+        {"tpm-key-handle = -0x1", "is no value"},
+        {"tpm-timeout = 0", "'0' is no value for tpm-timeout"},
+        {"tpm-timeout = 601", "is no value"},
+        {"tpm-timeout = -1", "is no value"},
+        {"tpm-timeout = 1s", "is no value"},
+        {"event-log = log", "is no value for event-log"},
+        {"tpm-helper = helper", "is no value for tpm-helper"},
     };
     struct config before = config;
 

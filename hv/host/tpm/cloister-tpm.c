@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What of cloisterd talks to the TPM: a process of its own for each job (jobs.h), because the kernel can make
+ * whoever asks a TPM wait for minutes. cloisterd starts it, looks how long each command takes, and kills it.
+ */
+#include "jobs.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "record.h"
+
+#define MAX_REQUEST (64u * 1024u)
+
+static const struct {
+    const char *name;
+    job *run;
+} jobs[] = {
+    {"identity", job_identity},
+    {"evidence", job_evidence},
+    {"activate", job_activate},
+};
+
+static json_object *read_request(void)
+{
+    static char text[MAX_REQUEST];
+    size_t size = fread(text, 1, sizeof(text) - 1, stdin);
+    json_object *request = size ? json_tokener_parse(text) : NULL;
+
+    if (json_object_is_type(request, json_type_object))
+        return request;
+    json_object_put(request);
+    return NULL;
+}
+
+static int run(struct chip *chip, json_object *request, json_object *answer)
+{
+    const char *name = job_text(chip, request, "command"), *place;
+    json_object *handle;
+
+    if (!name || !(place = job_text(chip, request, "tpm")))
+        return -EINVAL;
+    if (!json_object_object_get_ex(request, "key_handle", &handle))
+        handle = NULL;
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+        if (!strcmp(name, jobs[i].name)) {
+            int rc = chip_open(chip, place, (uint32_t)json_object_get_int64(handle), stdout);
+
+            if (!rc)
+                rc = jobs[i].run(chip, request, answer);
+            chip_close(chip);
+            return rc;
+        }
+    }
+    snprintf(chip->why, sizeof(chip->why), "there is no job '%.40s'", name);
+    return -ENOSYS;
+}
+
+static void add_text(json_object *object, const char *key, const char *text)
+{
+    json_object_object_add(object, key, json_object_new_string(text));
+}
+
+int main(void)
+{
+    static struct chip chip;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setenv("TSS2_LOG", "all+none", 0); /* what went wrong is in the answer */
+    json_object *request = read_request(), *answer = json_object_new_object();
+    int rc = -EINVAL;
+    if (request)
+        rc = run(&chip, request, answer);
+    else
+        snprintf(chip.why, sizeof(chip.why),
+                 "a request is a JSON object on standard input; cloisterd(8) makes it");
+
+    json_object_object_add(answer, "ok", json_object_new_boolean(!rc));
+    if (chip.warning[0])
+        add_text(answer, "warning", chip.warning);
+    if (rc) {
+        add_text(answer, "error", record_error_name(rc));
+        add_text(answer, "message", chip.why[0] ? chip.why : strerror(-rc));
+    }
+    puts(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(answer);
+    json_object_put(request);
+    return rc ? 1 : 0;
+}
