@@ -2,6 +2,7 @@
 #include "http.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -373,13 +374,17 @@ static bool examine(struct request *request, const SSL *ssl)
            take_body(request, evhttp_request_get_input_buffer(carrier));
 }
 
-/* Past capacity: 429, and when to come back. */
+/*
+ * Past capacity: 429, and when to come back. What begins something has half of the room only, so
+ * that what was begun can be finished.
+ */
 static bool has_room(struct request *request, struct service *service)
 {
     uint32_t waiting = atomic_fetch_add(&service->in_flight, 1);
+    uint32_t room = request->route->begins ? (service->config.queue + 1) / 2 : service->config.queue;
     int64_t seconds;
 
-    if (waiting < service->config.queue && !atomic_load(&service->stopping)) {
+    if (waiting < room && !atomic_load(&service->stopping)) {
         return true;
     }
     atomic_fetch_sub(&service->in_flight, 1);
@@ -435,7 +440,9 @@ static int listen_at(const char *where, char *why, size_t why_size)
         return -1;
     }
     fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    /* What is accepted inherits TCP_NODELAY: a reply's last record does not wait for an ACK. */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
         bind(fd, (struct sockaddr *)&address, (socklen_t)size) || listen(fd, BACKLOG)) {
         snprintf(why, why_size, "listen: %.100s: %s", where, strerror(errno));
         if (fd >= 0) {

@@ -20,7 +20,8 @@ struct route {
     enum route_who who;
     size_t most; /* bytes of body */
     void (*handle)(struct worker *worker, struct request *request);
-    bool now; /* answered by the event thread: it waits for nothing */
+    bool now;    /* answered by the event thread: it waits for nothing */
+    bool begins; /* another request shall follow: see has_room() in http.c */
 };
 
 /* The route, with request->argument set; NULL: 404, or, if *other, 405. */
