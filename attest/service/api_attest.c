@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Evidence is judged at once, or, where the host prefers or it would wait, later (jobs.h). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "jobs.h"
+#include "refuse.h"
+#include "verdict.h"
+
+#include <openssl/rand.h>
+
+static int apply_verdict(struct db *db, struct request *request)
+{
+    struct verdict *verdict = request->context;
+    int rc = verdict_note(db, verdict);
+
+    if (rc == -EIO) {
+        return rc;
+    }
+    if (rc == -ENOENT) {
+        api_unknown_token(request);
+        return 0;
+    }
+    reply_text(request, verdict->status, verdict->reply ? strdup(verdict->reply) : NULL,
+               verdict->size);
+    return 0;
+}
+
+static void judge_now(struct worker *worker, struct request *request, const char *id,
+                      const uint8_t *digest)
+{
+    struct verdict *verdict = malloc(sizeof(*verdict));
+    int rc = verdict ? verdict_reach(worker, id, digest, request->body, request->size,
+                                     service_seconds(), verdict)
+                     : -EIO;
+
+    if (rc == -EACCES) {
+        api_unknown_token(request);
+    } else if (rc) {
+        reply_unavailable(request);
+    } else if (!verdict->attempt) {
+        reply_text(request, verdict->status, verdict->reply, verdict->size);
+        verdict->reply = NULL;
+    } else {
+        request->context = verdict;
+        request->release = verdict_release;
+        request->apply = apply_verdict;
+        return;
+    }
+    free(verdict);
+}
+
+static int apply_later(struct db *db, struct request *request)
+{
+    struct store_job *job = request->context;
+    json_object *object;
+    int rc = store_job_add(db, job, service_seconds() + JOBS_LIFETIME_S);
+
+    if (rc == -EDQUOT) {
+        reply_error(request, 429, "too-many-requests", "%d verifications of this host wait already",
+                    STORE_JOBS_PER_HOST);
+        request->retry_after = 2;
+        return 0;
+    }
+    if (rc) {
+        return rc;
+    }
+    object = json_object_new_object();
+    if (object) {
+        json_object_object_add(object, "id", json_object_new_string(job->id));
+    }
+    reply_json(request, 202, object);
+    snprintf(request->location, sizeof(request->location), "/v1/attest/%s", job->id);
+    request->retry_after = 1;
+    return 0;
+}
+
+static void release_job(void *context)
+{
+    free(((struct store_job *)context)->content);
+}
+
+static void judge_later(struct worker *worker, struct request *request)
+{
+    struct store_job *job = calloc(1, sizeof(*job));
+    int64_t now = service_seconds();
+    struct store_host host;
+    uint8_t id[16];
+
+    if (!verdict_can_be(request) || !api_authenticate(worker, request, &host)) {
+        free(job);
+        return;
+    }
+    if (!job || RAND_bytes(id, sizeof(id)) != 1 ||
+        !(job->content = malloc(request->size + sizeof(now)))) {
+        free(job);
+        reply_unavailable(request);
+        return;
+    }
+    hex_text(id, sizeof(id), job->id, sizeof(job->id));
+    memcpy(job->host, host.id, sizeof(job->host));
+    memcpy(job->content, &now, sizeof(now));
+    memcpy(job->content + sizeof(now), request->body, request->size);
+    job->size = request->size + sizeof(now);
+    request->context = job;
+    request->release = release_job;
+    request->apply = apply_later;
+}
+
+void api_attest(struct worker *worker, struct request *request)
+{
+    int64_t waited = service_nanoseconds() - request->queued;
+    uint8_t digest[STORE_DIGEST];
+    char id[STORE_ID_SIZE];
+
+    if (request->respond_async ||
+        waited / 1000000 >= (int64_t)worker->service->config.slow_after) {
+        judge_later(worker, request);
+    } else if (api_host_token(request, id, digest)) {
+        judge_now(worker, request, id, digest);
+    }
+}
+
+void api_attest_result(struct worker *worker, struct request *request)
+{
+    struct store_host host;
+    struct store_job job;
+    int rc;
+
+    if (!api_authenticate(worker, request, &host)) {
+        return;
+    }
+    rc = store_job_get(worker->db, request->argument, host.id, &job);
+    if (rc == -ENOENT) {
+        reply_error(request, 404, "not-found", "this host has no such verification");
+    } else if (rc) {
+        reply_unavailable(request);
+    } else if (!job.status) {
+        free(job.content);
+        reply_text(request, 202, strdup("{}"), 2);
+        snprintf(request->location, sizeof(request->location), "/v1/attest/%s", job.id);
+        request->retry_after = 1;
+    } else {
+        reply_text(request, (int)job.status, job.content, job.size);
+    }
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Enrolment: an administrator makes a ticket; the host shows it with its endorsement and
+ * attestation keys and gets a secret that only the TPM with both can unwrap; with the secret it is
+ * entered and gets its token. The ticket is used up in that moment.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "api.h"
+#include "base64.h"
+#include "body.h"
+#include "credential.h"
+#include "ekcert.h"
+#include "refuse.h"
+
+#define SECRET 32u
+#define TICKET_LEAST_S 60u
+#define TICKET_MOST_S (30u * 86400u)
+#define TICKET_DEFAULT_S 86400u
+
+/* What the sealed context of an enrolment carries. */
+struct enrolment {
+    int64_t expires;
+    uint8_t ticket[STORE_DIGEST], ek_digest[STORE_DIGEST], ak_digest[STORE_DIGEST];
+    uint8_t secret_digest[STORE_DIGEST];
+};
+
+static const uint8_t no_digest[STORE_DIGEST];
+
+static bool sha256(const void *data, size_t size, uint8_t digest[STORE_DIGEST])
+{
+    return EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL) == 1;
+}
+
+/* A random text of Base64 for URLs. */
+static bool make_secret(char text[BASE64_ROOM(SECRET)])
+{
+    uint8_t secret[SECRET];
+    bool good = RAND_bytes(secret, sizeof(secret)) == 1;
+
+    base64_encode(BASE64_URL, secret, sizeof(secret), text);
+    OPENSSL_cleanse(secret, sizeof(secret));
+    return good;
+}
+
+/* --- tickets ------------------------------------------------------------------------------- */
+
+struct ticket {
+    char text[BASE64_ROOM(SECRET)];
+    uint8_t digest[STORE_DIGEST], ek_digest[STORE_DIGEST];
+    int64_t expires;
+};
+
+static int apply_ticket(struct db *db, struct request *request)
+{
+    struct ticket *ticket = request->context;
+    json_object *object;
+    int rc = store_ticket_add(db, ticket->digest, ticket->ek_digest, ticket->expires);
+
+    if (rc) {
+        return rc;
+    }
+    object = json_object_new_object();
+    if (object) {
+        json_object_object_add(object, "ticket", json_object_new_string(ticket->text));
+        json_object_object_add(object, "expires", json_object_new_int64(ticket->expires));
+    }
+    reply_json(request, 201, object);
+    return 0;
+}
+
+void api_ticket(struct worker *worker, struct request *request)
+{
+    static const struct field fields[] = {
+        {"ek_sha256", FIELD_HEX, true, STORE_DIGEST, STORE_DIGEST},
+        {"lifetime", FIELD_NUMBER, true, TICKET_LEAST_S, TICKET_MOST_S},
+    };
+    struct ticket *ticket;
+    struct body body;
+
+    (void)worker;
+    if (!body_take(request, &body, fields, 2)) {
+        return;
+    }
+    ticket = calloc(1, sizeof(*ticket));
+    if (!ticket || !make_secret(ticket->text) ||
+        !sha256(ticket->text, strlen(ticket->text), ticket->digest)) {
+        free(ticket);
+        reply_unavailable(request);
+    } else {
+        if (body.fields[0].given) {
+            memcpy(ticket->ek_digest, body.fields[0].bytes.data, STORE_DIGEST);
+        }
+        ticket->expires = service_seconds() +
+                          (body.fields[1].given ? body.fields[1].number : TICKET_DEFAULT_S);
+        request->context = ticket;
+        request->apply = apply_ticket;
+    }
+    body_release(&body);
+}
+
+/* --- the two steps ------------------------------------------------------------------------- */
+
+enum { EK_PUBLIC, EK_CERTIFICATE, AK_PUBLIC, ENROL_FIELDS };
+
+static void refuse_key(struct request *request, const char *field, const char *why)
+{
+    reply_error(request, 403, "refused", "%s: %s", field, why);
+}
+
+/* Is this endorsement key to be believed? Either the ticket names it, or its certificate is good. */
+static bool believe(struct worker *worker, struct request *request, const struct body *body,
+                    EVP_PKEY *ek, const struct enrolment *enrolment)
+{
+    const struct taken *certificate = &body->fields[EK_CERTIFICATE];
+    uint8_t named[STORE_DIGEST];
+    const char *why = NULL;
+    int rc = store_ticket_get(worker->db, enrolment->ticket, service_seconds(), named);
+
+    if (rc == -EIO) {
+        reply_unavailable(request);
+    } else if (rc) {
+        reply_error(request, 401, "unauthorized", "this ticket is not known, used, or too old");
+    } else if (memcmp(named, no_digest, sizeof(named))) {
+        if (memcmp(named, enrolment->ek_digest, sizeof(named))) {
+            refuse_key(request, "ek_public", "the ticket is for another endorsement key");
+        }
+    } else if (!certificate->given) {
+        refuse_key(request, "ek_certificate",
+                   "it is needed, for the ticket does not name the endorsement key");
+    } else {
+        why = ekcert_check(worker->service->ek_roots, certificate->bytes, ek);
+        if (why) {
+            refuse_key(request, "ek_certificate", why);
+        }
+    }
+    return !request->status;
+}
+
+static void add_base64(json_object *object, const char *key, const uint8_t *data, size_t size)
+{
+    char text[BASE64_ROOM(512)];
+
+    base64_encode(BASE64_STANDARD, data, size, text);
+    json_object_object_add(object, key, json_object_new_string(text));
+}
+
+static void offer(struct worker *worker, struct request *request, EVP_PKEY *ek,
+                  struct enrolment *enrolment)
+{
+    uint8_t secret[CREDENTIAL_SECRET], blob[CREDENTIAL_BLOB], encrypted[CREDENTIAL_ENCRYPTED_MAX];
+    char text[SEAL_MAX_TEXT + 1];
+    json_object *object = json_object_new_object();
+    size_t size;
+
+    enrolment->expires = service_seconds() + worker->service->config.enrolment_lifetime;
+    if (!object || RAND_bytes(secret, sizeof(secret)) != 1 ||
+        !sha256(secret, sizeof(secret), enrolment->secret_digest) ||
+        credential_make(ek, enrolment->ak_digest, secret, blob, encrypted, &size) ||
+        seal(worker->service->sealing_key, SEAL_ENROLMENT, enrolment, sizeof(*enrolment), text)) {
+        json_object_put(object);
+        reply_unavailable(request);
+    } else {
+        json_object_object_add(object, "enrolment", json_object_new_string(text));
+        add_base64(object, "credential_blob", blob, sizeof(blob));
+        add_base64(object, "encrypted_secret", encrypted, size);
+        json_object_object_add(object, "expires", json_object_new_int64(enrolment->expires));
+        reply_json(request, 200, object);
+    }
+    OPENSSL_cleanse(secret, sizeof(secret));
+}
+
+void api_enrol(struct worker *worker, struct request *request)
+{
+    static const struct field fields[] = {
+        [EK_PUBLIC] = {"ek_public", FIELD_BASE64, false, 1, CREDENTIAL_PUBLIC_MAX},
+        [EK_CERTIFICATE] = {"ek_certificate", FIELD_BASE64, true, 1, EKCERT_MAX},
+        [AK_PUBLIC] = {"ak_public", FIELD_BASE64, false, 1, CREDENTIAL_PUBLIC_MAX},
+    };
+    struct enrolment enrolment = {0};
+    const char *why = NULL;
+    EVP_PKEY *ek = NULL;
+    struct body body;
+
+    if (!body_take(request, &body, fields, ENROL_FIELDS)) {
+        return;
+    }
+    ek = credential_ek(body.fields[EK_PUBLIC].bytes, &why);
+    if (!ek) {
+        refuse_key(request, "ek_public", why);
+    } else if (!credential_ak(body.fields[AK_PUBLIC].bytes, enrolment.ak_digest, &why)) {
+        refuse_key(request, "ak_public", why);
+    } else if (!sha256(request->token, strlen(request->token), enrolment.ticket) ||
+               !sha256(body.fields[EK_PUBLIC].bytes.data, body.fields[EK_PUBLIC].bytes.size,
+                       enrolment.ek_digest)) {
+        reply_unavailable(request);
+    } else if (believe(worker, request, &body, ek, &enrolment)) {
+        offer(worker, request, ek, &enrolment);
+    }
+    EVP_PKEY_free(ek);
+    body_release(&body);
+}
+
+struct activation {
+    struct enrolment enrolment;
+    struct store_host host;
+    char secret[BASE64_ROOM(SECRET)]; /* of its token */
+};
+
+static int apply_activation(struct db *db, struct request *request)
+{
+    struct activation *activation = request->context;
+    struct store_host host = activation->host;
+    char token[STORE_ID_SIZE + sizeof(activation->secret)];
+    json_object *object;
+    int rc = store_host_enrol(db, activation->enrolment.ticket, service_seconds(), &host);
+
+    if (rc == -ENOENT) {
+        reply_error(request, 401, "unauthorized", "the ticket has been used, or is too old");
+        return 0;
+    }
+    if (rc) {
+        return rc;
+    }
+    snprintf(token, sizeof(token), "%s.%s", host.id, activation->secret);
+    object = json_object_new_object();
+    if (object) {
+        json_object_object_add(object, "host", json_object_new_string(host.id));
+        json_object_object_add(object, "token", json_object_new_string(token));
+    }
+    reply_json(request, 200, object);
+    return object ? 0 : -EIO;
+}
+
+static bool read_enrolment(struct worker *worker, const struct body *body,
+                           struct enrolment *enrolment)
+{
+    const char *text = body->fields[0].text;
+    const struct cloister_bytes secret = body->fields[1].bytes;
+    uint8_t content[SEAL_MAX_CONTENT], digest[STORE_DIGEST];
+
+    if (unseal(worker->service->sealing_key, SEAL_ENROLMENT, text, strlen(text), content) !=
+        sizeof(*enrolment)) {
+        return false;
+    }
+    memcpy(enrolment, content, sizeof(*enrolment));
+    return service_seconds() < enrolment->expires && sha256(secret.data, secret.size, digest) &&
+           !CRYPTO_memcmp(digest, enrolment->secret_digest, sizeof(digest));
+}
+
+void api_activate(struct worker *worker, struct request *request)
+{
+    static const struct field fields[] = {
+        {"enrolment", FIELD_TEXT, false, 1, SEAL_MAX_TEXT},
+        {"secret", FIELD_BASE64, false, CREDENTIAL_SECRET, CREDENTIAL_SECRET},
+    };
+    struct activation *activation;
+    struct store_host *host;
+    struct body body;
+    uint8_t id[16];
+
+    if (!body_take(request, &body, fields, 2)) {
+        return;
+    }
+    activation = calloc(1, sizeof(*activation));
+    host = activation ? &activation->host : NULL;
+    if (!activation || RAND_bytes(id, sizeof(id)) != 1 || !make_secret(activation->secret) ||
+        !sha256(activation->secret, strlen(activation->secret), host->token_digest)) {
+        reply_unavailable(request);
+        free(activation);
+    } else if (!read_enrolment(worker, &body, &activation->enrolment)) {
+        reply_error(request, 403, "refused",
+                    "the enrolment is not this service's, too old, or the secret is not its");
+        free(activation);
+    } else {
+        hex_text(id, sizeof(id), host->id, sizeof(host->id));
+        memcpy(host->ek_digest, activation->enrolment.ek_digest, STORE_DIGEST);
+        memcpy(host->ak_digest, activation->enrolment.ak_digest, STORE_DIGEST);
+        host->enrolled = service_seconds();
+        request->context = activation;
+        request->apply = apply_activation;
+    }
+    body_release(&body);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+#include "verdict.h"
+
+#define POLL_MS 250
+
+struct jobs {
+    struct service *service;
+    struct worker worker;
+    pthread_t thread;
+};
+
+/* A job that is ours for a while. 0, -ENOENT or -EIO. */
+static int take(struct jobs *jobs, struct store_job *job)
+{
+    struct db *db = jobs->worker.db;
+    int64_t now = service_seconds();
+    int rc = store_begin(db);
+
+    job->content = NULL;
+    if (!rc) {
+        rc = store_job_take(db, now, now + JOBS_LEASE_S, job);
+        if (rc != -EIO && store_commit(db)) {
+            rc = -EIO;
+        }
+    }
+    if (rc == -EIO) {
+        store_rollback(db);
+        free(job->content);
+        job->content = NULL;
+    }
+    return rc;
+}
+
+/* What is said to the host, and what the store notes about it, in one transaction. */
+static int finish(struct db *db, const struct store_job *job, struct verdict *verdict)
+{
+    int rc = store_begin(db);
+
+    if (!rc && verdict->attempt) {
+        rc = verdict_note(db, verdict);
+        if (rc == -ENOENT) { /* enrolled anew, or removed: nobody can ask for the result */
+            rc = 0;
+        }
+    }
+    if (!rc) {
+        rc = store_job_finish(db, job->id, verdict->status, verdict->reply, verdict->size);
+    }
+    if (!rc) {
+        rc = store_commit(db);
+    }
+    if (rc) {
+        store_rollback(db);
+    }
+    return rc;
+}
+
+static void judge(struct jobs *jobs, const struct store_job *job)
+{
+    struct verdict verdict = {.reply = NULL};
+    int64_t received;
+    int rc = -EIO;
+
+    if (job->size > sizeof(received)) {
+        memcpy(&received, job->content, sizeof(received));
+        rc = verdict_reach(&jobs->worker, job->host, NULL, job->content + sizeof(received),
+                           job->size - sizeof(received), received, &verdict);
+    }
+    if (rc == -EACCES) { /* the host was removed meanwhile */
+        verdict = (struct verdict){.status = 401, .reply = strdup("{}"), .size = 2};
+        rc = verdict.reply ? 0 : -EIO;
+    }
+    if (!rc) {
+        rc = finish(jobs->worker.db, job, &verdict);
+    }
+    if (rc == -EIO) {
+        say_warning("a verification is tried again in %d s", JOBS_LEASE_S);
+    }
+    verdict_release(&verdict);
+}
+
+static void *run(void *argument)
+{
+    const struct timespec pause = {0, POLL_MS * 1000000};
+    struct jobs *jobs = argument;
+    struct store_job job;
+
+    while (!atomic_load(&jobs->service->stopping)) {
+        if (!atomic_load(&jobs->service->ready) || take(jobs, &job)) {
+            nanosleep(&pause, NULL);
+        } else {
+            judge(jobs, &job);
+            free(job.content);
+        }
+    }
+    return NULL;
+}
+
+struct jobs *jobs_start(struct service *service)
+{
+    struct jobs *jobs = calloc(1, sizeof(*jobs));
+
+    if (!jobs) {
+        return NULL;
+    }
+    jobs->service = service;
+    if (!worker_prepare(&jobs->worker, service) ||
+        pthread_create(&jobs->thread, NULL, run, jobs)) {
+        worker_release(&jobs->worker);
+        free(jobs);
+        return NULL;
+    }
+    return jobs;
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    pthread_join(jobs->thread, NULL);
+    worker_release(&jobs->worker);
+    free(jobs);
+}

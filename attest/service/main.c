@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* cloister-attestd: see cloister-attestd(8). Modules start in order and stop in reverse. */
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http.h"
+#include "jobs.h"
+#include "say.h"
+#include "service.h"
+#include "writer.h"
+
+/* Exit statuses, as in cloister-attestd(8). */
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };
+
+static const char usage[] =
+    "Usage: cloister-attestd [OPTION]...\n"
+    "Verifies the attestation evidence of Cloister hosts and answers with signed tokens, over HTTPS.\n"
+    "\n"
+    "  -c, --config FILE  read settings from FILE (" CONFIG_FILE ")\n"
+    "      --check        check settings, keys, certificates, the address and the store, then exit\n"
+    "  -h, --help\n"
+    "  -V, --version\n"
+    "\n"
+    "Stays in the foreground; SIGTERM ends it after what is in flight was answered.\n"
+    "Exit status: 0 done; 1 it could not start; 2 usage; 3 the settings are wrong.\n";
+
+static struct service service;
+
+struct arguments {
+    const char *config;
+    bool check;
+};
+
+static void parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            arguments->config = optarg;
+            break;
+        case 'k':
+            arguments->check = true;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        case 'V':
+            puts("cloister-attestd " CLOISTER_VERSION);
+            exit(0);
+        default:
+            fputs("Try 'cloister-attestd --help'.\n", stderr);
+            exit(EXIT_USAGE);
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "cloister-attestd: what is '%s'? Try 'cloister-attestd --help'.\n",
+                argv[optind]);
+        exit(EXIT_USAGE);
+    }
+}
+
+/* For --check: can the store be used? */
+static int check_store(void)
+{
+    struct db *db = db_open(service.config.store);
+    int rc = db ? store_prepare(db, service.sealing_key) : -1;
+
+    db_close(db);
+    return rc ? EXIT_FAILED : 0;
+}
+
+static void wait_for_signal(const sigset_t *signals)
+{
+    int number;
+
+    while (sigwait(signals, &number)) {
+    }
+    say_info("ending: %s", strsignal(number));
+}
+
+static int serve(struct http *http, const sigset_t *signals)
+{
+    struct writer *writer = writer_start(&service);
+    struct workers *workers = writer ? workers_start(&service, writer) : NULL;
+    struct jobs *jobs = workers ? jobs_start(&service) : NULL;
+    int rc = EXIT_FAILED;
+
+    if (jobs && http_start(http, workers)) {
+        say_info("listening at %s", service.config.listen);
+        wait_for_signal(signals);
+        rc = 0;
+    } else {
+        say_error("out of memory or threads");
+    }
+    http_stop(http); /* also tells the other threads */
+    if (jobs) {
+        jobs_stop(jobs);
+    }
+    if (workers) {
+        workers_stop(workers);
+    }
+    if (writer) {
+        writer_stop(writer);
+    }
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.config = CONFIG_FILE};
+    struct http *http = NULL;
+    sigset_t signals;
+    char why[700];
+    int rc = EXIT_CONFIG;
+
+    parse_arguments(argc, argv, &arguments);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that cannot grow is an error of the store */
+    config_initialise(&service.config);
+    if (config_load(&service.config, arguments.config, why, sizeof(why)) ||
+        service_load(&service, why, sizeof(why)) ||
+        !(http = http_open(&service, why, sizeof(why)))) {
+        say_error("%s", why);
+    } else {
+        rc = arguments.check ? check_store() : serve(http, &signals);
+    }
+    if (http) {
+        http_close(http);
+    }
+    service_release(&service);
+    return rc;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be asked: one table of methods, paths, who may, how large, and who answers. */
+#ifndef CLOISTER_SERVICE_ROUTE_H
+#define CLOISTER_SERVICE_ROUTE_H
+
+#include "request.h"
+
+enum route_method { ROUTE_GET, ROUTE_PUT, ROUTE_POST, ROUTE_DELETE };
+
+enum route_who {
+    WHO_ANYBODY,
+    WHO_HOST,          /* bearer token of a host */
+    WHO_TICKET,        /* bearer token: an enrolment ticket */
+    WHO_ADMINISTRATOR, /* client certificate */
+};
+
+struct route {
+    enum route_method method;
+    const char *path; /* "{id}" stands for 1 to 64 letters, digits, '.', '_', '-' */
+    enum route_who who;
+    size_t most; /* bytes of body */
+    void (*handle)(struct worker *worker, struct request *request);
+    bool now;    /* answered by the event thread: it waits for nothing */
+    bool begins; /* another request shall follow: see has_room() in http.c */
+};
+
+/* The route, with request->argument set; NULL: 404, or, if *other, 405. */
+const struct route *route_find(enum route_method method, const char *path,
+                               struct request *request, bool *other);
+
+#endif

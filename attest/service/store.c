@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+#include "store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "say.h"
+
+#define SCHEMA "1"
+
+/* clang-format off */
+#define STATEMENTS(X) \
+    X(COMMIT, "COMMIT") \
+    X(ROLLBACK, "ROLLBACK") \
+    X(META_ADD, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING") \
+    X(META_GET, "SELECT value FROM meta WHERE name = $1") \
+    X(HOST_GET, "SELECT " HOST_COLUMNS " FROM hosts WHERE id = $1") \
+    X(HOST_POLICY, "SELECT " HOST_COLUMNS ", (SELECT digest FROM policies WHERE id = $1) FROM hosts WHERE id = $2") \
+    X(HOST_LIST, "SELECT " HOST_COLUMNS " FROM hosts WHERE id > $1 ORDER BY id LIMIT $2") \
+    X(HOST_PUT, "INSERT INTO hosts (id, ek_digest, ak_digest, token_digest, enrolled) VALUES ($1, $2, $3, $4, $5) " \
+        "ON CONFLICT (ek_digest) DO UPDATE SET ak_digest = excluded.ak_digest, " \
+        "token_digest = excluded.token_digest, enrolled = excluded.enrolled RETURNING id") \
+    X(HOST_DELETE, "DELETE FROM hosts WHERE id = $1") \
+    X(HOST_SUCCESS, "UPDATE hosts SET last_attempt = $1, last_success = $2, last_reason = '' " \
+        "WHERE id = $3 AND token_digest = $4") \
+    X(HOST_FAILURE, "UPDATE hosts SET last_attempt = $1, last_reason = $2 WHERE id = $3 AND token_digest = $4") \
+    X(TICKET_ADD, "INSERT INTO tickets (digest, ek_digest, expires) VALUES ($1, $2, $3)") \
+    X(TICKET_GET, "SELECT ek_digest FROM tickets WHERE digest = $1 AND expires > $2") \
+    X(TICKET_USE, "DELETE FROM tickets WHERE digest = $1 AND expires > $2") \
+    X(POLICY_GET, "SELECT digest, changed, content FROM policies WHERE id = $1") \
+    X(POLICY_PUT, "INSERT INTO policies (id, content, digest, changed) VALUES ($1, $2, $3, $4) " \
+        "ON CONFLICT (id) DO UPDATE SET content = excluded.content, digest = excluded.digest, " \
+        "changed = excluded.changed") \
+    X(POLICY_DELETE, "DELETE FROM policies WHERE id = $1") \
+    X(POLICY_LIST, "SELECT id, digest, changed FROM policies ORDER BY id") \
+    X(USED_ADD, "INSERT INTO used (nonce, expires) VALUES ($1, $2) ON CONFLICT (nonce) DO NOTHING") \
+    X(JOB_COUNT, "SELECT id FROM jobs WHERE host = $1 AND status = 0") \
+    X(JOB_ADD, "INSERT INTO jobs (id, host, content, expires) VALUES ($1, $2, $3, $4)") \
+    X(JOB_NEXT, "SELECT id, host, status, content FROM jobs WHERE status = 0 AND lease < $1 LIMIT 1") \
+    X(JOB_LEASE, "UPDATE jobs SET lease = $1 WHERE id = $2 AND status = 0 AND lease < $3") \
+    X(JOB_GET, "SELECT id, host, status, content FROM jobs WHERE id = $1 AND host = $2") \
+    X(JOB_FINISH, "UPDATE jobs SET status = $1, content = $2 WHERE id = $3 AND status = 0") \
+    X(SWEEP_USED, "DELETE FROM used WHERE expires < $1") \
+    X(SWEEP_TICKETS, "DELETE FROM tickets WHERE expires < $1") \
+    X(SWEEP_JOBS, "DELETE FROM jobs WHERE expires < $1")
+
+#define HOST_COLUMNS \
+    "id, ek_digest, ak_digest, token_digest, enrolled, last_attempt, last_success, last_reason"
+
+/* %s: the backend's type for bytes. */
+static const char *const tables[] = {
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value %s NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS hosts (id TEXT PRIMARY KEY, ek_digest %s NOT NULL UNIQUE, ak_digest %s NOT NULL, "
+        "token_digest %s NOT NULL, enrolled BIGINT NOT NULL, last_attempt BIGINT NOT NULL DEFAULT 0, "
+        "last_success BIGINT NOT NULL DEFAULT 0, last_reason TEXT NOT NULL DEFAULT '')",
+    "CREATE TABLE IF NOT EXISTS tickets (digest %s PRIMARY KEY, ek_digest %s NOT NULL, expires BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS policies (id TEXT PRIMARY KEY, content %s NOT NULL, digest %s NOT NULL, "
+        "changed BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS used (nonce %s PRIMARY KEY, expires BIGINT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS used_expires ON used (expires)",
+    "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, host TEXT NOT NULL, status BIGINT NOT NULL DEFAULT 0, "
+        "lease BIGINT NOT NULL DEFAULT 0, content %s NOT NULL, expires BIGINT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS jobs_host ON jobs (host)",
+    "CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (status, lease)",
+};
+/* clang-format on */
+
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
+
+enum statement {
+#define STATEMENT_ID(name, sql) name,
+    STATEMENTS(STATEMENT_ID)
+#undef STATEMENT_ID
+    BEGIN,
+    STATEMENT_COUNT,
+};
+
+static const char *const sql[] = {
+#define STATEMENT_SQL(name, text) text,
+    STATEMENTS(STATEMENT_SQL)
+#undef STATEMENT_SQL
+};
+
+_Static_assert(STATEMENT_COUNT + TABLES <= DB_MAX_STATEMENTS, "each statement has its id");
+
+/* --- transactions -------------------------------------------------------------------------- */
+
+#define RUN(db, id, row, context, ...)                                                             \
+    db_run(db, id, sql[id], (const struct db_value[]){__VA_ARGS__},                                \
+           sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value), row, context)
+
+/* What must change a row: 0, -ENOENT or -EIO. */
+static int changed(int rows)
+{
+    return rows > 0 ? 0 : rows == 0 ? -ENOENT : -EIO;
+}
+
+static int done(int rows)
+{
+    return rows < 0 ? -EIO : 0;
+}
+
+int store_begin(struct db *db)
+{
+    return done(db_run(db, BEGIN, db->backend->begin, NULL, 0, NULL, NULL));
+}
+
+int store_commit(struct db *db)
+{
+    return done(db_run(db, COMMIT, sql[COMMIT], NULL, 0, NULL, NULL));
+}
+
+void store_rollback(struct db *db)
+{
+    /* If this fails, too, there is no transaction any more. */
+    (void)!db_run(db, ROLLBACK, sql[ROLLBACK], NULL, 0, NULL, NULL);
+}
+
+static bool take(const struct db_value *column, void *to, size_t size)
+{
+    if (column->type != DB_BYTES || column->size != size) {
+        memset(to, 0, size);
+        return false;
+    }
+    memcpy(to, column->data, size);
+    return true;
+}
+
+static void take_text(const struct db_value *column, char *to, size_t room)
+{
+    snprintf(to, room, "%s", column->type == DB_TEXT ? (const char *)column->data : "");
+}
+
+/* --- schema -------------------------------------------------------------------------------- */
+
+struct meta {
+    uint8_t value[SEAL_KEY_SIZE];
+    size_t size;
+};
+
+static void meta_row(void *context, const struct db_value *columns, size_t count)
+{
+    struct meta *meta = context;
+
+    if (count == 1 && columns[0].size <= sizeof(meta->value)) {
+        meta->size = columns[0].size;
+        memcpy(meta->value, columns[0].data, meta->size);
+    }
+}
+
+/* The value that it has, or gets now. */
+static int meta_agree(struct db *db, const char *name, const void *value, size_t size,
+                      struct meta *meta)
+{
+    if (RUN(db, META_ADD, NULL, NULL, DB_STRING(name), DB_BLOB(value, size)) < 0) {
+        return -EIO;
+    }
+    return changed(RUN(db, META_GET, meta_row, meta, DB_STRING(name)));
+}
+
+static int prepare(struct db *db, uint8_t sealing_key[SEAL_KEY_SIZE])
+{
+    const char *type = db->backend->bytes_type;
+    struct meta schema = {.size = 0}, key = {.size = 0};
+    uint8_t fresh[SEAL_KEY_SIZE];
+    char text[512];
+
+    for (size_t i = 0; i < TABLES; i++) {
+        snprintf(text, sizeof(text), tables[i], type, type, type);
+        if (db_run(db, STATEMENT_COUNT + (unsigned int)i, text, NULL, 0, NULL, NULL) < 0) {
+            return -EIO;
+        }
+    }
+    if (meta_agree(db, "schema", SCHEMA, strlen(SCHEMA), &schema)) {
+        return -EIO;
+    }
+    if (schema.size != strlen(SCHEMA) || memcmp(schema.value, SCHEMA, schema.size)) {
+        say_error("store: its tables have version %.*s; this service needs " SCHEMA,
+                  (int)schema.size, (const char *)schema.value);
+        return -EPROTO;
+    }
+    if (RAND_bytes(fresh, sizeof(fresh)) != 1 ||
+        meta_agree(db, "sealing-key", fresh, sizeof(fresh), &key) || key.size != SEAL_KEY_SIZE) {
+        return -EIO;
+    }
+    memcpy(sealing_key, key.value, SEAL_KEY_SIZE);
+    return 0;
+}
+
+int store_prepare(struct db *db, uint8_t sealing_key[SEAL_KEY_SIZE])
+{
+    int rc = store_begin(db);
+
+    if (rc) {
+        return rc;
+    }
+    rc = prepare(db, sealing_key);
+    if (!rc) {
+        rc = store_commit(db);
+    }
+    if (rc) {
+        store_rollback(db);
+    }
+    return rc;
+}
+
+/* --- hosts --------------------------------------------------------------------------------- */
+
+static void read_host(const struct db_value *columns, struct store_host *host)
+{
+    take_text(&columns[0], host->id, sizeof(host->id));
+    take(&columns[1], host->ek_digest, STORE_DIGEST);
+    take(&columns[2], host->ak_digest, STORE_DIGEST);
+    take(&columns[3], host->token_digest, STORE_DIGEST);
+    host->enrolled = columns[4].number;
+    host->last_attempt = columns[5].number;
+    host->last_success = columns[6].number;
+    take_text(&columns[7], host->last_reason, sizeof(host->last_reason));
+}
+
+static void host_row(void *context, const struct db_value *columns, size_t count)
+{
+    (void)count;
+    read_host(columns, context);
+}
+
+int store_host_get(struct db *db, const char *id, struct store_host *host)
+{
+    return changed(RUN(db, HOST_GET, host_row, host, DB_STRING(id)));
+}
+
+struct host_and_policy {
+    struct store_host *host;
+    uint8_t *digest;
+    bool known;
+};
+
+static void host_and_policy_row(void *context, const struct db_value *columns, size_t count)
+{
+    struct host_and_policy *both = context;
+
+    read_host(columns, both->host);
+    both->known = take(&columns[count - 1], both->digest, STORE_DIGEST);
+}
+
+int store_host_and_policy(struct db *db, const char *id, const char *policy,
+                          struct store_host *host, uint8_t digest[STORE_DIGEST], bool *known)
+{
+    struct host_and_policy both = {host, digest, false};
+    int rc = changed(
+        RUN(db, HOST_POLICY, host_and_policy_row, &both, DB_STRING(policy), DB_STRING(id)));
+
+    *known = both.known;
+    return rc;
+}
+
+struct host_list {
+    store_host_row *row;
+    void *context;
+};
+
+static void host_list_row(void *context, const struct db_value *columns, size_t count)
+{
+    struct host_list *list = context;
+    struct store_host host;
+
+    (void)count;
+    read_host(columns, &host);
+    list->row(list->context, &host);
+}
+
+int store_host_list(struct db *db, const char *after, uint32_t limit, store_host_row *row,
+                    void *context)
+{
+    struct host_list list = {row, context};
+
+    return done(RUN(db, HOST_LIST, host_list_row, &list, DB_STRING(after), DB_INT(limit)));
+}
+
+static void id_row(void *context, const struct db_value *columns, size_t count)
+{
+    (void)count;
+    take_text(&columns[0], context, STORE_ID_SIZE);
+}
+
+int store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST], int64_t now,
+                     struct store_host *host)
+{
+    int rc = changed(
+        RUN(db, TICKET_USE, NULL, NULL, DB_BLOB(ticket, STORE_DIGEST), DB_INT(now)));
+
+    if (rc) {
+        return rc;
+    }
+    rc = RUN(db, HOST_PUT, id_row, host->id, DB_STRING(host->id),
+             DB_BLOB(host->ek_digest, STORE_DIGEST), DB_BLOB(host->ak_digest, STORE_DIGEST),
+             DB_BLOB(host->token_digest, STORE_DIGEST), DB_INT(host->enrolled));
+    return rc > 0 ? 0 : -EIO;
+}
+
+int store_host_delete(struct db *db, const char *id)
+{
+    return changed(RUN(db, HOST_DELETE, NULL, NULL, DB_STRING(id)));
+}
+
+/* --- tickets ------------------------------------------------------------------------------- */
+
+int store_ticket_add(struct db *db, const uint8_t digest[STORE_DIGEST],
+                     const uint8_t ek_digest[STORE_DIGEST], int64_t expires)
+{
+    return done(RUN(db, TICKET_ADD, NULL, NULL, DB_BLOB(digest, STORE_DIGEST),
+                    DB_BLOB(ek_digest, STORE_DIGEST), DB_INT(expires)));
+}
+
+static void digest_row(void *context, const struct db_value *columns, size_t count)
+{
+    (void)count;
+    take(&columns[0], context, STORE_DIGEST);
+}
+
+int store_ticket_get(struct db *db, const uint8_t digest[STORE_DIGEST], int64_t now,
+                     uint8_t ek_digest[STORE_DIGEST])
+{
+    return changed(
+        RUN(db, TICKET_GET, digest_row, ek_digest, DB_BLOB(digest, STORE_DIGEST), DB_INT(now)));
+}
+
+/* --- policies ------------------------------------------------------------------------------ */
+
+static char *copy(const struct db_value *column)
+{
+    char *text = malloc(column->size + 1);
+
+    if (text) {
+        memcpy(text, column->data ? column->data : "", column->size);
+        text[column->size] = 0;
+    }
+    return text;
+}
+
+static void policy_row(void *context, const struct db_value *columns, size_t count)
+{
+    struct store_policy *policy = context;
+
+    (void)count;
+    take(&columns[0], policy->digest, STORE_DIGEST);
+    policy->changed = columns[1].number;
+    policy->text = copy(&columns[2]);
+    policy->size = columns[2].size;
+}
+
+int store_policy_get(struct db *db, const char *id, struct store_policy *policy)
+{
+    int rc;
+
+    policy->text = NULL;
+    rc = changed(RUN(db, POLICY_GET, policy_row, policy, DB_STRING(id)));
+    return !rc && !policy->text ? -EIO : rc;
+}
+
+int store_policy_put(struct db *db, const char *id, const char *text, size_t size,
+                     const uint8_t digest[STORE_DIGEST], int64_t now)
+{
+    return done(RUN(db, POLICY_PUT, NULL, NULL, DB_STRING(id), DB_BLOB(text, size),
+                    DB_BLOB(digest, STORE_DIGEST), DB_INT(now)));
+}
+
+int store_policy_delete(struct db *db, const char *id)
+{
+    return changed(RUN(db, POLICY_DELETE, NULL, NULL, DB_STRING(id)));
+}
+
+struct policy_list {
+    store_policy_row *row;
+    void *context;
+};
+
+static void policy_list_row(void *context, const struct db_value *columns, size_t count)
+{
+    struct policy_list *list = context;
+    uint8_t digest[STORE_DIGEST];
+
+    (void)count;
+    take(&columns[1], digest, sizeof(digest));
+    list->row(list->context, columns[0].data, digest, columns[2].number);
+}
+
+int store_policy_list(struct db *db, store_policy_row *row, void *context)
+{
+    struct policy_list list = {row, context};
+
+    return done(db_run(db, POLICY_LIST, sql[POLICY_LIST], NULL, 0, policy_list_row, &list));
+}
+
+/* --- attempts ------------------------------------------------------------------------------ */
+
+int store_attempt(struct db *db, const char *host, const uint8_t token_digest[STORE_DIGEST],
+                  const uint8_t *nonce, int64_t expires, int64_t now,
+                  const char *reason)
+{
+    const struct db_value token = DB_BLOB(token_digest, STORE_DIGEST);
+    int fresh = !nonce ? 1
+                       : RUN(db, USED_ADD, NULL, NULL, DB_BLOB(nonce, STORE_DIGEST),
+                             DB_INT(expires));
+    int rc;
+
+    if (fresh < 0) {
+        return -EIO;
+    }
+    if (!fresh) {
+        reason = "challenge-replayed";
+    }
+    rc = reason ? RUN(db, HOST_FAILURE, NULL, NULL, DB_INT(now), DB_STRING(reason),
+                      DB_STRING(host), token)
+                : RUN(db, HOST_SUCCESS, NULL, NULL, DB_INT(now), DB_INT(now), DB_STRING(host),
+                      token);
+    rc = changed(rc);
+    return rc ? rc : fresh ? 0 : -EEXIST;
+}
+
+/* --- jobs ---------------------------------------------------------------------------------- */
+
+int store_job_add(struct db *db, const struct store_job *job, int64_t expires)
+{
+    int rows = RUN(db, JOB_COUNT, NULL, NULL, DB_STRING(job->host));
+
+    if (rows < 0) {
+        return -EIO;
+    }
+    if (rows >= STORE_JOBS_PER_HOST) {
+        return -EDQUOT;
+    }
+    return done(RUN(db, JOB_ADD, NULL, NULL, DB_STRING(job->id), DB_STRING(job->host),
+                    DB_BLOB(job->content, job->size), DB_INT(expires)));
+}
+
+static void job_row(void *context, const struct db_value *columns, size_t count)
+{
+    struct store_job *job = context;
+
+    (void)count;
+    take_text(&columns[0], job->id, sizeof(job->id));
+    take_text(&columns[1], job->host, sizeof(job->host));
+    job->status = columns[2].number;
+    job->content = copy(&columns[3]);
+    job->size = columns[3].size;
+}
+
+int store_job_take(struct db *db, int64_t now, int64_t lease, struct store_job *job)
+{
+    int rc;
+
+    job->content = NULL;
+    rc = changed(RUN(db, JOB_NEXT, job_row, job, DB_INT(now)));
+    if (!rc) {
+        rc = changed(
+            RUN(db, JOB_LEASE, NULL, NULL, DB_INT(lease), DB_STRING(job->id), DB_INT(now)));
+    }
+    if (!rc && !job->content) {
+        rc = -EIO;
+    }
+    if (rc) {
+        free(job->content);
+        job->content = NULL;
+    }
+    return rc;
+}
+
+int store_job_get(struct db *db, const char *id, const char *host, struct store_job *job)
+{
+    int rc;
+
+    job->content = NULL;
+    rc = changed(RUN(db, JOB_GET, job_row, job, DB_STRING(id), DB_STRING(host)));
+    return !rc && !job->content ? -EIO : rc;
+}
+
+int store_job_finish(struct db *db, const char *id, int64_t status, const char *reply,
+                     size_t size)
+{
+    return changed(RUN(db, JOB_FINISH, NULL, NULL, DB_INT(status), DB_BLOB(reply, size),
+                       DB_STRING(id)));
+}
+
+int store_sweep(struct db *db, int64_t now)
+{
+    if (RUN(db, SWEEP_USED, NULL, NULL, DB_INT(now - STORE_USED_MARGIN)) < 0 ||
+        RUN(db, SWEEP_TICKETS, NULL, NULL, DB_INT(now)) < 0 ||
+        RUN(db, SWEEP_JOBS, NULL, NULL, DB_INT(now)) < 0) {
+        return -EIO;
+    }
+    return 0;
+}

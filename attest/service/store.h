@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the service remembers, in a database that its instances share: hosts, enrolment tickets,
+ * policies, used challenges, verifications that are answered later. Times are seconds since 1970.
+ *
+ * An action returns 0, -ENOENT where there is no such thing, or -EIO where the database failed (see
+ * db.h). Those that change something run inside a transaction: store_begin() ... store_commit().
+ * After a failure nothing else is done in it but store_rollback().
+ */
+#ifndef CLOISTER_SERVICE_STORE_H
+#define CLOISTER_SERVICE_STORE_H
+
+#include "cloister/verify.h"
+#include "db.h"
+#include "seal.h"
+
+#define STORE_ID_SIZE 33u     /* of a host or job, 16 bytes as hexadecimal, with its zero */
+#define STORE_POLICY_SIZE 65u /* of a policy's id, with its zero */
+#define STORE_DIGEST 32u
+#define STORE_REASON_SIZE 64u
+
+struct store_host {
+    char id[STORE_ID_SIZE];
+    uint8_t ek_digest[STORE_DIGEST];    /* SHA-256 of the EK's TPM2B_PUBLIC */
+    uint8_t ak_digest[STORE_DIGEST];    /* SHA-256 of the AK's TPMT_PUBLIC */
+    uint8_t token_digest[STORE_DIGEST]; /* SHA-256 of its bearer token's secret */
+    int64_t enrolled, last_attempt, last_success; /* 0: never */
+    char last_reason[STORE_REASON_SIZE];          /* of the last attempt: "" if it succeeded */
+};
+
+#define STORE_ACTION __attribute__((warn_unused_result)) int
+
+STORE_ACTION store_begin(struct db *db);
+STORE_ACTION store_commit(struct db *db);
+void store_rollback(struct db *db);
+
+/*
+ * Makes the tables where there are none and the sealing key that all instances use. Also -EPROTO:
+ * the tables are of another version of the service.
+ */
+STORE_ACTION store_prepare(struct db *db, uint8_t sealing_key[SEAL_KEY_SIZE]);
+
+/* Hosts. */
+STORE_ACTION store_host_get(struct db *db, const char *id, struct store_host *host);
+/* The host, and the digest of the policy's text; -ENOENT: no host; *known: is there such a policy? */
+STORE_ACTION store_host_and_policy(struct db *db, const char *id, const char *policy,
+                                   struct store_host *host, uint8_t digest[STORE_DIGEST],
+                                   bool *known);
+typedef void store_host_row(void *context, const struct store_host *host);
+/* At most `limit` hosts, by id, after `after` ("": from the first). */
+STORE_ACTION store_host_list(struct db *db, const char *after, uint32_t limit,
+                             store_host_row *row, void *context);
+/*
+ * Uses the ticket up and enters the host. A host with this EK is replaced but keeps its id, which
+ * `host` gets. -ENOENT: the ticket is unknown, used, or past `now`.
+ */
+STORE_ACTION store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST], int64_t now,
+                              struct store_host *host);
+STORE_ACTION store_host_delete(struct db *db, const char *id);
+
+/* Tickets. An EK digest of zeros: any EK that has a certificate. */
+STORE_ACTION store_ticket_add(struct db *db, const uint8_t digest[STORE_DIGEST],
+                              const uint8_t ek_digest[STORE_DIGEST], int64_t expires);
+STORE_ACTION store_ticket_get(struct db *db, const uint8_t digest[STORE_DIGEST], int64_t now,
+                              uint8_t ek_digest[STORE_DIGEST]);
+
+/* Policies. */
+struct store_policy {
+    uint8_t digest[STORE_DIGEST]; /* of the text */
+    int64_t changed;
+    char *text; /* the caller frees it */
+    size_t size;
+};
+STORE_ACTION store_policy_get(struct db *db, const char *id, struct store_policy *policy);
+STORE_ACTION store_policy_put(struct db *db, const char *id, const char *text, size_t size,
+                              const uint8_t digest[STORE_DIGEST], int64_t now);
+STORE_ACTION store_policy_delete(struct db *db, const char *id);
+typedef void store_policy_row(void *context, const char *id, const uint8_t *digest,
+                              int64_t changed);
+STORE_ACTION store_policy_list(struct db *db, store_policy_row *row, void *context);
+
+/*
+ * An attempt of a host: uses the challenge up (`nonce` NULL: there is none that could be), notes
+ * time and reason (NULL: it succeeded).
+ * -EEXIST: the challenge was used before, which is noted as the reason. -ENOENT: there is no such
+ * host with this token any more.
+ */
+STORE_ACTION store_attempt(struct db *db, const char *host,
+                           const uint8_t token_digest[STORE_DIGEST],
+                           const uint8_t *nonce, int64_t expires, int64_t now,
+                           const char *reason);
+
+/* Verifications that are answered later. */
+struct store_job {
+    char id[STORE_ID_SIZE], host[STORE_ID_SIZE];
+    int64_t status; /* HTTP; 0: not done yet */
+    char *content;  /* the request, or the reply; the caller frees it */
+    size_t size;
+};
+/* -EDQUOT: this host waits for STORE_JOBS_PER_HOST already. */
+#define STORE_JOBS_PER_HOST 4
+STORE_ACTION store_job_add(struct db *db, const struct store_job *job, int64_t expires);
+/* One that nobody works on; it is then leased until `lease`, after which another may take it. */
+STORE_ACTION store_job_take(struct db *db, int64_t now, int64_t lease, struct store_job *job);
+STORE_ACTION store_job_get(struct db *db, const char *id, const char *host, struct store_job *job);
+/* -ENOENT: it was done, or is too old. */
+STORE_ACTION store_job_finish(struct db *db, const char *id, int64_t status, const char *reply,
+                              size_t size);
+
+/* Forgets what has expired; used challenges only a day later, should the clock be set back. */
+#define STORE_USED_MARGIN 86400
+STORE_ACTION store_sweep(struct db *db, int64_t now);
+
+#endif

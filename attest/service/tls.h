@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS 1.2 and 1.3 with the service's certificate; clients may show one of an administrator. */
+#ifndef CLOISTER_SERVICE_TLS_H
+#define CLOISTER_SERVICE_TLS_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+#include "config.h"
+
+/* NULL after `why`. */
+SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size);
+/* Did the client show an administrator's certificate? */
+bool tls_administrator(const SSL *ssl);
+
+#endif

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Who may ask what: administrators by certificate, hosts by token, never both."""
+
+import socket
+import ssl
+
+ADMINISTRATOR = [("POST", "/v1/tickets"), ("GET", "/v1/hosts"), ("GET", "/v1/hosts/x"), ("DELETE", "/v1/hosts/x"),
+                 ("GET", "/v1/policies"), ("GET", "/v1/policies/good"), ("PUT", "/v1/policies/good"),
+                 ("DELETE", "/v1/policies/good")]
+HOST = [("POST", "/v1/challenge"), ("POST", "/v1/attest"), ("GET", "/v1/attest/x"), ("POST", "/v1/hosts/enrol")]
+ANYBODY = ["/v1/health", "/v1/jwks.json", "/v1/openapi.json", "/.well-known/openid-configuration"]
+
+
+def run(world):
+    service = world.service()
+    host = world.enrol(service)
+    for method, path in ADMINISTRATOR:
+        world.status(service.ask(method, path), 403, f"{method} {path} by nobody", "forbidden")
+        world.status(service.ask(method, path, token=host.token), 403, f"{method} {path} by a host", "forbidden")
+    for method, path in HOST:
+        world.status(service.ask(method, path), 401, f"{method} {path} by nobody", "unauthorized")
+        world.status(service.admin(method, path), 403, f"{method} {path} by an administrator", "forbidden")
+    for method, path in ADMINISTRATOR + HOST + [("GET", path) for path in ANYBODY]:
+        world.status(service.admin(method, path, token=host.token), 400, f"{method} {path} with both",
+                     "two-identities")
+    for path in ANYBODY:
+        world.status(service.get(path), 200, f"GET {path} by nobody")
+    world.status(service.admin("GET", "/v1/policies/good"), 200, "the policy is still there")
+    strangers(world, service)
+    plain(world, service)
+    without_ca(world)
+    described(world, service)
+
+
+def strangers(world, service):
+    try:
+        status = service.get("/v1/health", identity="stranger").status
+        world.tap.ok(False, "a certificate of another CA ends the connection", str(status))
+    except (ssl.SSLError, OSError) as error:
+        world.tap.ok(True, f"a certificate of another CA ends the connection: {type(error).__name__}")
+    context = service.context()
+    old = ssl.create_default_context(cafile=service.keys.path("ca.pem"))
+    old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    for name, version in (("TLS 1.3", context), ("TLS 1.1", old)):
+        try:
+            with socket.create_connection(("127.0.0.1", service.port), 5) as sock, \
+                    version.wrap_socket(sock, server_hostname="localhost") as stream:
+                spoken = stream.version()
+        except (ssl.SSLError, OSError) as error:
+            spoken = type(error).__name__
+        world.tap.ok((spoken == "TLSv1.3") == (version is context), f"{name}: {spoken}")
+
+
+def plain(world, service):
+    with socket.create_connection(("127.0.0.1", service.port), 5) as sock:
+        sock.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        try:
+            said = sock.recv(100)
+        except OSError:
+            said = b""
+    world.tap.ok(b"HTTP" not in said, "without TLS nothing is answered", repr(said))
+
+
+def without_ca(world):
+    service = world.service(start=False, name="no-ca", administrator_ca=None)
+    service.settings["administrator-ca"] = None
+    service.start()
+    world.status(service.admin("GET", "/v1/hosts"), 403, "without a CA nobody is an administrator", "forbidden")
+    service.stop()
+
+
+def described(world, service):
+    """The OpenAPI description names every path that there is."""
+    paths = service.get("/v1/openapi.json").json.get("paths", {})
+    for method, path in ADMINISTRATOR + HOST + [("GET", path) for path in ANYBODY]:
+        template = path.replace("/x", "/{id}").replace("/good", "/{id}")
+        world.tap.ok(method.lower() in paths.get(template, {}), f"OpenAPI: {method} {template}")

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""Challenges, verdicts, and tokens that somebody else verifies."""
+
+import base64
+import hashlib
+import json
+import struct
+import time
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from service import b64
+from world import sha256
+
+AUDIENCE = "https://keys.example"
+
+
+def unurl(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def verifies(jwk, data, signature):
+    """ES256 by the Python cryptography package."""
+    numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(unurl(jwk["x"]), "big"),
+                                            int.from_bytes(unurl(jwk["y"]), "big"), ec.SECP256R1())
+    pair = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+    try:
+        numbers.public_key().verify(pair, data, ec.ECDSA(hashes.SHA256()))
+        return True
+    except InvalidSignature:
+        return False
+
+
+def thumbprint(jwk):
+    text = json.dumps({key: jwk[key] for key in ("crv", "kty", "x", "y")}, separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+def cbor(data, at=0):
+    """(value, where it ends), for what a token may have."""
+    kind, small = data[at] >> 5, data[at] & 31
+    at += 1
+    if small >= 24:
+        size = {24: 1, 25: 2, 26: 4, 27: 8}[small]
+        value = int.from_bytes(data[at:at + size], "big")
+        assert value >= (24 if size == 1 else 1 << 4 * size), "not the shortest"
+        small, at = value, at + size
+    if kind in (0, 1):
+        return (small if kind == 0 else -1 - small), at
+    if kind in (2, 3):
+        piece = data[at:at + small]
+        assert len(piece) == small
+        return (piece if kind == 2 else piece.decode()), at + small
+    if kind in (4, 5):
+        items = []
+        for _ in range(small * (kind - 3)):
+            item, at = cbor(data, at)
+            items.append(item)
+        return (items if kind == 4 else dict(zip(items[::2], items[1::2]))), at
+    if kind == 6:
+        value, at = cbor(data, at)
+        return ("tag", small, value), at
+    return {20: False, 21: True}[small], at
+
+
+def head(kind, value):
+    return bytes([kind << 5 | value]) if value < 24 else bytes([kind << 5 | 24, value]) if value < 256 else \
+        bytes([kind << 5 | 25]) + struct.pack(">H", value)
+
+
+def jwt(world, service, host):
+    tap = world.tap
+    challenge = host.challenge()
+    now = int(time.time())
+    reply = host.attest(challenge, audience=AUDIENCE)
+    if not world.status(reply, 200, "attest"):
+        return
+    keys = {key["kid"]: key for key in service.get("/v1/jwks.json").json["keys"]}
+    tap.ok(all(kid == thumbprint(key) for kid, key in keys.items()), "JWKS: kid is the thumbprint of RFC 7638")
+    first, second, third = reply.json["token"].split(".")
+    header, claims = json.loads(unurl(first)), json.loads(unurl(second))
+    tap.equal((header["alg"], header["kid"] in keys), ("ES256", True), "JWT: its header")
+    signed = f"{first}.{second}".encode()
+    tap.ok(verifies(keys[header["kid"]], signed, unurl(third)), "JWT: an independent ES256 verifies it")
+    tap.ok(not verifies(keys[header["kid"]], signed[:-1] + b"A", unurl(third)), "JWT: changed, it does not verify")
+    tap.equal(claims, reply.json["claims"], "JWT: the reply's claims are the token's")
+    tap.equal((claims["iss"], claims["aud"], claims["sub"]), ("https://attest.example", AUDIENCE, host.id),
+              "JWT: issuer, audience, subject")
+    tap.ok(claims["iat"] == claims["nbf"] and now - 2 <= claims["iat"] <= now + 5 and
+           claims["exp"] == claims["iat"] + 600 == reply.json["expires"], "JWT: its times", str(claims))
+    tap.equal(claims["eat_nonce"], challenge["nonce"], "JWT: eat_nonce is the challenge's")
+    tap.equal(unurl(claims["ueid"]).hex(), "01" + host.id, "JWT: ueid")
+    enclave = claims["submods"]["enclave-0"]
+    tap.equal((enclave["dbgstat"], enclave["cloister"]["measurement"], enclave["cloister"]["security_version"]),
+              ("disabled-since-boot", "4d" * 48, 5), "JWT: the enclave")
+    inner = claims["cloister"]
+    policy = service.admin("GET", "/v1/policies/good")
+    tap.ok(inner["policy_sha256"] == sha256(policy.data) == policy.headers["ETag"].strip('"') and
+           inner["insecure"] is False and inner["attestation_key"] == sha256(host.ak[2:]) and
+           "iommu-strict" in inner["monitor_flags"], "JWT: policy, key and monitor", str(inner))
+    other = host.attest().json
+    tap.ok(other["claims"]["jti"] != claims["jti"] and "aud" not in other["claims"], "JWT: jti is new, aud as asked")
+    world.status(host.attest(challenge), 403, "the same challenge again", "challenge-replayed")
+
+
+def cwt(world, service, host):
+    tap = world.tap
+    challenge = host.challenge()
+    reply = host.attest(challenge, format="cwt", audience=AUDIENCE)
+    if not world.status(reply, 200, "attest for a CWT"):
+        return
+    data = base64.b64decode(reply.json["token"], validate=True)
+    (_, tag, (protected, unprotected, payload, signature)), end = cbor(data)
+    header, claims, said = cbor(protected)[0], cbor(payload)[0], reply.json["claims"]
+    tap.equal((end, tag, unprotected, header[1]), (len(data), 18, {}, -7), "CWT: COSE_Sign1, ES256, nothing behind")
+    keys = {key["kid"]: key for key in service.get("/v1/jwks.json").json["keys"]}
+    structure = b"\x84" + head(3, 10) + b"Signature1" + head(2, len(protected)) + protected + b"\x40" + \
+        head(2, len(payload)) + payload
+    key = keys[header[4].decode()]
+    tap.ok(verifies(key, structure, signature), "CWT: an independent ES256 verifies it")
+    tap.ok(not verifies(key, structure[:-1] + b"\0", signature), "CWT: changed, it does not verify")
+    tap.equal([claims[number] for number in (1, 2, 3, 4, 5, 6)],
+              [said[name] for name in ("iss", "sub", "aud", "exp", "nbf", "iat")], "CWT: registered claims")
+    tap.equal((claims[7].hex(), claims[10].hex(), claims[256].hex()),
+              (said["jti"], challenge["nonce"], "01" + host.id), "CWT: cti, eat_nonce, ueid are bytes")
+    tap.equal((claims["cloister"], claims[266]["enclave-0"]["cloister"], claims[266]["enclave-0"][263]),
+              (said["cloister"], said["submods"]["enclave-0"]["cloister"], 2), "CWT: host and enclave")
+
+
+def challenges(world, service, host, stranger):
+    tap = world.tap
+    one = host.challenge()
+    tap.ok(len(one["nonce"]) == 64 and one["expires"] - time.time() > 290, "a challenge", str(one))
+    tap.ok(host.challenge()["nonce"] != one["nonce"], "another challenge has another nonce")
+    text = one["challenge"]
+    for name, changed in (("changed", text[:50] + ("A" if text[50] != "A" else "B") + text[51:]),
+                          ("truncated", text[:-8]), ("empty of content", "AQE"), ("of zeros", "A" * 100)):
+        world.status(host.attest({**one, "challenge": changed}), 403, f"a challenge {name}", "challenge-unknown")
+    world.status(host.attest(stranger.challenge()), 403, "another host's challenge", "challenge-other-host")
+    world.status(host.attest({**one, "nonce": "00" * 32}), 403, "evidence for another nonce", "nonce-differs")
+    world.status(host.attest(one), 403, "a challenge that was answered wrongly", "challenge-replayed")
+    world.status(stranger.attest(policy="missing"), 404, "no such policy", "not-found")
+    last = service.admin("GET", f"/v1/hosts/{host.id}").json
+    tap.equal(last["last_reason"], "challenge-replayed", "the last reason is kept")
+    world.status(host.attest(), 200, "a new challenge")
+    last = service.admin("GET", f"/v1/hosts/{host.id}").json
+    tap.ok(last["last_reason"] is None and time.time() - last["last_success"] < 10 and
+           last["last_attempt"] == last["last_success"], "the last success is kept", str(last))
+
+
+def refusals(world, service, host):
+    """What the library refuses, the service refuses with its words."""
+    world.maker.ask("debug", "01")
+    reply = host.attest()
+    world.maker.ask("debug", "00")
+    world.status(reply, 403, "a debug enclave", "enclave-debug")
+    refused = reply.json["refused"]
+    world.tap.ok(refused["step"] == "enclave" and {"what", "expected", "found", "meaning"} <= set(refused) and
+                 "token" not in reply.json, "a refusal has its parts and no token", repr(reply))
+    other = world.put_policy(service, "other-boot", boot=[{"name": "x", "pcrs": {"4": "00" * 32}}])
+    world.status(other, 200, "another policy")
+    world.status(host.attest(policy="other-boot"), 403, "another boot", "boot-not-accepted")
+    world.put_policy(service, "other-boot")
+    world.status(host.attest(policy="other-boot"), 200, "a changed policy counts at once")
+    world.put_policy(service, "newer", enclaves=[{"name": "vault", "measurement": "4d" * 48, "minimum-security-version": 6}])
+    world.status(host.attest(policy="newer"), 403, "an old security version", "enclave-security-version")
+    for size in 1, 100, 500:
+        challenge = host.challenge()
+        cut = world.maker.evidence(challenge["nonce"])[:-size]
+        world.status(host.attest(challenge, evidence=b64(cut)), 403, f"evidence without its last {size} bytes",
+                     "truncated")
+    world.status(service.admin("DELETE", "/v1/policies/newer"), 200, "remove a policy")
+    world.status(host.attest(policy="newer"), 404, "a removed policy")
+
+
+def expiry(world):
+    service = world.service(name="brief", challenge_lifetime=1, next_signing_key=world.keys.path("next.key"))
+    host = world.enrol(service)
+    challenge = host.challenge()
+    time.sleep(2.1)
+    world.status(host.attest(challenge), 403, "an expired challenge", "challenge-expired")
+    keys = service.get("/v1/jwks.json").json["keys"]
+    world.tap.equal(len({key["kid"] for key in keys}), 2, "JWKS: the next key is announced")
+    header = json.loads(unurl(host.attest().json["token"].split(".")[0]))
+    world.tap.equal(header["kid"], keys[0]["kid"], "JWKS: the current key signs")
+    service.stop()
+
+
+def run(world):
+    service = world.service()
+    host, stranger = world.enrol(service), world.enrol(service)
+    jwt(world, service, host)
+    cwt(world, service, host)
+    challenges(world, service, host, stranger)
+    refusals(world, service, host)
+    expiry(world)
+    world.status(service.admin("DELETE", f"/v1/hosts/{host.id}"), 200, "remove a host")
+    world.status(host.service.post("/v1/challenge", token=host.token), 401, "a removed host's token")
+    world.status(service.admin("DELETE", f"/v1/hosts/{host.id}"), 404, "remove it again")
+    world.tap.equal(service.stop(), 0, "SIGTERM ends it with status 0")

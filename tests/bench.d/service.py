@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""How many verifications cloister-attestd answers, over loopback TLS with keep-alive, beside the limit."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "attest/lib"))
+
+HOSTS = 100000
+SECONDS = 10
+ASKED = 3333  # per second
+CONNECTIONS = 48
+MANY_CONNECTIONS = 512
+QUEUE = 256
+
+
+def _enrol(path, digest):
+    """Enters the hosts that service-load plays."""
+    with sqlite3.connect(path) as store:
+        store.executemany(
+            "INSERT INTO hosts (id, ek_digest, ak_digest, token_digest, enrolled) VALUES (?, ?, ?, ?, ?)",
+            ((f"{i:032x}", hashlib.sha256(b"ek %d" % i).digest(), bytes.fromhex(digest),
+              hashlib.sha256(b"bench-%d" % i).digest(), int(time.time())) for i in range(HOSTS)))
+    store.close()
+
+
+def _memory(pid):
+    """The most that it ever had, MiB."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"VmHWM:\s*(\d+)", text)[1]) / 1024
+
+
+def _cpu(pid):
+    """Seconds of CPU that it has used."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(build):
+    from service import Keys, Service
+    load = [build / "tests/bench.d/service-load"]
+    with tempfile.TemporaryDirectory(prefix="cloister-bench-") as folder:
+        keys = Keys(folder)
+        load += ["--key", f"{folder}/tpm.key"]
+        prepared = json.loads(subprocess.run([*load, "--prepare"], stdout=subprocess.PIPE, check=True).stdout)
+        with Service(build / "attest/service/cloister-attestd", keys, folder, queue=QUEUE) as service:
+            _enrol(pathlib.Path(folder) / "service.sqlite", prepared["attestation_key"])
+            if service.admin("PUT", "/v1/policies/bench", prepared["policy"]).status != 200:
+                raise ValueError("the service does not take the policy")
+            load += ["--port", str(service.port), "--ca", keys.path("ca.pem"), "--hosts", str(HOSTS),
+                     "--seconds", str(SECONDS)]
+
+            def run(*options):
+                done = subprocess.run([*load, *map(str, options)], stdout=subprocess.PIPE, check=True)
+                return json.loads(done.stdout)
+
+            run("--connections", CONNECTIONS, "--seconds", 1)
+            before = _cpu(service.process.pid)
+            full = run("--connections", CONNECTIONS)
+            full["cpu_us"] = (_cpu(service.process.pid) - before) * 1e6 / full["accepted"]
+            asked = run("--connections", MANY_CONNECTIONS, "--rate", ASKED)
+            past = run("--connections", MANY_CONNECTIONS)
+            memory = _memory(service.process.pid)
+    return full, asked, past, memory
+
+
+def results(build, ecdsa, result):
+    """`ecdsa`: signatures that OpenSSL verifies in a second, one thread. `result` makes an entry."""
+    full, asked, past, memory = measure(build)
+    over = full["per_second"] / (ecdsa / 2)
+    broken = sum(run[name] for run in (full, asked, past) for name in ("broken", "refused", "without_retry_after"))
+    if broken:
+        raise ValueError(f"replies were missing or wrong: {full} {asked} {past}")
+    return [
+        result("verifications_per_second_service", full["per_second"], "1/s",
+               f"{CONNECTIONS} connections; each verification is a challenge and an attestation, both committed to "
+               f"SQLite where they change something; service and clients share {os.cpu_count()} CPUs"),
+        result("verifications_per_second_service_over_limit", round(over, 3), "ratio",
+               "the same over half of ecdsa_p256_verify_per_second", 0.4),
+        result("hosts", HOSTS, "hosts", "enrolled, all of them asking", HOSTS),
+        result("verifications_per_second_asked", ASKED, "1/s", f"by {MANY_CONNECTIONS} connections"),
+        result("verifications_per_second_answered", asked["per_second"], "1/s",
+               f"of those; {asked['limited']} times 429 with Retry-After; median {asked['median_ms']} ms, "
+               f"99 % within {asked['p99_ms']} ms"),
+        result("too_many_requests", past["limited"], "replies",
+               f"429 with Retry-After, when {MANY_CONNECTIONS} connections ask as fast as they can; "
+               f"{past['per_second']} verifications/s were answered meanwhile"),
+        result("timeouts", full["timeouts"] + asked["timeouts"] + past["timeouts"], "requests",
+               "without a reply within 10 s, in all three runs", 0),
+        result("memory_mib", round(memory, 1), "MiB", "the most that the service ever had resident"),
+    ]
