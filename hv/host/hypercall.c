@@ -39,6 +39,8 @@ static const uint16_t op_sizes[] = {
     [CLOISTER_OP_DOMAIN] = sizeof(struct cloister_domain),
     [CLOISTER_OP_AUDIT] = sizeof(struct cloister_audit),
     [CLOISTER_OP_TRACE_RING] = sizeof(struct cloister_trace_ring),
+    [CLOISTER_OP_RECORD] = sizeof(struct cloister_record),
+    [CLOISTER_OP_HEARTBEAT] = sizeof(struct cloister_heartbeat),
 };
 
 static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPANS])

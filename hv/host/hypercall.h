@@ -60,6 +60,8 @@ HYPERCALL(list, CLOISTER_OP_LIST, cloister_list)
 HYPERCALL(domain, CLOISTER_OP_DOMAIN, cloister_domain)
 HYPERCALL(audit, CLOISTER_OP_AUDIT, cloister_audit)
 HYPERCALL(trace_ring, CLOISTER_OP_TRACE_RING, cloister_trace_ring)
+HYPERCALL(record, CLOISTER_OP_RECORD, cloister_record)
+HYPERCALL(heartbeat, CLOISTER_OP_HEARTBEAT, cloister_heartbeat)
 #undef HYPERCALL
 
 #endif

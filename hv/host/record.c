@@ -9,6 +9,7 @@ static const char *const event_names[] = {
     [CLOISTER_EVENT_FAULT] = "fault",     [CLOISTER_EVENT_GUARD] = "guard",
     [CLOISTER_EVENT_FREEZE] = "freeze",   [CLOISTER_EVENT_DOMAIN] = "domain",
     [CLOISTER_EVENT_AUDIT] = "audit",     [CLOISTER_EVENT_DMA] = "dma",
+    [CLOISTER_EVENT_ENCLAVE] = "enclave",
 };
 
 static const char *const op_names[] = {
@@ -17,13 +18,19 @@ static const char *const op_names[] = {
     [CLOISTER_OP_INIT] = "INIT",       [CLOISTER_OP_DESTROY] = "DESTROY",
     [CLOISTER_OP_QUOTA] = "QUOTA",     [CLOISTER_OP_LIST] = "LIST",
     [CLOISTER_OP_DOMAIN] = "DOMAIN",   [CLOISTER_OP_AUDIT] = "AUDIT",
-    [CLOISTER_OP_TRACE_RING] = "TRACE_RING",
+    [CLOISTER_OP_TRACE_RING] = "TRACE_RING", [CLOISTER_OP_RECORD] = "RECORD",
+    [CLOISTER_OP_HEARTBEAT] = "HEARTBEAT",
 };
 
 static const char *const call_names[] = {
     [CLOISTER_CALL_STATUS] = "STATUS",
     [CLOISTER_CALL_ENTER] = "ENTER",
     [CLOISTER_CALL_RESUME] = "RESUME",
+};
+
+static const char *const enclave_call_names[] = {
+    [CLOISTER_ENCLAVE_REPORT] = "REPORT",
+    [CLOISTER_ENCLAVE_KEY] = "KEY",
 };
 
 #define NAME(table, index) \
@@ -71,6 +78,8 @@ static void write_operation(struct line *line, const struct cloister_trace_recor
         name = record_op_name(record->operation);
     else if (record->event == CLOISTER_EVENT_CALL)
         name = NAME(call_names, record->operation);
+    else if (record->event == CLOISTER_EVENT_ENCLAVE)
+        name = NAME(enclave_call_names, record->operation);
     line_number(line, "operation", record->operation);
     if (name)
         line_text(line, "operation_name", name);

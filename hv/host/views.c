@@ -72,6 +72,18 @@ json_object *view_info(const struct cloister_info *info)
     if (info->create_reason != CLOISTER_REASON_NONE)
         json_object_object_add(object, "create_message",
                                json_object_new_string(cloister_reason_text(info->create_reason)));
+    json_object_object_add(object, "identity",
+                           json_object_new_string(cloister_reason_name(info->identity_reason)));
+    json_object_object_add(object, "identity_message",
+                           json_object_new_string(info->identity_reason == CLOISTER_REASON_NONE
+                                                      ? "the TPM vouches for the monitor's key"
+                                                      : cloister_reason_text(info->identity_reason)));
+    json_object_object_add(object, "sealing",
+                           json_object_new_string(cloister_reason_name(info->seal_reason)));
+    json_object_object_add(object, "sealing_message",
+                           json_object_new_string(info->seal_reason == CLOISTER_REASON_NONE
+                                                      ? "enclaves get sealing keys"
+                                                      : cloister_reason_text(info->seal_reason)));
     json_object_object_add(object, "boot", json_object_new_string(boot));
     add_number(object, "max_enclaves", info->max_enclaves);
     add_number(object, "enclaves", info->enclaves);

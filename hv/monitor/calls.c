@@ -3,17 +3,18 @@
 #include "monitor.h"
 #include "nospec.h"
 #include "refuse.h"
+#include "report.h"
+#include "seal.h"
 
 static int serve_info(void *arg)
 {
     struct cloister_info *op = arg;
 
-    if (op->reserved0) {
-        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, op->reserved0, 0);
-    }
     op->abi_version = CLOISTER_ABI_VERSION;
     op->flags = host_flags();
     op->create_reason = host_refusal();
+    op->identity_reason = identity_status()->reason;
+    op->seal_reason = seal_status()->reason;
     op->max_enclaves = TENANT_MAX_ENCLAVES;
     op->boot_id = trace_boot_id();
     op->sealed_frames = frame_count(FRAME_SEALED);
@@ -129,6 +130,16 @@ static int serve_trace_ring(void *arg)
     return 0;
 }
 
+static int serve_record(void *arg)
+{
+    return report_record(arg);
+}
+
+static int serve_heartbeat(void *arg)
+{
+    return report_heartbeat(arg);
+}
+
 union control_arg {
     struct cloister_head head;
     struct cloister_info info;
@@ -142,6 +153,8 @@ union control_arg {
     struct cloister_domain domain;
     struct cloister_audit audit;
     struct cloister_trace_ring trace_ring;
+    struct cloister_record record;
+    struct cloister_heartbeat heartbeat;
 };
 
 struct control_op {
@@ -162,6 +175,8 @@ static const struct control_op control_ops[] = {
     [CLOISTER_OP_DOMAIN] = {sizeof(struct cloister_domain), false, serve_domain},
     [CLOISTER_OP_AUDIT] = {sizeof(struct cloister_audit), false, serve_audit},
     [CLOISTER_OP_TRACE_RING] = {sizeof(struct cloister_trace_ring), false, serve_trace_ring},
+    [CLOISTER_OP_RECORD] = {sizeof(struct cloister_record), false, serve_record},
+    [CLOISTER_OP_HEARTBEAT] = {sizeof(struct cloister_heartbeat), false, serve_heartbeat},
 };
 
 #define CONTROL_OPS (sizeof(control_ops) / sizeof(control_ops[0]))
@@ -350,5 +365,8 @@ int monitor_init(void)
     }
     tenants_init();
     enclaves_init();
+    if (!rc) {
+        identity_init();
+    }
     return rc;
 }

@@ -537,6 +537,16 @@ int enclave_init(struct cloister_init *op)
     return rc;
 }
 
+/* --- the enclave's own calls ------------------------------------------------------------------ */
+
+bool enclave_own_page(const struct enclave *enclave, uint64_t address, frame_t *frame)
+{
+    uint64_t page = address / CLOISTER_PAGE_SIZE;
+
+    return page < enclave->header.launch.page_count &&
+           view_lookup_writable(&enclave->view, page, frame);
+}
+
 /* --- destruction --------------------------------------------------------------------------- */
 
 /* Makes an enclave in any state DYING and takes its token. -ERESTART: somebody else has it; nobody

@@ -64,6 +64,12 @@ MUST_USE int enclave_list(struct cloister_list *op);
 /* Destroys any one enclave of a dying tenant. -ENOENT: it has none; -ERESTART: call again. */
 MUST_USE int enclave_destroy_any(struct tenant *tenant);
 
+/*
+ * The sealed frame behind a guest-physical address, if it is a page of the enclave's own that it may write.
+ * Called for an enclave that one of its threads is inside of, by that thread's vCPU: the page stays.
+ */
+bool enclave_own_page(const struct enclave *enclave, uint64_t address, frame_t *frame);
+
 /* Fills the enclaves' part of an INFO. */
 void enclaves_count(struct cloister_info *info);
 /* Checks every view from enclave cursor[1], page cursor[2] on. -ERESTART: call again. */

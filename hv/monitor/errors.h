@@ -25,6 +25,10 @@
 #ifndef EDQUOT
 #define EDQUOT 122
 #endif
+/* Within the monitor: the TPM gave no answer in time. */
+#ifndef ETIMEDOUT
+#define ETIMEDOUT 110
+#endif
 /* Not for callers: the operation was preempted and will be called again. */
 #ifndef ERESTART
 #define ERESTART 85

@@ -70,8 +70,27 @@ unsigned int host_cpu_count(void);
 MUST_USE int host_random(void *to, size_t size); /* -EIO: no entropy */
 /* Fills the who and where of a record from whatever runs on this CPU now. */
 void host_describe_actor(struct cloister_trace_record *record);
-/* CLOISTER_INFO_* of this machine. */
+/* CLOISTER_INFO_* of this machine; before the first domain: as they will be with it. */
 uint32_t host_flags(void);
+/* The version of the program that the monitor is part of: ASCII, padded with zeros. */
+void host_version(uint8_t text[32]);
+/* The PCR for the monitor record, 0 .. 15 (the others can be reset). */
+uint32_t host_record_pcr(void);
+
+/* --- the TPM, at boot only --------------------------------------------------------------------- */
+
+struct tpm_place;
+
+/* Where the firmware says that the TPM is, or where one would be. False: nowhere. */
+bool host_tpm_place(struct tpm_place *place);
+/* Makes device registers or reserved memory reachable by their physical addresses. -ENXIO. */
+MUST_USE int host_mmio_map(uint64_t address, uint32_t size);
+uint8_t host_mmio_read8(uint64_t address);
+uint32_t host_mmio_read32(uint64_t address);
+void host_mmio_write8(uint64_t address, uint8_t value);
+void host_mmio_write32(uint64_t address, uint32_t value);
+/* Waits about 0.1 ms. */
+void host_pause(void);
 
 /* --- domains. `domain` is the host's own object, opaque here ------------------------------- */
 
@@ -79,6 +98,7 @@ uint32_t host_flags(void);
 enum cloister_reason host_refusal(void);
 enum cloister_reason host_domain_refusal(void *domain);
 uint16_t host_domain_id(void *domain);
+void host_domain_uuid(void *domain, uint8_t uuid[16]);
 /* Stops a vCPU and waits until it has left the CPU; and lets it go on. Not for the current one. */
 void host_vcpu_stop(void *domain, uint16_t vcpu);
 void host_vcpu_start(void *domain, uint16_t vcpu);

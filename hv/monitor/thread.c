@@ -2,6 +2,8 @@
 #include "count.h"
 #include "enclave.h"
 #include "nospec.h"
+#include "report.h"
+#include "seal.h"
 
 /* A refusal of a call: what is answered, and what is traced. */
 struct call_refusal {
@@ -201,6 +203,36 @@ static enum thread_next forbidden(struct thread *thread)
     return THREAD_INJECT;
 }
 
+/* A refused REPORT or KEY: the enclave goes on, with an error. */
+static void trace_enclave_call(struct thread *thread, const struct thread_exit *exit, int error,
+                               enum cloister_reason reason)
+{
+    struct cloister_trace_record record = trace_record(CLOISTER_EVENT_ENCLAVE);
+
+    record.decision = CLOISTER_REFUSED;
+    record.reason = reason;
+    record.error = error;
+    record.operation = exit->number;
+    record.target = thread->enclave->tenant->id;
+    record.enclave = thread->enclave->id;
+    record.address = exit->value[0];
+    tenant_trace(thread->enclave->tenant, &record);
+}
+
+static enum thread_next serve_request(struct thread *thread, const struct thread_exit *exit,
+                                      struct thread_result *result)
+{
+    enum cloister_reason reason;
+
+    result->outcome = exit->number == CLOISTER_ENCLAVE_REPORT
+                          ? report_enclave(thread, exit->value[0], exit->value[1], &reason)
+                          : seal_key(thread, exit->value[0], exit->value[1], &reason);
+    if (result->outcome) {
+        trace_enclave_call(thread, exit, result->outcome, reason);
+    }
+    return THREAD_ANSWER;
+}
+
 static enum thread_next serve_enclave(struct thread *thread, const struct thread_exit *exit,
                                       struct thread_result *result)
 {
@@ -215,6 +247,9 @@ static enum thread_next serve_enclave(struct thread *thread, const struct thread
     case CLOISTER_ENCLAVE_AEX_COUNT:
         result->outcome = thread->interruptions;
         return THREAD_ANSWER;
+    case CLOISTER_ENCLAVE_REPORT:
+    case CLOISTER_ENCLAVE_KEY:
+        return serve_request(thread, exit, result);
     default:
         return forbidden(thread);
     }

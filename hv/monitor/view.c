@@ -100,6 +100,18 @@ bool view_lookup(const struct view *view, uint64_t gpfn, frame_t *frame)
            host_view_entry_frame(entry_read(table, slot_of(gpfn, 0)), frame);
 }
 
+bool view_lookup_writable(const struct view *view, uint64_t gpfn, frame_t *frame)
+{
+    frame_t table;
+
+    if (walk(view, gpfn, &table) != 0) {
+        return false;
+    }
+    uint64_t entry = entry_read(table, slot_of(gpfn, 0));
+    return host_view_entry_frame(entry, frame) &&
+           entry == host_view_leaf_entry(*frame, CLOISTER_PAGE_R | CLOISTER_PAGE_W);
+}
+
 /* The next table entry at or after *cursor that holds something; ~0 when there is none. */
 static uint64_t next_mapped(const struct view *view, uint64_t gpfn, frame_t *frame)
 {

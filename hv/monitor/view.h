@@ -32,6 +32,8 @@ unsigned int view_tables_needed(const struct view *view, uint64_t gpfn);
  * view is as it was. */
 MUST_USE int view_map(struct view *view, uint64_t gpfn, frame_t frame, uint32_t flags);
 bool view_lookup(const struct view *view, uint64_t gpfn, frame_t *frame);
+/* The same, and the page is mapped to be read and written. */
+bool view_lookup_writable(const struct view *view, uint64_t gpfn, frame_t *frame);
 
 /*
  * Takes the view apart from *cursor (a page number, at first 0) on: calls `release` for each leaf,

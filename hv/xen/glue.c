@@ -14,6 +14,7 @@
 #include <xen/sched.h>
 #include <xen/spinlock.h>
 #include <xen/vmap.h>
+#include <xen/version.h>
 #include <xen/vm_event.h>
 
 #include <asm/altp2m.h>
@@ -34,6 +35,7 @@
 #define RING_ORDER 4
 
 bool __ro_after_init opt_insecure_dma;
+static unsigned int __ro_after_init opt_pcr = CLOISTER_RECORD_PCR;
 
 static void **__ro_after_init rings;
 
@@ -47,6 +49,19 @@ static int __init cf_check parse_cloister(const char *s)
     return 0;
 }
 custom_param("cloister", parse_cloister);
+
+/* cloister-pcr=N: the PCR for the monitor record. Those above 15 can be reset by software. */
+static int __init cf_check parse_pcr(const char *s)
+{
+    const char *end;
+    unsigned long pcr = simple_strtoul(s, &end, 10);
+
+    if ( end == s || *end || pcr > 15 )
+        return -EINVAL;
+    opt_pcr = pcr;
+    return 0;
+}
+custom_param("cloister-pcr", parse_pcr);
 
 /* --- memory ------------------------------------------------------------------------------------------ */
 
@@ -228,10 +243,14 @@ void host_describe_actor(struct cloister_trace_record *record)
 
 /* --- the machine and its domains -------------------------------------------------------------------------- */
 
+/* What iommu_hwdom_init() will make of dom0, for the monitor record. */
+static bool __ro_after_init dma_will_be_confined;
+
 static bool dma_is_confined(void)
 {
-    return hardware_domain && is_iommu_enabled(hardware_domain) &&
-           need_iommu_pt_sync(hardware_domain);
+    if ( !hardware_domain )
+        return dma_will_be_confined;
+    return is_iommu_enabled(hardware_domain) && need_iommu_pt_sync(hardware_domain);
 }
 
 uint32_t host_flags(void)
@@ -241,6 +260,18 @@ uint32_t host_flags(void)
            (cpumask_weight(per_cpu(cpu_sibling_mask, 0)) > 1 ? CLOISTER_INFO_SMT : 0) |
            (boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB)
                 ? CLOISTER_INFO_IBPB : 0);
+}
+
+void host_version(uint8_t text[32])
+{
+    memset(text, 0, 32);
+    snprintf((char *)text, 32, "%u.%u%s", xen_major_version(), xen_minor_version(),
+             xen_extra_version());
+}
+
+uint32_t host_record_pcr(void)
+{
+    return opt_pcr;
 }
 
 enum cloister_reason host_refusal(void)
@@ -278,6 +309,14 @@ uint16_t host_domain_id(void *domain)
     const struct domain *d = domain;
 
     return d->domain_id;
+}
+
+void host_domain_uuid(void *domain, uint8_t uuid[16])
+{
+    const struct domain *d = domain;
+
+    BUILD_BUG_ON(sizeof(d->handle) != 16);
+    memcpy(uuid, d->handle, sizeof(d->handle));
 }
 
 void host_vcpu_stop(void *domain, uint16_t vcpu)
@@ -377,10 +416,42 @@ static void __init trampoline_hide(void)
     }
 }
 
+static void __init identity_say(void)
+{
+    const struct identity_status *status = identity_status();
+    const struct cloister_monitor_record *record = identity_record();
+
+    if ( status->tpm_started )
+        printk("Cloister: the firmware had not started the TPM\n");
+    if ( status->reason == CLOISTER_REASON_TPM_FAILED )
+        printk(XENLOG_WARNING "Cloister: the TPM failed (%d, response code %#x)\n", status->error,
+               status->tpm_code);
+    if ( !record )
+        printk(XENLOG_WARNING "Cloister: no entropy, no identity: no reports\n");
+    else if ( record->pcr == CLOISTER_RECORD_NO_TPM )
+        printk(XENLOG_WARNING "Cloister: identity made; no TPM vouches for it\n");
+    else
+        printk("Cloister: identity made, PCR %u extended%s\n", record->pcr,
+               status->pcr_used ? " (it was not zero: verifiers will refuse it)" : "");
+}
+
+static void __init seal_say(void)
+{
+    const struct seal_status *status = seal_status();
+
+    if ( !status->reason )
+        printk("Cloister: sealing root %s\n", status->fresh ? "made" : "read, and locked");
+    else if ( status->reason != CLOISTER_REASON_TPM_ABSENT )
+        printk(XENLOG_WARNING "Cloister: no sealing keys: %s (%d, response code %#x)\n",
+               cloister_reason_text(status->reason), status->error, status->tpm_code);
+}
+
 static int __init cf_check cloister_start(void)
 {
     bool available = world_init();
     int rc;
+
+    dma_will_be_confined = iommu_enabled && iommu_hwdom_strict;
 
     trampoline_hide();
     rings = xzalloc_array(void *, nr_cpu_ids);
@@ -391,6 +462,8 @@ static int __init cf_check cloister_start(void)
            world_ops.flag == CLOISTER_INFO_SVM ? "SVM" :
            world_ops.flag == CLOISTER_INFO_VMX ? "VMX" : "nothing",
            available ? "" : ": no enclaves on this CPU");
+    identity_say();
+    seal_say();
     return 0;
 }
 __initcall(cloister_start);

@@ -177,7 +177,7 @@ ATTACKS = [
     Attack("kernel-enter", "guest kernel", "ENTER from CPL 0, and every control operation",
            "tenant", program("kernel-enter {c.handle}"),
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
-                             domain=c.domid("tenant"), cpl=0) for op in range(11)]),
+                             domain=c.domid("tenant"), cpl=0) for op in range(13)]),
     Attack("kernel-multicall", "guest kernel", "ENTER and control operations inside a multicall",
            "tenant", program("kernel-multicall {c.handle}"),
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
@@ -272,7 +272,7 @@ ATTACKS = [
            lambda c: program(f"neighbour-hypercalls {c.domid('tenant')} {c.control_seed:x} "
                              f"{c.enclave.seed:x} {c.sealed}")(c),
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
-                             domain=c.domid("neighbour"), cpl=0) for op in range(11)]),
+                             domain=c.domid("neighbour"), cpl=0) for op in range(13)]),
 ]
 
 

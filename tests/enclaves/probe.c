@@ -2,6 +2,8 @@
 #include "probe.h"
 
 #include <cloister/enclave.h>
+#include <cloister/report.h>
+#include <cloister/seal.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -268,6 +270,34 @@ ECALL(interruptions)
     return GIVE(count);
 }
 
+ECALL(report)
+{
+    struct cloister_report made;
+
+    TAKE(struct { uint8_t bytes[64]; }, data);
+    int result = cloister_report(data.bytes, &made);
+    return result ? result : GIVE(made);
+}
+
+ECALL(call)
+{
+    TAKE(struct probe_call, wanted);
+    asm volatile("call cloister_leave"
+                 : "+a"(wanted.number), "+D"(wanted.value[0]), "+S"(wanted.value[1])
+                 :
+                 : "memory", "cc");
+    return GIVE(wanted.number);
+}
+
+ECALL(key)
+{
+    uint8_t made[32];
+
+    TAKE(struct probe_key, wanted);
+    int result = cloister_seal_key(wanted.policy, wanted.security_version, wanted.label, made);
+    return result ? result : GIVE(made);
+}
+
 ECALL(oversize)
 {
     (void)in;
@@ -292,4 +322,7 @@ CLOISTER_ECALLS([PROBE_NOTHING] = {nothing, 0, 0},
                 [PROBE_STATUS] = {status, 4, 0},
                 [PROBE_INTERRUPTIONS] = {interruptions, 0, 8},
                 [PROBE_OCALL_BADLY] = {ocall_badly, 64, 16},
-                [PROBE_OVERSIZE] = {oversize, 0, 16});
+                [PROBE_OVERSIZE] = {oversize, 0, 16},
+                [PROBE_REPORT] = {report, 64, sizeof(struct cloister_report)},
+                [PROBE_CALL] = {call, sizeof(struct probe_call), 8},
+                [PROBE_KEY] = {key, sizeof(struct probe_key), 32});

@@ -75,6 +75,15 @@ enum {
 
     /* Sets *out_size to more than out_capacity. */
     PROBE_OVERSIZE = 17,
+
+    /* in: 64 bytes of report data; out: struct cloister_report */
+    PROBE_REPORT = 18,
+
+    /* in: struct probe_call. out: int64_t, the monitor's answer in RAX */
+    PROBE_CALL = 19,
+
+    /* in: struct probe_key. out: 32 bytes, the sealing key */
+    PROBE_KEY = 20,
 };
 
 /* One step of the sum that PROBE_SUM computes; anybody can compute it, too. */
@@ -193,6 +202,18 @@ enum probe_fault {
     PROBE_FAULT_NESTED = 11,  /* a #PF in its #PF handler: vector 14 */
     PROBE_FAULT_SHARED = 12,  /* executes the shared window: vector 14 */
     PROBE_FAULTS = 13,
+};
+
+/* A call of the monitor, with any registers. */
+struct probe_call {
+    uint64_t number; /* CLOISTER_ENCLAVE_* */
+    uint64_t value[2];
+};
+
+struct probe_key {
+    uint32_t policy; /* enum cloister_seal_policy */
+    uint32_t security_version;
+    uint8_t label[32];
 };
 
 struct probe_thread {

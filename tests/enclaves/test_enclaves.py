@@ -167,7 +167,7 @@ def keyvault(tap, new):
 # --- probe -------------------------------------------------------------------------------------------
 
 (NOTHING, SUM, EXCEPTIONS, TOUCH, FORBIDDEN, OCALL, REGISTERS, SECRET, FAULT, HEAP, THREAD, SPIN, ECHO, RANDOM,
- STATUS, INTERRUPTIONS, OCALL_BADLY, OVERSIZE) = range(18)
+ STATUS, INTERRUPTIONS, OCALL_BADLY, OVERSIZE, REPORT, CALL, KEY) = range(21)
 UD, DF, SS, GP, PF = 6, 8, 12, 13, 14
 VIEW = 256
 SHARED_PAGES = 32
@@ -182,6 +182,8 @@ def probe(tap, new):
         enclave.call(STATUS, struct.pack("<i", status),
                      then=tap.equals(f"status {status} is no errno", returned(errno.EPROTO)))
     enclave.call(OVERSIZE, capacity=8, then=tap.equals("a function that claims too much", returned(errno.EPROTO)))
+    enclave.call(REPORT, bytes(64), 512, then=tap.equals("no report without an identity", returned(errno.EOPNOTSUPP)))
+    enclave.call(KEY, u32(1) + bytes(36), 32, then=tap.equals("no key without a root", returned(errno.EOPNOTSUPP)))
     for size in 0, 1, 15, 16, 17, 255, 256, 257, 4096, 16000:
         data = bytes((i * 7 + size) & 255 for i in range(size))
         enclave.call(ECHO, data, size, thread=size % 4, then=tap.equals(f"echo {size}", returned(0, data)))

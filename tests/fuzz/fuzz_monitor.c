@@ -222,9 +222,11 @@ static void step_look(void)
         struct cloister_domain domain;
         struct cloister_audit audit;
         struct cloister_trace_ring ring;
-    } op = {.info = {.reserved0 = 0}};
+        struct cloister_record record;
+        struct cloister_heartbeat heartbeat;
+    } op = {.info = {.abi_version = 0}};
 
-    switch (byte() % 5) {
+    switch (byte() % 7) {
     case 0:
         operate(CLOISTER_OP_INFO, &op.info, sizeof(op.info), false);
         break;
@@ -246,6 +248,12 @@ static void step_look(void)
             op.audit.views + op.audit.anonymity) {
             fake_die("the audit finds something");
         }
+        break;
+    case 4:
+        operate(CLOISTER_OP_RECORD, &op.record, sizeof(op.record), false);
+        break;
+    case 5:
+        operate(CLOISTER_OP_HEARTBEAT, &op.heartbeat, sizeof(op.heartbeat), false);
         break;
     default:
         op.ring.cpu = byte() % (FAKE_CPUS + 2);
@@ -317,9 +325,13 @@ static void step_exit(void)
     struct thread *thread = pending_thread(&vcpu);
 
     exit.number = exit.kind == THREAD_EXIT_VECTOR ? CLOISTER_VECTOR_SHUTDOWN + byte() % 3
-                                                  : byte() % 6;
+                                                  : byte() % 8;
     exit.value[0] = byte();
     exit.value[1] = byte();
+    if (exit.number == CLOISTER_ENCLAVE_REPORT) { /* mostly the buffer of one */
+        exit.value[0] <<= exit.value[1] & 0x80 ? 8 : 9;
+        exit.value[1] = exit.value[1] & 0x40 ? exit.value[1] : 0;
+    }
     exit.address = (uint64_t)byte() << 12;
     if (!thread) {
         return;

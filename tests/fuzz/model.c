@@ -161,8 +161,15 @@ void model_check_exit(uint32_t enclave, uint32_t index, const struct thread_exit
         fake_die("a thread leaves that was not running");
     }
     if (exit->kind == THREAD_EXIT_FORBIDDEN ||
-        (exit->kind == THREAD_EXIT_CALL && exit->number > CLOISTER_ENCLAVE_AEX_COUNT)) {
+        (exit->kind == THREAD_EXIT_CALL && exit->number > CLOISTER_ENCLAVE_KEY)) {
         expected = THREAD_INJECT;
+    } else if (exit->kind == THREAD_EXIT_CALL && exit->number == CLOISTER_ENCLAVE_REPORT) {
+        bool bad = exit->value[0] % 512 || exit->value[1];
+        expected = THREAD_ANSWER;
+        outcome = bad ? -EINVAL : result->outcome == -EFAULT ? -EFAULT : 0;
+    } else if (exit->kind == THREAD_EXIT_CALL && exit->number == CLOISTER_ENCLAVE_KEY) {
+        expected = THREAD_ANSWER;
+        outcome = -EOPNOTSUPP; /* this machine has no TPM */
     } else if (exit->kind == THREAD_EXIT_CALL && exit->number == CLOISTER_ENCLAVE_AEX_COUNT) {
         expected = THREAD_ANSWER;
         outcome = thread->interruptions;

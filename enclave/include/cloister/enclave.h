@@ -109,6 +109,31 @@ __attribute__((noreturn)) void cloister_fault(uint32_t vector, uint64_t page);
 #define CLOISTER_FAULT_HEAP 226u  /* free() of what was not allocated or free already; heap damaged */
 #define CLOISTER_FAULT_LAYOUT 227u /* the image was not made by cloister-image for this runtime */
 
+/* --- proof and sealing ---------------------------------------------------------------------------- */
+
+/* cloister/report.h says what it is, what is signed, and how it is verified. */
+struct cloister_report;
+
+/*
+ * Has the monitor sign a report about this enclave, with 64 bytes of its own in it: a challenge, or the hash
+ * of a key that it made. It says nothing secret, and can be handed out. It takes some million instructions,
+ * and the application is not asked.
+ *   -EOPNOTSUPP  the monitor has no identity (the host's `cloisterctl status` says why)
+ */
+CLOISTER_CHECK_RESULT int cloister_report(const uint8_t data[64], struct cloister_report *report);
+
+/*
+ * A key that this enclave, and those that `policy` (enum cloister_seal_policy of cloister/seal.h) names, get
+ * in every boot of this machine, and nobody else. `label` tells keys apart that are for different uses. With
+ * the security version of the enclave that sealed, a newer enclave opens what an older one sealed. Wipe the
+ * key after use.
+ *   -EINVAL      no such policy
+ *   -EPERM       a higher security version than this enclave's own
+ *   -EOPNOTSUPP  the machine has no sealing root in this boot (the host's `cloisterctl status` says why)
+ */
+CLOISTER_CHECK_RESULT int cloister_seal_key(uint32_t policy, uint32_t security_version,
+                                            const uint8_t label[32], uint8_t key[32]);
+
 /* --- randomness ----------------------------------------------------------------------------------- */
 
 /*

@@ -35,6 +35,8 @@ static void print_monitor(json_object *monitor)
     else
         printf("               no enclave can be created: %s\n",
                ctl_text(monitor, "create_message"));
+    printf("identity       %s\n", ctl_text(monitor, "identity_message"));
+    printf("sealing        %s\n", ctl_text(monitor, "sealing_message"));
     printf("enclaves       %s living, %s created, %s destroyed since boot\n",
            ctl_decimal(ctl_number(monitor, "enclaves")), ctl_decimal(ctl_number(monitor, "created")),
            ctl_decimal(ctl_number(monitor, "destroyed")));

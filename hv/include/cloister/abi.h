@@ -60,7 +60,22 @@
  *   OCALL      suspends it; returns with RDI = arg0, RSI = arg1 of RESUME
  *   FAULT      the enclave gives up: value0 = vector, value1 = page number; the thread is dead
  *   AEX_COUNT  returns in RAX how often this thread was interrupted; does not leave the enclave
- * Registers other than RAX, RDI and RSI are preserved over OCALL and AEX_COUNT. Any other RAX, and
+ *   REPORT     a signed report about the enclave; does not leave it. RDI = guest-physical address of 512
+ *              bytes, aligned to 512, in a page of the enclave's own that it may write (RSI = 0). They
+ *              start with 64 bytes for the report's report_data, and become a struct cloister_report.
+ *              RAX = 0 or a negative errno, and then nothing was changed:
+ *                -EINVAL  not aligned, or RSI is not 0                          ENCLAVE_BUFFER
+ *                -EFAULT  no such page, not its own, or not writable            ENCLAVE_BUFFER
+ *                -EOPNOTSUPP  the monitor has no identity                       HOST_ENTROPY
+ *              A signature takes the time of some million instructions, of the caller's own time.
+ *   KEY        a sealing key of this machine; does not leave the enclave. RDI = guest-physical address of a
+ *              struct cloister_seal_key, aligned to 128, as for REPORT (RSI = 0). RAX = 0, or nothing was
+ *              changed:
+ *                -EINVAL  as for REPORT; unknown policy or reserved bytes not 0  SEAL_POLICY, RESERVED_NOT_ZERO
+ *                -EFAULT  as for REPORT                                          ENCLAVE_BUFFER
+ *                -EPERM   a higher security version than its own                 SEAL_VERSION
+ *                -EOPNOTSUPP  this boot has no sealing root       TPM_ABSENT, TPM_FAILED, SEAL_ROOT
+ * Registers other than RAX, RDI and RSI are preserved over OCALL, AEX_COUNT, REPORT and KEY. Any other RAX, and
  * any instruction that is not plain computation, raises #GP(0) (#UD for CPUID) inside the enclave.
  */
 #ifndef CLOISTER_ABI_H
@@ -68,10 +83,13 @@
 
 #include "image.h"
 #include "reason.h"
+#include "report.h"
+#include "seal.h"
 #include "trace.h"
 
 #define CLOISTER_HYPERCALL 55u /* __HYPERVISOR_arch_7 */
 #define CLOISTER_ABI_VERSION 1u
+#define CLOISTER_MONITOR_VERSION 0x000100u /* 0.1.0: major << 16 | minor << 8 | patch */
 
 enum cloister_call {
     CLOISTER_CALL_STATUS = 0,
@@ -90,6 +108,8 @@ enum cloister_enclave_call {
     CLOISTER_ENCLAVE_OCALL = 1,
     CLOISTER_ENCLAVE_FAULT = 2,
     CLOISTER_ENCLAVE_AEX_COUNT = 3,
+    CLOISTER_ENCLAVE_REPORT = 4,
+    CLOISTER_ENCLAVE_KEY = 5,
 };
 
 /* Vectors of CLOISTER_EXIT_FAULT beyond the CPU's 0..31. */
@@ -132,6 +152,8 @@ struct cloister_head {
 #define CLOISTER_OP_DOMAIN 8u
 #define CLOISTER_OP_AUDIT 9u
 #define CLOISTER_OP_TRACE_RING 10u
+#define CLOISTER_OP_RECORD 11u
+#define CLOISTER_OP_HEARTBEAT 12u
 
 /* INFO: what this monitor is and how it is doing. */
 #define CLOISTER_INFO_SVM (1u << 0)          /* worlds by AMD SVM */
@@ -147,7 +169,8 @@ struct cloister_info {
     uint32_t abi_version;   /* CLOISTER_ABI_VERSION */
     uint32_t flags;         /* CLOISTER_INFO_* */
     uint16_t create_reason; /* NONE, or why no enclave can be created on this host */
-    uint16_t reserved0;
+    uint16_t identity_reason; /* NONE: the TPM vouches for the monitor's key; else why not: TPM_ABSENT or
+                                 TPM_FAILED (reports are signed all the same), or HOST_ENTROPY (no key) */
     uint32_t max_enclaves;  /* per domain */
     uint64_t boot_id;       /* as in the trace ring's header */
     uint64_t enclaves;      /* living now */
@@ -163,6 +186,8 @@ struct cloister_info {
     uint64_t reentries;     /* of those, entered again without the tenant noticing */
     uint64_t refusals;      /* everything refused, recorded or rate-limited */
     uint64_t suppressed;    /* of those, not recorded because of the rate limit */
+    uint16_t seal_reason;   /* NONE, or why enclaves get no sealing keys */
+    uint16_t reserved0[3];
 };
 
 /*
@@ -338,6 +363,19 @@ struct cloister_trace_ring {
     uint64_t frames[CLOISTER_TRACE_RING_PAGES]; /* out: frame numbers, to map with DOMID_XEN */
 };
 
+/* RECORD: the monitor record (report.h). EOPNOTSUPP: HOST_ENTROPY, there is none. */
+struct cloister_record {
+    struct cloister_head head;
+    struct cloister_monitor_record record; /* out */
+};
+
+/* HEARTBEAT: a signed report about the monitor itself, that it lives. EOPNOTSUPP: HOST_ENTROPY. */
+struct cloister_heartbeat {
+    struct cloister_head head;
+    uint8_t data[64];              /* a nonce; becomes the report's report_data */
+    struct cloister_report report; /* out */
+};
+
 /*
  * TEST: only in a build with CLOISTER_TEST, which INFO shows as CLOISTER_INFO_TEST; else ENOSYS. It looks
  * where nobody may look and breaks what the audit must find. ENOENT: no such page.
@@ -374,5 +412,7 @@ _Static_assert(sizeof(struct cloister_enclave_info) == 256, "ABI");
 _Static_assert(sizeof(struct cloister_list) == 48, "ABI");
 _Static_assert(sizeof(struct cloister_domain) == 80, "ABI");
 _Static_assert(sizeof(struct cloister_audit) == 120, "ABI");
+_Static_assert(sizeof(struct cloister_record) == 280, "ABI");
+_Static_assert(sizeof(struct cloister_heartbeat) == 600, "ABI");
 
 #endif

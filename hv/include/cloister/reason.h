@@ -75,7 +75,13 @@
     X(58, ADMISSION, "the host's admission policy refuses this image: see its admission.conf")     \
     X(59, ADMISSION_DEBUG, "debug images need `allow debug yes` in the host's admission.conf")     \
     X(60, GUARD_REFERENCE, "naming a protected frame in a page table, a grant or a foreign map")   \
-    X(61, GUARD_DMA, "a device accessed memory that is not mapped for it")
+    X(61, GUARD_DMA, "a device accessed memory that is not mapped for it")                         \
+    X(62, TPM_ABSENT, "no TPM was found: nothing vouches for the monitor's key")                   \
+    X(63, TPM_FAILED, "the TPM did not do what it should: nothing vouches for the monitor's key")  \
+    X(64, ENCLAVE_BUFFER, "the buffer must be aligned and in a page of the enclave's own, writable")\
+    X(65, SEAL_ROOT, "the TPM's sealing root is for another boot configuration, or locked: see SEALING.md") \
+    X(66, SEAL_POLICY, "no such sealing policy")                                                   \
+    X(67, SEAL_VERSION, "no key for a higher security version than the enclave's own")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {

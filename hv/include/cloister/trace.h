@@ -53,6 +53,7 @@ enum cloister_trace_event {
     CLOISTER_EVENT_DMA = 8,      /* the IOMMU stopped a device: domain = whose device it is, operation =
                                     PCI segment << 16 | bus << 8 | slot << 3 | function, address = bus
                                     address */
+    CLOISTER_EVENT_ENCLAVE = 9,  /* a REPORT or a KEY was refused to an enclave */
 };
 
 enum cloister_trace_decision {
@@ -84,7 +85,7 @@ struct cloister_trace_record {
     uint64_t rip;         /* 0 unknown */
     uint8_t insn[16];     /* instruction bytes at rip */
     /* what */
-    uint32_t operation;   /* CLOISTER_OP_*, CLOISTER_CALL_*, number of a domctl or HVMOP; by event */
+    uint32_t operation;   /* CLOISTER_OP_*, _CALL_*, _ENCLAVE_*, number of a domctl or HVMOP; by event */
     uint16_t target;      /* the domain acted upon, CLOISTER_NO_DOMAIN */
     uint16_t reserved0;
     uint64_t address;     /* frame number, address or vector the rule looked at */

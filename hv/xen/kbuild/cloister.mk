@@ -5,6 +5,7 @@ obj-y += audit.o
 obj-y += glue.o
 obj-y += svm.o
 obj-y += test.o
+obj-y += tpm.o
 obj-y += vmx.o
 obj-y += world.o
 

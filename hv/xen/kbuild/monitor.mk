@@ -2,10 +2,17 @@
 obj-y += calls.o
 obj-y += enclave.o
 obj-y += frame.o
+obj-y += identity.o
 obj-y += launch.o
 obj-y += measure.o
+obj-y += report.o
+obj-y += seal.o
 obj-y += tenant.o
 obj-y += thread.o
+obj-y += tpm.o
+obj-y += tpm_crb.o
+obj-y += tpm_nv.o
+obj-y += tpm_tis.o
 obj-y += trace.o
 obj-y += view.o
 

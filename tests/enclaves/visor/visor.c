@@ -27,6 +27,7 @@
 #define VM_HSAVE_PA 0xc0010117u
 #define EFER_SVME_LME_LMA_NXE UINT64_C(0x1d00)
 #define ENOSYS 38
+#define EOPNOTSUPP 95
 
 /* VMCB (AMD APM vol. 2, appendix B). */
 enum {
@@ -302,6 +303,11 @@ static uint64_t run(struct world *world)
             set(world, VMCB_RIP, get(world, VMCB_RIP) + 3);
             if (get(world, VMCB_RAX) == CLOISTER_ENCLAVE_AEX_COUNT) {
                 set(world, VMCB_RAX, world->interruptions);
+                break;
+            }
+            if (get(world, VMCB_RAX) == CLOISTER_ENCLAVE_REPORT ||
+                get(world, VMCB_RAX) == CLOISTER_ENCLAVE_KEY) {
+                set(world, VMCB_RAX, -(uint64_t)EOPNOTSUPP); /* it has neither key nor root */
                 break;
             }
             if (get(world, VMCB_RAX) < CLOISTER_ENCLAVE_AEX_COUNT) {

@@ -32,6 +32,7 @@ from . import domain, images
 from .bochs import Bochs
 from .channel import ChannelLost, Result
 from .qemu import Qemu
+from .tpm import Tpm
 
 EMULATORS = {"qemu": Qemu, "bochs": Bochs}
 XEN_OPTIONS = ["console=com1", "com1=115200,8n1", "loglvl=all", "guest_loglvl=all", "noreboot",
@@ -88,6 +89,7 @@ class Machine:
     iommu_kind    amd, or intel (VT-d), in QEMU
     icount        one CPU, one instruction per tick: counts repeat to the digit, and it is slow
     cpus, memory  of the emulated machine, at most (memory in MiB)
+    tpm           "crb" or "tis": a TPM with these registers; or a tpm.Tpm (QEMU only)
     qemu_options  added to QEMU's command line
     tools         False: dom0's tools are not of this Xen; their services are not waited for
     echo          called with each line of the console as it comes
@@ -95,7 +97,7 @@ class Machine:
 
     def __init__(self, name, xen, dom0=(), tenant_payload=(), xen_options=(), dom0_options=(),
                  strict=True, iommu_kind="amd", icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
-                 logs=None, tools=True):
+                 logs=None, tpm=None, tools=True):
         kind = EMULATORS[os.environ.get("CLOISTER_MACHINE", "qemu")]
         self.name, self.xen, self.icount = name, xen, icount
         self.cpus = 1 if icount else min(cpus, kind.max_cpus)
@@ -109,6 +111,7 @@ class Machine:
         self.vendor, self.iommu, self.iommu_kind = kind.vendor, kind.iommu, iommu_kind
         self._kind = kind
         self._slowness = 20 if icount and kind is Qemu else kind.slowness
+        self.tpm = (Tpm(tpm) if isinstance(tpm, str) else tpm) if kind is Qemu else None
         self.echo, self._tools = echo, tools
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
         self.seconds = {}  # how long what took
@@ -147,6 +150,8 @@ class Machine:
         self._work = tempfile.mkdtemp(prefix="cloister-")
         images.write_initrd(os.path.join(self._work, "initrd"), parts["dom0_initrd"],
                             *self.payloads)
+        if self.tpm:
+            self.tpm.start(self._work, self.log("tpm"), _die_with_parent)
         self._emulator = self._kind(self, self._work)
         began = time.monotonic()
         with open(self.log("emulator"), "wb") as log:
@@ -216,6 +221,8 @@ class Machine:
                     self._process.kill()
                     self._process.wait()
             self._process = None
+        if self.tpm:
+            self.tpm.stop()
         if self._work:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None

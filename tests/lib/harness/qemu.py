@@ -56,7 +56,7 @@ class Qemu:
         modules = (parts["vmlinux"] + " " + " ".join(dom0_options).replace(",", ",,") +
                    "," + os.path.join(work, "initrd"))
         command += ["-kernel", machine.xen, "-append", " ".join(xen_options), "-initrd", modules]
-        return command + machine.qemu_options
+        return command + (machine.tpm.options() if machine.tpm else []) + machine.qemu_options
 
     def start(self, parts, xen_options, dom0_options, **options):
         """The emulator's process; `options` are Popen's."""

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory, locks, the caller's memory, failures and preemption of the fake host. */
 #include "fake_host.h"
+#include "tpm_model.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -122,6 +123,7 @@ void fake_start_bare(unsigned int stride)
         HIDE(arena[i], CLOISTER_PAGE_SIZE);
     }
     memset(&fake, 0, sizeof(fake));
+    tpm_model_start(MODEL_NONE, NULL);
     memset(own.fail_at, 0, sizeof(own.fail_at));
     memset(own.calls, 0, sizeof(own.calls));
     own.stride = stride;
@@ -731,6 +733,17 @@ int host_random(void *to, size_t size)
 uint32_t host_flags(void)
 {
     return fake.flags;
+}
+
+void host_version(uint8_t text[32])
+{
+    memset(text, 0, 32);
+    strcpy((char *)text, "4.17.5");
+}
+
+uint32_t host_record_pcr(void)
+{
+    return CLOISTER_RECORD_PCR;
 }
 
 void host_describe_actor(struct cloister_trace_record *record)

@@ -32,6 +32,11 @@ uint16_t host_domain_id(void *domain)
     return ((struct fake_domain *)domain)->id;
 }
 
+void host_domain_uuid(void *domain, uint8_t uuid[16])
+{
+    memset(uuid, 0xa0 + ((struct fake_domain *)domain)->id, 16);
+}
+
 static struct fake_vcpu *vcpu_of(void *domain, uint16_t vcpu)
 {
     struct fake_domain *d = domain;

@@ -3,14 +3,15 @@
 #include "scene.h"
 #include "suite.h"
 
-#define OPS 11u
+#define OPS 13u
 
 static const size_t sizes[OPS] = {
     sizeof(struct cloister_info),   sizeof(struct cloister_create),
     sizeof(struct cloister_add_pages),
     sizeof(struct cloister_share),  sizeof(struct cloister_init),   sizeof(struct cloister_destroy),
     sizeof(struct cloister_quota),  sizeof(struct cloister_list),   sizeof(struct cloister_domain),
-    sizeof(struct cloister_audit),  sizeof(struct cloister_trace_ring)};
+    sizeof(struct cloister_audit),  sizeof(struct cloister_trace_ring),
+    sizeof(struct cloister_record), sizeof(struct cloister_heartbeat)};
 
 static struct image *image;
 
@@ -129,7 +130,7 @@ START_TEST(reserved_head_fields)
 {
     for (uint32_t op = 0; op < OPS; op++) {
         for (int field = 0; field < 2; field++) {
-            uint8_t arg[512] = {0};
+            uint8_t arg[1024] = {0};
             struct cloister_head *head = (struct cloister_head *)arg;
 
             head->reserved0 = field ? 0 : 0x8000;
@@ -158,15 +159,16 @@ END_TEST
 
 START_TEST(info)
 {
-    struct cloister_info op = {.reserved0 = 1};
+    struct cloister_info op = {.abi_version = 0};
+    struct cloister_quota quota = {.domain = 9};
 
-    REFUSES(CLOISTER_OP_INFO, op, -EINVAL, RESERVED_NOT_ZERO);
-    op.reserved0 = 0;
+    REFUSES(CLOISTER_OP_QUOTA, quota, -ESRCH, NO_SUCH_DOMAIN);
     fake.flags = CLOISTER_INFO_SVM | CLOISTER_INFO_IBPB;
     ck_assert_int_eq(control(CLOISTER_OP_INFO, &op, sizeof(op)), 0);
     ck_assert_uint_eq(op.abi_version, CLOISTER_ABI_VERSION);
     ck_assert_uint_eq(op.flags, fake.flags);
     ck_assert_uint_eq(op.create_reason, CLOISTER_REASON_NONE);
+    ck_assert_uint_eq(op.identity_reason, CLOISTER_REASON_TPM_ABSENT);
     ck_assert_uint_eq(op.max_enclaves, TENANT_MAX_ENCLAVES);
     ck_assert_uint_eq(op.boot_id, fake_ring(0)->boot_id);
     ck_assert_uint_ge(op.refusals, 1);
@@ -478,9 +480,40 @@ START_TEST(refusals_of_a_stranger_are_recorded)
 }
 END_TEST
 
+START_TEST(stopped_devices_are_recorded)
+{
+    fake.actor_domain = CLOISTER_NO_DOMAIN;
+    for (int i = 0; i < 2; i++) {
+        uint16_t domain = i ? CLOISTER_NO_DOMAIN : TENANT;
+
+        monitor_dma_refused(domain, 0x10018, UINT64_C(0x123456789000));
+        const struct cloister_trace_record *record = fake_last_record();
+        ck_assert_uint_eq(record->event, CLOISTER_EVENT_DMA);
+        ck_assert_uint_eq(record->decision, CLOISTER_REFUSED);
+        ck_assert_uint_eq(record->reason, CLOISTER_REASON_GUARD_DMA);
+        ck_assert_uint_eq(record->domain, domain);
+        ck_assert_uint_eq(record->operation, 0x10018);
+        ck_assert_uint_eq(record->address, UINT64_C(0x123456789000));
+    }
+    fake.actor_domain = 0;
+}
+END_TEST
+
+/* A device that faults without end has its domain's rate. */
+START_TEST(a_storm_of_device_faults_is_limited)
+{
+    uint64_t records = fake_ring(0)->next;
+
+    for (int i = 0; i < 5000; i++) {
+        monitor_dma_refused(TENANT, 8, 0x1000);
+    }
+    ck_assert_uint_eq(fake_ring(0)->next, records + CLOISTER_TRACE_RATE);
+}
+END_TEST
+
 START_TEST(a_flood_is_counted_but_not_all_recorded)
 {
-    struct cloister_info info = {.reserved0 = 0};
+    struct cloister_info info = {.abi_version = 0};
     uint64_t records = fake_ring(0)->next;
 
     fake.actor_domain = TENANT;
@@ -543,6 +576,8 @@ int main(void)
     tcase_add_checked_fixture(cases, start, scene_end);
     tcase_add_test(cases, refusals_of_the_host_are_recorded);
     tcase_add_test(cases, refusals_of_a_stranger_are_recorded);
+    tcase_add_test(cases, stopped_devices_are_recorded);
+    tcase_add_test(cases, a_storm_of_device_faults_is_limited);
     tcase_add_test(cases, a_flood_is_counted_but_not_all_recorded);
     return suite_run(suite);
 }

@@ -118,7 +118,7 @@ static const enum cloister_reason host_reasons[] = {CLOISTER_REASON_HOST_VPMU,
 
 START_TEST(a_host_that_cannot)
 {
-    struct cloister_info info = {.reserved0 = 0};
+    struct cloister_info info = {.abi_version = 0};
 
     fake.refusal = host_reasons[_i];
     refuses(CLOISTER_OP_CREATE, &op, sizeof(op), -EOPNOTSUPP, host_reasons[_i], "host", _i);

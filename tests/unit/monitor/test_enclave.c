@@ -253,7 +253,7 @@ static void meet_end_of_domain(void)
 
 static void meet_looker(void)
 {
-    struct cloister_info info = {.reserved0 = 0};
+    struct cloister_info info = {.abi_version = 0};
     struct cloister_audit audit = {.frames = 0};
     struct cloister_list list = {.capacity = 4, .buffer = fake_user_readonly() - 4096};
     struct cloister_add_pages add = {.enclave = met_enclave, .count = 1};

@@ -353,6 +353,39 @@ START_TEST(guard_refuses_protected_frames_only)
 }
 END_TEST
 
+START_TEST(references_to_protected_frames_are_recorded)
+{
+    frame_t frame = take(taken_states[_i]);
+    struct tenant *actor = fake.domains[1].tenant;
+    uint64_t refusals = actor->budget.refusals;
+    uint64_t written = fake_ring(0)->next;
+
+    fake.actor_domain = fake.domains[1].id;
+    monitor_reference_refused(actor, (frame_t){frame.number + 1});
+    monitor_reference_refused(NULL, (frame_t){UINT64_MAX});
+    ck_assert_uint_eq(fake_ring(0)->next, written);
+
+    monitor_reference_refused(actor, frame);
+    ck_assert_uint_eq(fake_ring(0)->next, written + 1);
+    const struct cloister_trace_record *record = fake_last_record();
+    ck_assert_uint_eq(record->event, CLOISTER_EVENT_GUARD);
+    ck_assert_uint_eq(record->decision, CLOISTER_REFUSED);
+    ck_assert_uint_eq(record->reason, CLOISTER_REASON_GUARD_REFERENCE);
+    ck_assert_int_eq(record->error, 0);
+    ck_assert_uint_eq(record->domain, fake.domains[1].id);
+    ck_assert_uint_eq(record->address, frame.number);
+    ck_assert_uint_eq(record->enclave, 9);
+    ck_assert_uint_eq(record->page, 0x1234);
+    ck_assert_uint_eq(actor->budget.refusals, refusals + 1);
+
+    monitor_reference_refused(NULL, frame);
+    ck_assert_uint_eq(fake_ring(0)->next, written + 2);
+    frame_give_back(frame);
+    monitor_reference_refused(actor, frame);
+    ck_assert_uint_eq(fake_ring(0)->next, written + 2);
+}
+END_TEST
+
 START_TEST(guard_lets_shared_and_tenant_frames_through)
 {
     frame_t frame = fake_grant(&fake.domains[1], 1, true);
@@ -376,6 +409,7 @@ int main(void)
     tcase_add_test(cases, lookup_outside_of_the_table_is_free);
     tcase_add_test(cases, walk_from_beyond_the_end);
     tcase_add_loop_test(cases, guard_refuses_protected_frames_only, 0, 3);
+    tcase_add_loop_test(cases, references_to_protected_frames_are_recorded, 0, 3);
 
     cases = suite_case(suite, "with a tenant's frame", 20);
     tcase_add_checked_fixture(cases, start, NULL);

@@ -144,7 +144,7 @@ static void *looker_main(void *argument)
 
     (void)argument;
     while (!stopped()) {
-        struct cloister_info info = {.reserved0 = 0};
+        struct cloister_info info = {.abi_version = 0};
         struct cloister_list op = {.capacity = LIST_ENTRIES, .buffer = places[1] + PLACE_SIZE};
         struct cloister_domain domain = {.domain = TENANT};
         struct cloister_audit audit = {.frames = 0};

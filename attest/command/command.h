@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What the subcommands of cloister-verify share. */
+#ifndef CLOISTER_VERIFY_COMMAND_H
+#define CLOISTER_VERIFY_COMMAND_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cloister/evidence.h"
+#include "cloister/predict.h"
+
+/* Exit status. */
+enum {
+    STATUS_ACCEPTED = 0,
+    STATUS_REFUSED = 1, /* the evidence is refused, or is none; the machine is not as planned */
+    STATUS_USAGE = 2,
+    STATUS_INPUT = 3, /* a file cannot be read, or a policy or plan is not valid */
+};
+
+/* Each takes the arguments after the subcommand's name, argv[0] being that name. */
+int command_verify(int argc, char **argv);
+int command_show(int argc, char **argv);
+int command_predict(int argc, char **argv);
+
+/* Says what is wrong on standard error, as one line. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Complains, points to the subcommand's --help, returns STATUS_USAGE. */
+int complain_usage(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* For getopt's '?': which option it was. Returns STATUS_USAGE. */
+int complain_option(char **argv, int index);
+
+/* A whole file, which the caller frees, with a zero behind it. STATUS_INPUT after having
+ * complained; a file larger than `limit` is such a failure. */
+int file_read(const char *path, size_t limit, uint8_t **data, size_t *size);
+
+/*
+ * Adds the events of a plan file (cloister-verify(1)). 0 or STATUS_INPUT after having complained.
+ */
+int plan_read(struct cloister_plan *plan, const char *path);
+/* Complains about an error of cloister_plan_*() with this file or text; returns STATUS_INPUT. */
+int plan_failed(int rc, const char *what);
+
+/* Hexadecimal text to bytes: -1, or how many (at most `room`). */
+int hex_read(const char *text, uint8_t *bytes, size_t room);
+
+/* Members of a JSON object. Running out of memory ends the program. */
+json_object *out_new(void);
+json_object *out_list(void);
+void out_add(json_object *object, const char *key, json_object *value);
+void out_text(json_object *object, const char *key, const char *text);
+void out_hex(json_object *object, const char *key, const uint8_t *bytes, size_t size);
+void out_count(json_object *object, const char *key, uint64_t number);
+void out_truth(json_object *object, const char *key, bool truth);
+/* The names of the flags, as a list. */
+void out_flags(json_object *object, const char *key, uint32_t flags);
+/* Prints it on standard output and releases it. */
+void out_print(json_object *object);
+
+#endif

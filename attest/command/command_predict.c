@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* cloister-verify predict */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cloister/verify.h"
+#include "command.h"
+#include "refuse.h"
+
+static const char help[] =
+    "usage: cloister-verify predict [OPTION...]\n\n"
+    "Computes the PCR values that a measured boot by GRUB leads to, from the files that are\n"
+    "booted, and prints which event each file and text contributes.\n\n"
+    "  --grub PLAN            what is measured before, by firmware and GRUB (cloister-verify(1))\n"
+    "  --xen FILE             the hypervisor\n"
+    "  --cmdline TEXT         its command line, as GRUB passes it\n"
+    "  --kernel FILE          dom0's kernel\n"
+    "  --kernel-cmdline TEXT  its command line\n"
+    "  --initrd FILE          dom0's initial RAM disk\n"
+    "  --folder PATH          where GRUB finds these files (default: /boot)\n"
+    "  --compare EVIDENCE     say what differs from the PCR values in this evidence, which is not\n"
+    "                         verified; with its event log down to the file\n"
+    "  --json                 one JSON object; \"pcrs\" can stand in a policy\n\n"
+    "Exit status: 0 predicted, and as found; 1 the evidence differs; 2 usage; 3 an input cannot\n"
+    "be read.\n";
+
+struct inputs {
+    struct cloister_grub_xen boot;
+    const char *grub, *compare;
+    bool json;
+};
+
+static void print_text(const struct cloister_plan *plan)
+{
+    char text[65];
+    uint8_t value[32];
+
+    for (size_t i = 0; i < plan->count; i++) {
+        hex_text(plan->events[i].digest, 32, text, sizeof(text));
+        printf("event %-2u %s %s\n", plan->events[i].pcr, text, plan->events[i].name);
+    }
+    for (uint32_t pcr = 0; pcr < CLOISTER_EVIDENCE_PCRS; pcr++) {
+        if (cloister_plan_value(plan, pcr, value) > 0) {
+            hex_text(value, sizeof(value), text, sizeof(text));
+            printf("PCR   %-2u %s\n", pcr, text);
+        }
+    }
+}
+
+static json_object *describe(const struct cloister_plan *plan)
+{
+    json_object *object = out_new(), *events = out_list(), *pcrs = out_new();
+    uint8_t value[32];
+    char text[16];
+
+    for (size_t i = 0; i < plan->count; i++) {
+        json_object *event = out_new();
+
+        out_count(event, "pcr", plan->events[i].pcr);
+        out_hex(event, "digest", plan->events[i].digest, 32);
+        out_text(event, "name", plan->events[i].name);
+        json_object_array_add(events, event);
+    }
+    out_add(object, "events", events);
+    for (uint32_t pcr = 0; pcr < CLOISTER_EVIDENCE_PCRS; pcr++) {
+        if (cloister_plan_value(plan, pcr, value) > 0) {
+            snprintf(text, sizeof(text), "%u", pcr);
+            out_hex(pcrs, text, value, sizeof(value));
+        }
+    }
+    out_add(object, "pcrs", pcrs);
+    return object;
+}
+
+/* Every planned event of a PCR: what can be the reason where nothing tells which. */
+static void print_candidates(const struct cloister_plan *plan, uint32_t pcr)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->events[i].pcr == pcr) {
+            printf("    perhaps   %s\n", plan->events[i].name);
+        }
+    }
+}
+
+static void print_difference(const struct cloister_plan *plan,
+                             const struct cloister_difference *difference)
+{
+    char expected[65], found[65];
+
+    hex_text(difference->expected, 32, expected, sizeof(expected));
+    hex_text(difference->found, 32, found, sizeof(found));
+    if (difference->planned) {
+        printf("PCR %u differs: %s\n", difference->pcr, difference->planned->name);
+    } else if (difference->in_log) {
+        printf("PCR %u differs: more was measured than planned\n", difference->pcr);
+    } else {
+        printf("PCR %u differs\n", difference->pcr);
+        print_candidates(plan, difference->pcr);
+    }
+    printf("    expected  %s\n    found     %s%s%s\n", expected, found,
+           *difference->said ? " " : "", difference->said);
+}
+
+static json_object *describe_difference(const struct cloister_difference *difference)
+{
+    json_object *object = out_new();
+
+    out_count(object, "pcr", difference->pcr);
+    if (difference->planned) {
+        out_text(object, "name", difference->planned->name);
+    }
+    out_truth(object, "from_log", difference->in_log);
+    out_hex(object, "expected", difference->expected, 32);
+    out_hex(object, "found", difference->found, 32);
+    out_text(object, "log_says", difference->said);
+    return object;
+}
+
+/* 0 or 1 as cloister_plan_compare(), or a negative errno after having complained. */
+static int compare(const struct cloister_plan *plan, const char *path,
+                   struct cloister_difference *difference)
+{
+    static struct cloister_evidence evidence;
+    uint8_t *data;
+    size_t size;
+    int rc = -EINVAL;
+
+    if (file_read(path, CLOISTER_EVIDENCE_MAX_SIZE, &data, &size)) {
+        return -EIO;
+    }
+    if (cloister_evidence_decode(data, size, &evidence, NULL)) {
+        complain("%s is no evidence", path);
+    } else if (evidence.quote.attest.size == 0) {
+        complain("%s has no quote", path);
+    } else {
+        rc = cloister_plan_compare(plan, evidence.quote.pcrs, evidence.quote.pcr_count,
+                                   evidence.log, difference);
+        if (rc < 0) {
+            complain("%s: its event log is malformed", path);
+        }
+    }
+    free(data);
+    return rc;
+}
+
+static int report(const struct cloister_plan *plan, const struct inputs *in)
+{
+    struct cloister_difference difference;
+    json_object *object;
+    int rc = in->compare ? compare(plan, in->compare, &difference) : 0;
+
+    if (rc < 0) {
+        return STATUS_INPUT;
+    }
+    if (in->json) {
+        object = describe(plan);
+        if (rc) {
+            out_add(object, "difference", describe_difference(&difference));
+        }
+        out_print(object);
+    } else if (rc) {
+        print_difference(plan, &difference);
+    } else {
+        print_text(plan);
+    }
+    return rc ? STATUS_REFUSED : STATUS_ACCEPTED;
+}
+
+/* Names the file that cannot be read, which the library does not. */
+static int check_files(const struct cloister_grub_xen *boot)
+{
+    const char *const paths[] = {boot->xen, boot->kernel, boot->initrd};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (paths[i] && access(paths[i], R_OK)) {
+            return plan_failed(-errno, paths[i]);
+        }
+    }
+    return 0;
+}
+
+static int predict(const struct inputs *in)
+{
+    struct cloister_plan plan = {NULL, 0};
+    int rc = check_files(&in->boot);
+
+    if (!rc && in->grub) {
+        rc = plan_read(&plan, in->grub);
+    }
+    if (!rc) {
+        rc = cloister_plan_grub_xen(&plan, &in->boot);
+        rc = rc ? plan_failed(rc, "the boot") : report(&plan, in);
+    }
+    cloister_plan_free(&plan);
+    return rc;
+}
+
+static bool take_option(int option, struct inputs *in)
+{
+    const char **const places[] = {
+        ['g'] = &in->grub,
+        ['x'] = &in->boot.xen,
+        ['c'] = &in->boot.xen_cmdline,
+        ['k'] = &in->boot.kernel,
+        ['l'] = &in->boot.kernel_cmdline,
+        ['i'] = &in->boot.initrd,
+        ['f'] = &in->boot.folder,
+        ['C'] = &in->compare,
+    };
+
+    if (option == 'j') {
+        in->json = true;
+        return true;
+    }
+    if ((size_t)option >= sizeof(places) / sizeof(places[0]) || !places[option]) {
+        return false;
+    }
+    *places[option] = optarg;
+    return true;
+}
+
+int command_predict(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"grub", required_argument, NULL, 'g'},
+        {"xen", required_argument, NULL, 'x'},
+        {"cmdline", required_argument, NULL, 'c'},
+        {"kernel", required_argument, NULL, 'k'},
+        {"kernel-cmdline", required_argument, NULL, 'l'},
+        {"initrd", required_argument, NULL, 'i'},
+        {"folder", required_argument, NULL, 'f'},
+        {"compare", required_argument, NULL, 'C'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct inputs in = {.boot.folder = "/boot"};
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return STATUS_ACCEPTED;
+        }
+        if (!take_option(option, &in)) {
+            return complain_option(argv, optind);
+        }
+    }
+    if (optind != argc) {
+        return complain_usage(argv[0], "'%s' is no option", argv[optind]);
+    }
+    if (!in.grub && !in.boot.xen && !in.boot.kernel && !in.boot.initrd) {
+        return complain_usage(argv[0], "no file and no plan given");
+    }
+    return predict(&in);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* cloister-verify: judges evidence, shows it, and predicts PCR values. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"verify", command_verify, "judge evidence by a policy"},
+    {"show", command_show, "show what evidence says, without believing it"},
+    {"predict", command_predict, "compute PCR values from files, or say which file differs"},
+};
+
+static void help(FILE *stream)
+{
+    fprintf(stream, "usage: cloister-verify COMMAND [OPTION...]\n\n"
+                    "Verifies attestation evidence of Cloister hosts and enclaves.\n\n");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    }
+    fprintf(stream, "\n  --help, --version\n\n"
+                    "`cloister-verify COMMAND --help` explains a command; cloister-verify(1) "
+                    "explains all.\nExit status: 0 accepted; 1 refused; 2 usage; 3 an input cannot "
+                    "be read or is not valid.\n");
+}
+
+void complain(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("cloister-verify: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+int complain_usage(const char *command, const char *format, ...)
+{
+    va_list arguments;
+
+    fprintf(stderr, "cloister-verify %s: ", command);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, " (see cloister-verify %s --help)\n", command);
+    return STATUS_USAGE;
+}
+
+int complain_option(char **argv, int index)
+{
+    return complain_usage(argv[0], "'%s': unknown option, or its value is missing",
+                          argv[index - 1]);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help(stderr);
+        return STATUS_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        help(stdout);
+        return STATUS_ACCEPTED;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("cloister-verify " CLOISTER_VERSION);
+        return STATUS_ACCEPTED;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (!strcmp(argv[1], commands[i].name)) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    complain("no command '%s' (see cloister-verify --help)", argv[1]);
+    return STATUS_USAGE;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_DEPTH 8
+#define MAX_ALTERNATIVES 100000u
+
+void json_refuse(struct json_reader *in, const char *path, const char *format, ...)
+{
+    va_list arguments;
+    char text[160];
+
+    if (in->rc) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    in->rc = -EINVAL;
+    if (in->why && in->why_size) {
+        snprintf(in->why, in->why_size, "%s%s%s", path, *path ? ": " : "", text);
+    }
+}
+
+static bool is_type(struct json_reader *in, const char *path, json_object *value,
+                    enum json_type type)
+{
+    if (json_object_get_type(value) != type) {
+        json_refuse(in, path, "%s expected, not %s", json_type_to_name(type),
+                    json_type_to_name(json_object_get_type(value)));
+    }
+    return !in->rc;
+}
+
+/* The text, or NULL after a refusal. */
+static const char *take_text(struct json_reader *in, const char *path, json_object *value)
+{
+    const char *text;
+
+    if (!is_type(in, path, value, json_type_string)) {
+        return NULL;
+    }
+    text = json_object_get_string(value);
+    for (int i = 0; i < json_object_get_string_len(value); i++) {
+        if (text[i] < 0x20 || text[i] > 0x7e) {
+            json_refuse(in, path, "printable ASCII expected");
+            return NULL;
+        }
+    }
+    return text;
+}
+
+void json_name(struct json_reader *in, const char *path, json_object *value,
+               char name[CLOISTER_NAME_SIZE])
+{
+    const char *text = take_text(in, path, value);
+
+    if (!text) {
+        return;
+    }
+    if (strlen(text) >= CLOISTER_NAME_SIZE || !*text) {
+        json_refuse(in, path, "1 to %u bytes expected", CLOISTER_NAME_SIZE - 1);
+        return;
+    }
+    strcpy(name, text);
+}
+
+void json_truth(struct json_reader *in, const char *path, json_object *value, bool *truth)
+{
+    if (is_type(in, path, value, json_type_boolean)) {
+        *truth = json_object_get_boolean(value);
+    }
+}
+
+void json_number(struct json_reader *in, const char *path, json_object *value, uint32_t least,
+                 uint32_t most, uint32_t *number)
+{
+    int64_t found;
+
+    if (!is_type(in, path, value, json_type_int)) {
+        return;
+    }
+    found = json_object_get_int64(value);
+    if (found < least || found > most) {
+        json_refuse(in, path, "%" PRIu32 "..%" PRIu32 " expected, not %" PRId64, least, most,
+                    found);
+        return;
+    }
+    *number = (uint32_t)found;
+}
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+           c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static void take_hex(struct json_reader *in, const char *path, json_object *value, size_t size,
+                     uint8_t *bytes)
+{
+    const char *text = take_text(in, path, value);
+    bool good = text && strlen(text) == 2 * size;
+
+    for (size_t i = 0; i < size && good; i++) {
+        int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+
+        good = high >= 0 && low >= 0;
+        if (good) {
+            bytes[i] = (uint8_t)(high << 4 | low);
+        }
+    }
+    if (!good) {
+        json_refuse(in, path, "%zu hexadecimal digits expected", 2 * size);
+    }
+}
+
+void json_alternatives(struct json_reader *in, const char *path, json_object *value, size_t size,
+                       struct alternatives *alternatives)
+{
+    bool list = json_object_is_type(value, json_type_array);
+    size_t count = list ? json_count(in, path, value, MAX_ALTERNATIVES) : 1;
+
+    if (in->rc) {
+        return;
+    }
+    alternatives->values = malloc(count * size);
+    if (!alternatives->values) {
+        in->rc = -ENOMEM;
+        return;
+    }
+    alternatives->count = count;
+    alternatives->size = size;
+    for (size_t i = 0; i < count; i++) {
+        take_hex(in, path, list ? json_object_array_get_idx(value, i) : value, size,
+                 alternatives->values + i * size);
+    }
+}
+
+void json_version(struct json_reader *in, const char *path, json_object *value, uint32_t *version)
+{
+    const char *text = take_text(in, path, value);
+    unsigned int parts[3] = {0};
+    char rest;
+
+    if (!text) {
+        return;
+    }
+    if (text[strspn(text, "0123456789.")] ||
+        sscanf(text, "%4u.%3u.%3u%c", &parts[0], &parts[1], &parts[2], &rest) != 3 ||
+        parts[1] > 255 || parts[2] > 255) {
+        json_refuse(in, path, "MAJOR.MINOR.PATCH expected");
+        return;
+    }
+    *version = parts[0] << 16 | parts[1] << 8 | parts[2];
+}
+
+size_t json_count(struct json_reader *in, const char *path, json_object *value, size_t most)
+{
+    size_t count;
+
+    if (!is_type(in, path, value, json_type_array)) {
+        return 0;
+    }
+    count = json_object_array_length(value);
+    if (count < 1 || count > most) {
+        json_refuse(in, path, "1..%zu elements expected, not %zu", most, count);
+        return 0;
+    }
+    return count;
+}
+
+/* How many members all objects have together. */
+static size_t count_members(json_object *value)
+{
+    size_t count = 0;
+
+    if (json_object_is_type(value, json_type_object)) {
+        json_object_object_foreach(value, key, member) {
+            (void)key;
+            count += 1 + count_members(member);
+        }
+    } else if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            count += count_members(json_object_array_get_idx(value, i));
+        }
+    }
+    return count;
+}
+
+/*
+ * How many members the text has: the colons of valid JSON that are in no string. SIZE_MAX if there
+ * is an apostrophe outside strings: json-c takes it for a quotation mark, even when it is strict.
+ */
+static size_t count_colons(const char *text, size_t size)
+{
+    size_t count = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < size; i++) {
+        if (quoted && text[i] == '\\') {
+            i++;
+        } else if (text[i] == '"') {
+            quoted = !quoted;
+        } else if (text[i] == '\'' && !quoted) {
+            return SIZE_MAX;
+        } else if (text[i] == ':' && !quoted) {
+            count++;
+        }
+    }
+    return count;
+}
+
+static bool only_spaces(const char *text, const char *end)
+{
+    while (text < end && (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n')) {
+        text++;
+    }
+    return text == end;
+}
+
+json_object *json_document(struct json_reader *in, const char *text, size_t size)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
+    json_object *document;
+
+    if (!tokener) {
+        in->rc = -ENOMEM;
+        return NULL;
+    }
+    if (size > CLOISTER_POLICY_MAX_SIZE) {
+        json_refuse(in, "", "more than %u bytes", CLOISTER_POLICY_MAX_SIZE);
+        json_tokener_free(tokener);
+        return NULL;
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    document = json_tokener_parse_ex(tokener, text, (int)size);
+    if (json_tokener_get_error(tokener) != json_tokener_success) {
+        json_refuse(in, "", "no JSON, byte %zu: %s", json_tokener_get_parse_end(tokener),
+                    json_tokener_error_desc(json_tokener_get_error(tokener)));
+    } else if (!only_spaces(text + json_tokener_get_parse_end(tokener), text + size)) {
+        json_refuse(in, "", "something follows the object");
+    } else if (!json_object_is_type(document, json_type_object)) {
+        json_refuse(in, "", "an object expected");
+    } else if (count_colons(text, size) == SIZE_MAX) {
+        json_refuse(in, "", "no JSON: an apostrophe is no quotation mark");
+    } else if (count_members(document) != count_colons(text, size)) {
+        /* json-c keeps the last of equal members; which was meant is not for us to guess. */
+        json_refuse(in, "", "a member occurs twice");
+    }
+    json_tokener_free(tokener);
+    if (in->rc) {
+        json_object_put(document);
+        return NULL;
+    }
+    return document;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The monitor's identity: a P-256 key that is made at each boot and never leaves the monitor, the
+ * monitor record that says what the key stands for, and the PCR that vouches for the record
+ * (cloister/report.h).
+ *
+ * Everything here is written once, by monitor_init(), before the first domain exists, and only read
+ * after: there is no lock.
+ */
+#ifndef CLOISTER_MONITOR_IDENTITY_H
+#define CLOISTER_MONITOR_IDENTITY_H
+
+#include <cloister/report.h>
+
+#include "host.h"
+
+#define IDENTITY_DIGEST_SIZE 32u
+
+/* How it went, for whoever tells the operator. */
+struct identity_status {
+    enum cloister_reason reason; /* as in struct cloister_info */
+    int error;                   /* of the TPM; 0: none */
+    uint32_t tpm_code;           /* TPM_FAILED: its last response code */
+    bool tpm_started;            /* the firmware had not sent TPM2_Startup */
+    bool pcr_used;               /* the PCR was not zero: no verifier will accept the record */
+};
+
+/* Makes the key and the record, and extends the PCR. Without entropy there is no identity. */
+void identity_init(void);
+const struct identity_status *identity_status(void);
+
+/* The record and its SHA-256; NULL: there is no identity. */
+const struct cloister_monitor_record *identity_record(void);
+const uint8_t *identity_record_digest(void);
+
+/* Fills report->signature (cloister/report.h, "What is signed"). Needs an identity. */
+void identity_sign(struct cloister_report *report);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Reports: what the monitor says about an enclave, or about itself, signed (cloister/report.h). */
+#ifndef CLOISTER_MONITOR_REPORT_H
+#define CLOISTER_MONITOR_REPORT_H
+
+#include "enclave.h"
+#include "identity.h"
+
+/*
+ * CLOISTER_ENCLAVE_REPORT of a thread that is inside: `address` is guest-physical. Returns what the
+ * enclave gets in RAX, with the reason of a refusal.
+ */
+MUST_USE int report_enclave(const struct thread *thread, uint64_t address, uint64_t zero,
+                            enum cloister_reason *reason);
+
+/* The operations of abi.h, with their errors. */
+MUST_USE int report_record(struct cloister_record *op);
+MUST_USE int report_heartbeat(struct cloister_heartbeat *op);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sealing root, and the keys that enclaves derive from it.
+ *
+ * The root is 32 bytes in an NV index of the TPM, which the monitor makes at its first boot. Its
+ * policy, for reading and for writing, is PolicyPCR (TPM 2.0 part 3, 23.7) of SEAL_PCRS and of the
+ * record's PCR, which is still zero when the monitor reads it and never again until the next reset.
+ * So
+ *   - another boot loader, Xen, command line or dom0 kernel reads nothing;
+ *   - once the record's PCR is extended nobody reads or writes it, not even this Xen; it is
+ *     read-locked, too;
+ *   - whoever owns the TPM can remove the index and define one like it, but cannot write it: the
+ *     monitor will find it empty and make a new root. What was sealed is lost then, never known.
+ *
+ * Keys are HKDF-SHA-256 (RFC 5869) of the root; cloister/seal.h says of what else.
+ *
+ * Written once, before the first domain exists, and only read after: there is no lock.
+ */
+#ifndef CLOISTER_MONITOR_SEAL_H
+#define CLOISTER_MONITOR_SEAL_H
+
+#include <bearssl_rand.h>
+
+#include "enclave.h"
+#include "tpm.h"
+
+/* Boot loader, Secure Boot's keys, GRUB's commands (Xen's command line), GRUB's files (Xen, dom0's
+ * kernel). */
+#define SEAL_PCRS (1u << 4 | 1u << 7 | 1u << 8 | 1u << 9)
+#define SEAL_INDEX 0x0180c105u /* of the owner's (TCG registry of reserved handles, 2.2) */
+
+struct seal_status {
+    enum cloister_reason reason; /* as in struct cloister_info */
+    int error;                   /* TPM_FAILED: how */
+    uint32_t tpm_code;
+    bool fresh; /* the root was made in this boot */
+};
+
+/* Reads the root, or makes it. `pcr`: the record's, not extended yet. */
+void seal_init(struct tpm *tpm, uint32_t pcr, br_hmac_drbg_context *generator);
+/* There will be no root in this boot. */
+void seal_init_without(enum cloister_reason reason);
+const struct seal_status *seal_status(void);
+
+/* CLOISTER_ENCLAVE_KEY of a thread that is inside, as report_enclave(). */
+MUST_USE int seal_key(const struct thread *thread, uint64_t address, uint64_t zero,
+                      enum cloister_reason *reason);
+
+#endif

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The command cloister-verify, as its users see it: exit status, messages, JSON.
+
+usage: test_tool.py CLOISTER-VERIFY ATTEST-SAMPLE
+"""
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
+
+from harness.tap import Tap  # noqa: E402
+
+ACCEPTED, REFUSED, USAGE, INPUT = range(4)
+
+
+class Tool:
+    def __init__(self, tap, path, sample):
+        self.tap, self.path, self.sample_path = tap, path, sample
+
+    def check(self, name, status, *arguments, says="", where=None):
+        """It must end so and say this: a complaint as one line on standard error, anything else on the output."""
+        done = subprocess.run([self.path, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                              text=True)
+        complaint = status in (USAGE, INPUT) if where is None else where == "error"
+        text = done.stderr if complaint else done.stdout
+        good = done.returncode == status and says in text
+        if complaint:
+            good = good and not done.stdout and done.stderr.count("\n") == 1
+        else:
+            good = good and not done.stderr
+        self.tap.ok(good, name, f"status {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def sample(self, *arguments):
+        done = subprocess.run([self.sample_path, ".", *arguments], stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)
+
+
+def usage(tool):
+    tool.check("help", ACCEPTED, "--help", says="usage: cloister-verify COMMAND")
+    tool.check("version", ACCEPTED, "--version", says="cloister-verify 0")
+    tool.check("unknown command", USAGE, "nonsense", says="nonsense")
+    for command in "verify", "show", "predict":
+        tool.check(f"{command} --help", ACCEPTED, command, "--help", says=f"usage: cloister-verify {command}")
+        tool.check(f"{command} without arguments", USAGE, command)
+        tool.check(f"{command}: unknown option", USAGE, command, "--nonsense", says="--nonsense")
+        tool.check(f"{command}: too much", USAGE, command, "more", says="more")
+    tool.check("verify: option without value", USAGE, "verify", "--evidence", says="--evidence")
+
+
+def verify(tool):
+    sample = tool.sample()
+    base = ["verify", "--evidence", "evidence.cbor", "--policy", "policy.json", "--nonce", sample["nonce"]]
+    key = ["--enrolled-key", sample["key"]]
+    tool.check("accepted", ACCEPTED, *base, *key, says="accepted")
+    claims = json.loads(tool.check("accepted, as JSON", ACCEPTED, *base, *key, "--json"))
+    tool.tap.ok(claims["accepted"] and claims["claims"]["enclaves"][0]["name"] == "vault" and
+            claims["claims"]["monitor_flags"] == ["svm", "iommu-strict", "ibpb"] and
+            claims["claims"]["pcrs"]["9"] == "99" * 32, "the claims", json.dumps(claims))
+    tool.check("report data", ACCEPTED, *base, *key, "--report-data", sample["report_data"])
+    tool.check("other report data", REFUSED, *base, *key, "--report-data", "00" * 64, says="report-data-differs")
+    tool.check("host not enrolled", REFUSED, *base, says="key-not-accepted")
+    tool.check("another host", REFUSED, *base, "--enrolled-key", "00" * 32, says="expected  " + "00" * 32)
+    refusal = json.loads(tool.check("another challenge", REFUSED, *base[:-1], "00" * 32, *key, "--json"))
+    tool.tap.ok(not refusal["accepted"] and refusal["refusal"]["step"] == 2 and
+            refusal["refusal"]["code"] == "nonce-differs" and refusal["refusal"]["expected"] == "00" * 32 and
+            refusal["refusal"]["found"] == sample["nonce"], "the refusal", json.dumps(refusal))
+    for nonce in "", "00" * 15, "00" * 65, "0" * 33, "zz" * 16:
+        tool.check(f"nonce '{nonce[:8]}' of {len(nonce)} digits", USAGE, *base[:-1], nonce, says="--nonce")
+    tool.check("key too short", USAGE, *base, "--enrolled-key", "00" * 31, says="--enrolled-key")
+    tool.check("report data too long", USAGE, *base, "--report-data", "00" * 65, says="--report-data")
+    tool.check("no nonce", USAGE, *base[:-2], says="--nonce")
+    inputs(tool, base, key)
+
+
+def inputs(tool, base, key):
+    evidence = pathlib.Path("evidence.cbor").read_bytes()
+    for name, data, code in ("empty", b"", "truncated"), ("cut", evidence[:-1], "truncated"), \
+            ("followed", evidence + b"\0", "trailing-bytes"), ("text", b"hello, this is text", "bad-type"):
+        pathlib.Path("bad.cbor").write_bytes(data)
+        tool.check(f"evidence, {name}", REFUSED, "verify", "--evidence", "bad.cbor", *base[3:], *key, says=code)
+        tool.check(f"show, {name}", REFUSED, "show", "--evidence", "bad.cbor", says="no evidence", where="error")
+    pathlib.Path("large.cbor").write_bytes(bytes(256 * 1024 + 1))
+    for path, says in ("missing", "missing"), (".", "cannot be read"), ("large.cbor", "too large"):
+        tool.check(f"evidence: {path}", INPUT, "verify", "--evidence", path, *base[3:], says=says)
+        tool.check(f"show: {path}", INPUT, "show", "--evidence", path, says=says)
+    for policy, says in ("", "no JSON"), ("{\"x\": 1}", "unknown member 'x'"), ("[]", "an object"):
+        pathlib.Path("bad.json").write_text(policy, encoding="ascii")
+        tool.check(f"policy {policy!r}", INPUT, *base[:3], "--policy", "bad.json", *base[5:], says=says)
+    tool.check("policy: missing", INPUT, *base[:3], "--policy", "missing", *base[5:], says="missing")
+    shown = tool.check("show", ACCEPTED, "show", "--evidence", "evidence.cbor", says="not verified")
+    words = "iommu-strict", "PCR 13", "heartbeat", "COSE_Sign1", "4d4d4d", "4.17.5"
+    tool.tap.ok(all(word in shown for word in words), "all is shown", shown)
+
+
+def extend(digests):
+    value = bytes(32)
+    for digest in digests:
+        value = hashlib.sha256(value + digest).digest()
+    return value.hex()
+
+
+def predict(tool):
+    files = {"xen.gz": b"xen", "vmlinuz": b"kernel", "initrd.img": b"initrd"}
+    for name, data in files.items():
+        pathlib.Path(name).write_bytes(data)
+    pathlib.Path("grub.cfg").write_text("set root=hd0\n", encoding="ascii")
+    pathlib.Path("grub.plan").write_text("# before Xen\n\nfile grub.cfg\ncommand set root=hd0\n"
+                                         "text 4 Calling EFI Application from Boot Option\n"
+                                         f"separator 4\nevent 4 {'11' * 32} the boot loader\n", encoding="ascii")
+    boot = ["predict", "--grub", "grub.plan", "--xen", "xen.gz", "--cmdline", "iommu=force", "--kernel", "vmlinuz",
+            "--kernel-cmdline", "ro", "--initrd", "initrd.img"]
+    texts = ["set root=hd0", "multiboot2 /boot/xen.gz iommu=force", "iommu=force", "module2 /boot/vmlinuz ro", "ro",
+             "module2 --nounzip /boot/initrd.img", ""]
+    wanted = {
+        "4": extend([hashlib.sha256(b"Calling EFI Application from Boot Option").digest(),
+                     hashlib.sha256(bytes(4)).digest(), bytes.fromhex("11" * 32)]),
+        "8": extend([hashlib.sha256(text.encode()).digest() for text in texts]),
+        "9": extend([hashlib.sha256(data).digest() for data in (b"set root=hd0\n", *files.values())]),
+    }
+    result = json.loads(tool.check("predict", ACCEPTED, *boot, "--json"))
+    tool.tap.equal(result["pcrs"], wanted, "the values, computed again from the rules")
+    tool.check("predict, as text", ACCEPTED, *boot, says=f"PCR   9  {wanted['9']}")
+
+    events = [f"{event['pcr']}+{event['digest']}={event['name']}" for event in result["events"]]
+    values = [f"{pcr}={value}" for pcr, value in wanted.items()]
+    tool.sample(*values, *events)
+    tool.check("a machine as planned", ACCEPTED, *boot, "--compare", "evidence.cbor")
+    for name in files:
+        good = pathlib.Path(name).read_bytes()
+        pathlib.Path(name).write_bytes(good + b"!")
+        tool.check(f"{name} changed by one byte is named", REFUSED, *boot, "--compare", "evidence.cbor",
+                   says=f"PCR 9 differs: file {name}")
+        pathlib.Path(name).write_bytes(good)
+    difference = json.loads(tool.check("changed command line, as JSON", REFUSED, *boot[:5], "--cmdline", "iommu=no",
+                                       *boot[7:], "--compare", "evidence.cbor", "--json"))["difference"]
+    tool.tap.ok(difference["pcr"] == 8 and "iommu=no" in difference["name"] and "iommu=force" in difference["log_says"],
+            "it is named", json.dumps(difference))
+    tool.sample(*values)
+    pathlib.Path("xen.gz").write_bytes(b"other")
+    tool.check("without a log all files are named", REFUSED, *boot, "--compare", "evidence.cbor",
+               says="perhaps   file xen.gz")
+    predict_errors(tool, boot)
+
+
+def predict_errors(tool, boot):
+    tool.check("no such file", INPUT, "predict", "--xen", "missing", says="missing")
+    tool.check("a folder", INPUT, "predict", "--xen", ".", says="cannot be measured")
+    tool.check("no such plan", INPUT, "predict", "--grub", "missing", says="missing")
+    for line in "nonsense", "file", "file missing", "event", "event 4", "event 4 00 x", f"event 24 {'00' * 32} x", \
+            f"event -1 {'00' * 32} x", f"event 4 {'00' * 32}", f"event x {'00' * 32} x", "files grub.cfg", \
+            "separator", "separator 24", "separator 4 x", "application 4", "application 4 grub.cfg", \
+            "application 4 missing", "text", "text 4", "text 99999999999999999999 x":
+        pathlib.Path("bad.plan").write_text(f"command good\n{line}\n", encoding="ascii")
+        tool.check(f"plan: '{line[:20]}'", INPUT, "predict", "--grub", "bad.plan", says="bad.plan, line 2")
+    tool.check("compare with no evidence", INPUT, *boot, "--compare", "grub.cfg", says="no evidence")
+    tool.check("compare with nothing", INPUT, *boot, "--compare", "missing", says="missing")
+
+
+def main():
+    tap = Tap("attest-tool")
+    tool = Tool(tap, os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for test in usage, verify, predict:
+            test(tool)
+        os.chdir("/")
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
