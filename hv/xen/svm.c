@@ -325,18 +325,6 @@ bool cloister_svm_left(struct cpu_user_regs *regs)
         return false;
     v->arch.cloister.left = NULL;
 
-    switch ( decode(world, &exit, regs) )
-    {
-    case WORLD_EXIT_INTERRUPT:
-        world_interrupted(world);
-        break;
-
-    case WORLD_EXIT_THREAD:
-        world_exit(v, world, &exit, regs);
-        break;
-
-    case WORLD_EXIT_REPEAT:
-        break;
-    }
+    world_left(v, world, decode(world, &exit, regs), &exit, regs);
     return true;
 }

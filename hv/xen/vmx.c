@@ -538,19 +538,7 @@ static void finish(struct vcpu *v, struct world *world, struct cpu_user_regs *re
 {
     struct thread_exit exit;
 
-    switch ( decode(world, &exit) )
-    {
-    case WORLD_EXIT_INTERRUPT:
-        world_interrupted(world);
-        break;
-
-    case WORLD_EXIT_THREAD:
-        world_exit(v, world, &exit, regs);
-        break;
-
-    case WORLD_EXIT_REPEAT:
-        break;
-    }
+    world_left(v, world, decode(world, &exit), &exit, regs);
 }
 
 void cloister_vmx_left(struct cpu_user_regs *regs)

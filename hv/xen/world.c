@@ -245,12 +245,6 @@ void world_suspend(struct vcpu *v)
     thread_suspend(world->thread);
 }
 
-void world_interrupted(struct world *world)
-{
-    world->interrupted = true;
-    thread_interrupted(world->thread);
-}
-
 void world_entered(struct world *world)
 {
     if ( !world->interrupted )
@@ -259,8 +253,8 @@ void world_entered(struct world *world)
     thread_reentered(world->thread);
 }
 
-void world_exit(struct vcpu *v, struct world *world, const struct thread_exit *exit,
-                struct cpu_user_regs *regs)
+static void thread_left(struct vcpu *v, struct world *world, const struct thread_exit *exit,
+                        struct cpu_user_regs *regs)
 {
     struct thread_result result = { };
 
@@ -277,6 +271,25 @@ void world_exit(struct vcpu *v, struct world *world, const struct thread_exit *e
 
     case THREAD_INJECT:
         world_ops.inject(world, X86_EXC_GP, 0);
+        break;
+    }
+}
+
+void world_left(struct vcpu *v, struct world *world, enum world_exit_kind kind,
+                const struct thread_exit *exit, struct cpu_user_regs *regs)
+{
+    switch ( kind )
+    {
+    case WORLD_EXIT_INTERRUPT:
+        world->interrupted = true;
+        thread_interrupted(world->thread);
+        break;
+
+    case WORLD_EXIT_THREAD:
+        thread_left(v, world, exit, regs);
+        break;
+
+    case WORLD_EXIT_REPEAT:
         break;
     }
 }

@@ -112,12 +112,11 @@ void world_barrier(void);
 
 /* The tenant has something to do before the enclave: it will RESUME. */
 void world_suspend(struct vcpu *v);
-/* After a host interrupt: the next entry goes in again unless the tenant has something to do. */
-void world_interrupted(struct world *world);
 /* The enclave is being entered. */
 void world_entered(struct world *world);
-/* A synchronous exit: asks the monitor and does what it says. */
-void world_exit(struct vcpu *v, struct world *world, const struct thread_exit *exit,
-                struct cpu_user_regs *regs);
+/* It has been left, and the tenant's state is complete. After an interrupt the next entry goes in again unless
+ * the tenant has something to do; for a thread's exit (`exit`) the monitor says what to do. */
+void world_left(struct vcpu *v, struct world *world, enum world_exit_kind kind,
+                const struct thread_exit *exit, struct cpu_user_regs *regs);
 
 #endif

@@ -36,9 +36,10 @@ panic: action=report
 error: action=ignore
 info: action=ignore
 """
+# Xen drops the first word of each line: the file's name, as older loaders pass it.
 MENU = """\
-multiboot /xen placeholder {xen}
-module /vmlinux placeholder {dom0}
+multiboot /xen xen {xen}
+module /vmlinux vmlinux {dom0}
 module /initrd
 boot
 """
