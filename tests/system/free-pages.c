@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints Xen's free memory in pages; `xl info` knows only MiB. Through libxencall, which fits every Xen: this
- * operation is the same in 4.17 and 4.20, while libxenctrl is one for each.
+ * Prints Xen's free memory in pages; `xl info` knows only MiB. Through libxencall, which fits every Xen:
+ * libxenctrl is one for each.
  */
 #include <inttypes.h>
 #include <stdio.h>
