@@ -26,6 +26,15 @@ static long livepatch(void)
     return sysctl(&op);
 }
 
+static long physinfo(void)
+{
+    struct xen_sysctl op;
+
+    memset(&op, 0, sizeof(op));
+    op.cmd = XEN_SYSCTL_physinfo;
+    return sysctl(&op);
+}
+
 /* Reads a guest's memory, on a domain that has no enclaves: with them it is frozen (context.c). */
 static long gdbsx(uint32_t domain)
 {
@@ -39,13 +48,11 @@ static long gdbsx(uint32_t domain)
 
 int main(int count, char **arguments)
 {
-    xc_physinfo_t information = {0};
-
     if (count < 2) {
         return 2;
     }
     uint8_t *memory = hyper_memory(4096);
-    report_control(!xc_physinfo(xen_tools(), &information), "XEN_SYSCTL_physinfo");
+    report_control(!physinfo(), "XEN_SYSCTL_physinfo");
     report_control(hypercall2(__HYPERVISOR_xen_version, 0, 0) > 0, "xen_version");
     for (unsigned int op = 0; op <= 5; op++) {
         report_errno(hypercall2(__HYPERVISOR_kexec_op, op, (uintptr_t)memory), ENOSYS, "kexec");

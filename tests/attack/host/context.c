@@ -50,10 +50,10 @@ static struct xen_domctl command(uint32_t number, uint32_t domain)
     return op;
 }
 
-/* Without a buffer: asks how large the state is. */
-static long get_context(uint32_t domain)
+/* A command without arguments. */
+static long simple(uint32_t number, uint32_t domain)
 {
-    struct xen_domctl op = command(XEN_DOMCTL_gethvmcontext, domain);
+    struct xen_domctl op = command(number, domain);
 
     return domctl(&op);
 }
@@ -76,8 +76,7 @@ static void try_refused(uint32_t tenant)
     };
 
     for (unsigned int i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        struct xen_domctl op = command(commands[i].number, tenant);
-        report_errno(domctl(&op), EBUSY, commands[i].name);
+        report_errno(simple(commands[i].number, tenant), EBUSY, commands[i].name);
     }
 }
 
@@ -98,15 +97,16 @@ static void count_words(struct looks *looks, const void *state, size_t size, uin
 /* Everything about a vCPU that is not refused. */
 static void look(uint32_t tenant, uint32_t vcpu, uint64_t seed, uint64_t control, struct looks looks[3])
 {
-    static vcpu_guest_context_any_t context;
-    static uint8_t state[STATE_SIZE];
     static uint64_t *buffer;
-    struct xen_domctl op = command(XEN_DOMCTL_getvcpuextstate, tenant);
+    struct xen_domctl op = command(XEN_DOMCTL_getvcpucontext, tenant);
 
     buffer = buffer ? buffer : hyper_memory(STATE_SIZE);
-    if (!xc_vcpu_getcontext(xen_tools(), tenant, vcpu, &context)) {
-        count_words(&looks[0], &context, sizeof(context), seed, control);
+    op.u.vcpucontext.vcpu = vcpu;
+    set_xen_guest_handle_raw(op.u.vcpucontext.ctxt, (void *)buffer);
+    if (!domctl(&op)) {
+        count_words(&looks[0], buffer, sizeof(vcpu_guest_context_t), seed, control);
     }
+    op = command(XEN_DOMCTL_getvcpuextstate, tenant);
     op.u.vcpuextstate.vcpu = vcpu;
     if (!domctl(&op) && op.u.vcpuextstate.size <= STATE_SIZE) {
         set_xen_guest_handle_raw(op.u.vcpuextstate.buffer, buffer);
@@ -114,9 +114,13 @@ static void look(uint32_t tenant, uint32_t vcpu, uint64_t seed, uint64_t control
             count_words(&looks[1], buffer, op.u.vcpuextstate.size, seed, control);
         }
     }
-    if (!xc_domain_hvm_getcontext_partial(xen_tools(), tenant, HVM_SAVE_CODE(CPU), vcpu, state,
-                                          HVM_SAVE_LENGTH(CPU))) {
-        count_words(&looks[2], state, HVM_SAVE_LENGTH(CPU), seed, control);
+    op = command(XEN_DOMCTL_gethvmcontext_partial, tenant);
+    op.u.hvmcontext_partial.type = HVM_SAVE_CODE(CPU);
+    op.u.hvmcontext_partial.instance = vcpu;
+    op.u.hvmcontext_partial.bufsz = HVM_SAVE_LENGTH(CPU);
+    set_xen_guest_handle_raw(op.u.hvmcontext_partial.buffer, (void *)buffer);
+    if (!domctl(&op)) {
+        count_words(&looks[2], buffer, HVM_SAVE_LENGTH(CPU), seed, control);
     }
 }
 
@@ -131,13 +135,14 @@ int main(int count, char **arguments)
     uint32_t tenant = strtoul(arguments[1], NULL, 0), helper = strtoul(arguments[2], NULL, 0);
     uint64_t seed = strtoull(arguments[3], NULL, 16), control = strtoull(arguments[4], NULL, 16);
 
-    report_control(!get_context(helper), "gethvmcontext of a domain without enclaves");
+    /* Without a buffer it says how large the state is. */
+    report_control(!simple(XEN_DOMCTL_gethvmcontext, helper), "gethvmcontext of a domain without enclaves");
     try_refused(tenant);
     for (unsigned int i = 0; i < LOOKS; i++) {
-        xc_domain_pause(xen_tools(), tenant);
+        simple(XEN_DOMCTL_pausedomain, tenant);
         look(tenant, 0, seed, control, looks);
         look(tenant, 1, seed, control, looks);
-        xc_domain_unpause(xen_tools(), tenant);
+        simple(XEN_DOMCTL_unpausedomain, tenant);
     }
     for (unsigned int i = 0; i < 3; i++) {
         /* Xen has no extended state to give where the CPU hides XSETBV from it, as QEMU's does. */

@@ -15,42 +15,41 @@
 #include <xen/sysctl.h>
 
 #define PAGE_SHIFT 12
-#define E820_TYPE_MEMORY 1
+#define E820_MEMORY 1
+#define E820_ENTRIES 128
 #define RESOURCE_MEMORY 0x200 /* IORESOURCE_MEM, linux/ioport.h */
 
-xc_interface *xen_tools(void)
-{
-    static xc_interface *tools;
-
-    if (!tools && !(tools = xc_interface_open(NULL, NULL, 0))) {
-        report_cannot("libxenctrl: %s", strerror(errno));
-    }
-    return tools;
-}
+/* As the BIOS gives it, and Xen. */
+struct e820_entry {
+    uint64_t start, size;
+    uint32_t type;
+} __attribute__((packed));
 
 uint64_t machine_limit(void)
 {
-    unsigned long highest;
+    long highest = hypercall2(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page, 0);
 
-    if (xc_maximum_ram_page(xen_tools(), &highest) < 0) {
-        report_cannot("the machine's highest page: %s", strerror(errno));
+    if (highest < 0) {
+        report_cannot("the machine's highest page: %s", errno_name(highest));
     }
     return highest + 1;
 }
 
 unsigned int machine_memory(struct range *ranges, unsigned int capacity)
 {
-    struct e820entry entries[128];
-    int count = xc_get_machine_memory_map(xen_tools(), entries, 128);
+    struct e820_entry *entries = hyper_memory(E820_ENTRIES * sizeof(*entries));
+    struct xen_memory_map map = {.nr_entries = E820_ENTRIES};
     unsigned int found = 0;
 
-    if (count < 0) {
-        report_cannot("the machine's memory map: %s", strerror(errno));
+    set_xen_guest_handle_raw(map.buffer, entries);
+    long rc = memory_op(XENMEM_machine_memory_map, &map, sizeof(map));
+    if (rc) {
+        report_cannot("the machine's memory map: %s", errno_name(rc));
     }
-    for (int i = 0; i < count && found < capacity; i++) {
-        uint64_t first = (entries[i].addr + 4095) >> PAGE_SHIFT;
-        uint64_t end = (entries[i].addr + entries[i].size) >> PAGE_SHIFT;
-        if (entries[i].type == E820_TYPE_MEMORY && first < end) {
+    for (unsigned int i = 0; i < map.nr_entries && found < capacity; i++) {
+        uint64_t first = (entries[i].start + CLOISTER_PAGE_SIZE - 1) >> PAGE_SHIFT;
+        uint64_t end = (entries[i].start + entries[i].size) >> PAGE_SHIFT;
+        if (entries[i].type == E820_MEMORY && first < end) {
             ranges[found++] = (struct range){first, end - first};
         }
     }
@@ -68,33 +67,49 @@ unsigned int frame_arguments(int count, char **arguments, int first, uint64_t *f
     return found;
 }
 
-/* Through a buffer that hypercalls reach. */
-static long privileged(unsigned int number, void *op, size_t size)
+static void *reachable(const void *op, size_t size)
 {
-    static uint8_t *buffer;
+    static void *buffer;
 
     buffer = buffer ? buffer : hyper_memory(CLOISTER_PAGE_SIZE);
-    memcpy(buffer, op, size);
-    long outcome = hypercall2(number, (uintptr_t)buffer, 0);
-    memcpy(op, buffer, size);
-    return outcome;
+    return memcpy(buffer, op, size);
 }
 
 long domctl(struct xen_domctl *op)
 {
     op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    return privileged(__HYPERVISOR_domctl, op, sizeof(*op));
+    struct xen_domctl *copy = reachable(op, sizeof(*op));
+    long outcome = hypercall2(__HYPERVISOR_domctl, (uintptr_t)copy, 0);
+    *op = *copy;
+    return outcome;
 }
 
 long sysctl(struct xen_sysctl *op)
 {
     op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-    return privileged(__HYPERVISOR_sysctl, op, sizeof(*op));
+    struct xen_sysctl *copy = reachable(op, sizeof(*op));
+    long outcome = hypercall2(__HYPERVISOR_sysctl, (uintptr_t)copy, 0);
+    *op = *copy;
+    return outcome;
 }
 
-long tool_result(long outcome)
+static long with_command(unsigned int number, unsigned int command, void *op, size_t size)
 {
-    return outcome == -1 ? -errno : outcome;
+    void *copy = reachable(op, size);
+    long outcome = hypercall2(number, command, (uintptr_t)copy);
+
+    memcpy(op, copy, size);
+    return outcome;
+}
+
+long memory_op(unsigned int command, void *op, size_t size)
+{
+    return with_command(__HYPERVISOR_memory_op, command, op, size);
+}
+
+long hvm_op(unsigned int command, void *op, size_t size)
+{
+    return with_command(__HYPERVISOR_hvm_op, command, op, size);
 }
 
 static unsigned long number_in(const char *folder, const char *name)

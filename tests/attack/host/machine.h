@@ -3,9 +3,8 @@
 #ifndef ATTACK_MACHINE_H
 #define ATTACK_MACHINE_H
 
+#include <stddef.h>
 #include <stdint.h>
-
-#include <xenctrl.h>
 
 struct xen_domctl;
 struct xen_sysctl;
@@ -14,8 +13,6 @@ struct range {
     uint64_t first, count; /* frames */
 };
 
-/* libxenctrl; ends the program if it cannot be had. */
-xc_interface *xen_tools(void);
 /* One past the highest frame of memory. */
 uint64_t machine_limit(void);
 /* The machine's memory, at most `capacity` ranges; returns how many. */
@@ -26,8 +23,9 @@ unsigned int frame_arguments(int count, char **arguments, int first, uint64_t *f
 /* The hypercalls as they are; the version is filled in. 0 (or more) or a negative errno. */
 long domctl(struct xen_domctl *op);
 long sysctl(struct xen_sysctl *op);
-/* libxenctrl's result as 0 (or more) or a negative errno. */
-long tool_result(long outcome);
+/* The same with a command and its structure, at most a page. */
+long memory_op(unsigned int command, void *op, size_t size);
+long hvm_op(unsigned int command, void *op, size_t size);
 /* First frame of the first memory area of QEMU's edu device; 0: there is none. */
 uint64_t edu_frame(char path[64]);
 /* Of any device; 0: none has memory. */

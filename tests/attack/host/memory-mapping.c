@@ -20,12 +20,17 @@
 #define LOW_FRAMES 0x100
 #define PLACE 0x200000 /* 8 GiB: beyond the helper's memory */
 
-/* By the hypercall itself: libxenctrl undoes what failed and forgets the error. */
 static long give(uint32_t domain, uint64_t frame, uint64_t count, uint32_t add)
 {
-    long rc = tool_result(xc_domain_iomem_permission(xen_tools(), domain, frame, count, 1));
     struct xen_domctl op;
 
+    memset(&op, 0, sizeof(op));
+    op.cmd = XEN_DOMCTL_iomem_permission;
+    op.domain = domain;
+    op.u.iomem_permission.first_mfn = frame;
+    op.u.iomem_permission.nr_mfns = count;
+    op.u.iomem_permission.allow_access = 1;
+    long rc = domctl(&op);
     if (rc) {
         return rc;
     }

@@ -13,6 +13,7 @@
 #include "door_client.h"
 #include "machine.h"
 #include "report.h"
+#include "xen_interface.h"
 
 #define NORMAL 0
 #define PRESERVE_AD 2

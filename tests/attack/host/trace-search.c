@@ -17,6 +17,11 @@
 /* after xen.h */
 #include <xen/trace.h>
 
+#ifdef TRC_HVM_VMEXIT64 /* Xen 4.17 has one event for both vendors */
+#define TRC_HVM_VMX_EXIT64 TRC_HVM_VMEXIT64
+#define TRC_HVM_SVM_EXIT64 TRC_HVM_VMEXIT64
+#endif
+
 #define REGISTER_WORDS 46
 #define EXTRA_WORDS 7
 
@@ -37,7 +42,7 @@ static uint64_t pair(const uint32_t *extra)
 static void look(uint32_t event, const uint32_t *extra, unsigned int count, uint64_t seed)
 {
     seen.records++;
-    if (event == TRC_HVM_VMEXIT64 && count >= 3) {
+    if ((event == TRC_HVM_SVM_EXIT64 || event == TRC_HVM_VMX_EXIT64) && count >= 3) {
         uint64_t address = pair(extra + 1);
         seen.exits++;
         seen.ordinary += address >= PROGRAM_BEGIN && address < PROGRAM_END;

@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <xenctrl.h>
 #include <xenforeignmemory.h>
 
 #include "monitor.h"
 #include "report.h"
+#include "xen_interface.h"
 
 #define MAX_RECORDS 65536
 

@@ -93,12 +93,13 @@ class Machine:
     firmware      a uefi.Uefi that boots what is on its disk; xen and options of kernels are then
                   for that disk's maker (QEMU only)
     qemu_options  added to QEMU's command line
+    tools         False: dom0's tools are not of this Xen; their services are not waited for
     echo          called with each line of the console as it comes
     """
 
     def __init__(self, name, xen, dom0=(), tenant_payload=(), xen_options=(), dom0_options=(),
                  strict=True, iommu_kind="amd", icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
-                 logs=None, tpm=None, firmware=None):
+                 logs=None, tpm=None, firmware=None, tools=True):
         kind = EMULATORS[os.environ.get("CLOISTER_MACHINE", "qemu")]
         self.name, self.xen, self.icount = name, xen, icount
         self.cpus = 1 if icount else min(cpus, kind.max_cpus)
@@ -113,10 +114,10 @@ class Machine:
         self._kind = kind
         self._slowness = 20 if icount and kind is Qemu else kind.slowness
         self.tpm = (Tpm(tpm) if isinstance(tpm, str) else tpm) if kind is Qemu else None
-        self.firmware = firmware
         if self.tpm:
             self.xen_options.insert(0, "cloister-tpm=required")  # xen_options can say otherwise
-        self.echo = echo
+        self.firmware = firmware
+        self.echo, self._tools = echo, tools
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
         self.seconds = {}  # how long what took
         self.tenants = {}  # name -> domain id
@@ -174,7 +175,8 @@ class Machine:
         while not self._poll_answer(answer, began + limit):
             pass
         self.seconds["dom0 answers"] = time.monotonic() - began
-        self.wait_ready()
+        if self._tools:
+            self.wait_ready()
         self.seconds["dom0 ready"] = time.monotonic() - began
         return self
 
