@@ -42,7 +42,7 @@ class Session:
     def __init__(self, kind, xen, root):
         self.kind, self.figures, self.version = kind, {}, None
         os.environ["CLOISTER_MACHINE"] = self.on
-        self.machine = Machine(f"bench-{kind}-{self.on}", xen=str(xen), dom0=[str(root / "dom0")],
+        self.machine = Machine(f"bench-{kind}", xen=str(xen), dom0=[str(root / "dom0")],
                                tenant_payload=[str(root / "tenant")], icount=True,
                                qemu_options=self.qemu_options)
 
@@ -172,10 +172,11 @@ class BochsSession(Session):
         self.peer("vchan")
 
     def altp2m(self):
-        """privcmd, which blocks hypercalls of a guest's user programs by default, is loaded again without that."""
+        """privcmd, which blocks hypercalls of a guest's user programs by default, is loaded again without that;
+        xenfs uses it."""
         domid = self.machine.domid(TENANT)
         self.dom0(f"altp2m {domid}", program="bench-listener")
-        self.tenant(["busybox rmmod xen_privcmd",
+        self.tenant(["busybox umount /proc/xen", "busybox rmmod xenfs", "busybox rmmod xen_privcmd",
                      "busybox insmod $(grep xen-privcmd /etc/modules.load) unrestricted=1",
                      f"{ALTERNATIVES} altp2m"])
 
