@@ -66,7 +66,8 @@ static struct vmx_msr_entry barrier __aligned(16) = { .index = MSR_PRED_CMD, .da
 static const uint16_t fields_vcpu[] = { HOST_CR3, HOST_CR4, TSC_OFFSET };
 /* ... and those that follow the CPU, or never change: at the first entry on each CPU. */
 static const uint16_t fields_cpu[] = {
-    HOST_RSP, HOST_GDTR_BASE, HOST_IDTR_BASE, HOST_TR_BASE, HOST_SYSENTER_ESP, HOST_ES_SELECTOR, HOST_CS_SELECTOR, HOST_SS_SELECTOR, HOST_DS_SELECTOR, HOST_FS_SELECTOR,
+    HOST_RSP, HOST_GDTR_BASE, HOST_IDTR_BASE, HOST_TR_BASE, HOST_SYSENTER_ESP,
+    HOST_ES_SELECTOR, HOST_CS_SELECTOR, HOST_SS_SELECTOR, HOST_DS_SELECTOR, HOST_FS_SELECTOR,
     HOST_GS_SELECTOR, HOST_TR_SELECTOR, HOST_FS_BASE, HOST_GS_BASE, HOST_RIP, HOST_EFER, HOST_PAT,
     HOST_SYSENTER_CS, HOST_SYSENTER_EIP,
 };
@@ -134,7 +135,8 @@ const struct world_ops world_ops_vmx = {
 
 bool world_vmx_available(void)
 {
-    return cpu_has_vmx && cpu_has_vmx_ept && cpu_has_vmx_efer && cpu_has_vmx_pat && cpu_has_vmx_dt_exiting;
+    return cpu_has_vmx && cpu_has_vmx_ept && cpu_has_vmx_efer && cpu_has_vmx_pat &&
+           cpu_has_vmx_dt_exiting;
 }
 
 /* --- the enclave's VMCS; it is the current one ------------------------------------------------------ */
@@ -180,7 +182,10 @@ static always_inline void write_segment(unsigned int segment, uint16_t selector,
     __vmwrite(GUEST_SEG_BASE(segment), base);
 }
 
-/* What an enclave cannot change, because each try leaves it (25.6.2, 25.6.6, 25.6.9, 26.1.3). */
+/*
+ * What an enclave cannot change: each try leaves it, or has no effect (25.6.2, 25.6.6, 25.6.9, 26.1.3). For
+ * LGDT, LIDT, LLDT and LTR that takes descriptor-table exiting, without which there is no world switch.
+ */
 static void write_fixed_state(const struct cloister_launch *launch, uint32_t index)
 {
     write_segment(SEGMENT_TR, 0, ACCESS_TSS, TSS_LIMIT,
