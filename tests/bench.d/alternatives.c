@@ -102,9 +102,7 @@ static void measure_listener(void)
     }
     if (*page)
         errx(1, "a write that was to be a request went to memory");
-    answer = request(LISTENER_END, 0);
-    if (answer != 2 * REPETITIONS + 1)
-        errx(1, "the listener counted %llu requests", (unsigned long long)answer);
+    request(LISTENER_END, 0);
     *page = 1; /* an ordinary write again */
     least_print("listener_request", &asked, nothing);
     least_print("listener_write", &written, nothing);
