@@ -62,13 +62,11 @@ static uint8_t all_ones[PAGE_SIZE] __aligned(PAGE_SIZE);
 static struct vmx_msr_entry l1d_flush __aligned(16) = { .index = MSR_FLUSH_CMD, .data = FLUSH_CMD_L1D };
 static struct vmx_msr_entry barrier __aligned(16) = { .index = MSR_PRED_CMD, .data = PRED_CMD_IBPB };
 
-/* Fields that follow the CPU and the vCPU: taken from the tenant's VMCS at each entry ... */
-static const uint16_t fields_moving[] = {
-    HOST_CR3, HOST_CR4, HOST_RSP, HOST_GDTR_BASE, HOST_IDTR_BASE, HOST_TR_BASE, HOST_SYSENTER_ESP,
-    TSC_OFFSET,
-};
-/* ... and those that never change: at the first one. */
-static const uint16_t fields_fixed[] = {
+/* Fields that follow the vCPU: taken from the tenant's VMCS at each entry ... */
+static const uint16_t fields_vcpu[] = { HOST_CR3, HOST_CR4, TSC_OFFSET };
+/* ... and those that follow the CPU, or never change: at the first entry on each CPU. */
+static const uint16_t fields_cpu[] = {
+    HOST_RSP, HOST_GDTR_BASE, HOST_IDTR_BASE, HOST_TR_BASE, HOST_SYSENTER_ESP,
     HOST_ES_SELECTOR, HOST_CS_SELECTOR, HOST_SS_SELECTOR, HOST_DS_SELECTOR, HOST_FS_SELECTOR,
     HOST_GS_SELECTOR, HOST_TR_SELECTOR, HOST_FS_BASE, HOST_GS_BASE, HOST_RIP, HOST_EFER, HOST_PAT,
     HOST_SYSENTER_CS, HOST_SYSENTER_EIP,
@@ -137,7 +135,8 @@ const struct world_ops world_ops_vmx = {
 
 bool world_vmx_available(void)
 {
-    return cpu_has_vmx && cpu_has_vmx_ept && cpu_has_vmx_efer && cpu_has_vmx_pat;
+    return cpu_has_vmx && cpu_has_vmx_ept && cpu_has_vmx_efer && cpu_has_vmx_pat &&
+           cpu_has_vmx_dt_exiting;
 }
 
 /* --- the enclave's VMCS; it is the current one ------------------------------------------------------ */
@@ -173,8 +172,9 @@ static void write_controls(const struct vcpu *v, const struct world *world)
     __vmwrite(CR4_GUEST_HOST_MASK, ~UINT64_C(0));
 }
 
-static void write_segment(unsigned int segment, uint16_t selector, uint32_t access, uint32_t limit,
-                          uint64_t base)
+/* Inlined: all of a segment but its values is a constant. */
+static always_inline void write_segment(unsigned int segment, uint16_t selector, uint32_t access,
+                                        uint32_t limit, uint64_t base)
 {
     __vmwrite(GUEST_SEG_SELECTOR(segment), selector);
     __vmwrite(GUEST_SEG_AR_BYTES(segment), access);
@@ -182,13 +182,12 @@ static void write_segment(unsigned int segment, uint16_t selector, uint32_t acce
     __vmwrite(GUEST_SEG_BASE(segment), base);
 }
 
-static void write_launch_state(const struct cloister_launch *launch, uint32_t index)
+/*
+ * What an enclave cannot change: each try leaves it, or has no effect (25.6.2, 25.6.6, 25.6.9, 26.1.3). For
+ * LGDT, LIDT, LLDT and LTR that takes descriptor-table exiting, without which there is no world switch.
+ */
+static void write_fixed_state(const struct cloister_launch *launch, uint32_t index)
 {
-    for ( unsigned int segment = x86_seg_es; segment <= x86_seg_gs; segment++ )
-        write_segment(segment, launch->data_selector, ACCESS_DATA, ~0u, 0);
-    write_segment(x86_seg_cs, launch->code_selector, ACCESS_CODE, ~0u, 0);
-    write_segment(x86_seg_fs, launch->data_selector, ACCESS_DATA, ~0u,
-                  launch->tls_base + index * launch->tls_stride);
     write_segment(SEGMENT_TR, 0, ACCESS_TSS, TSS_LIMIT,
                   launch->tss_base + index * launch->tss_stride);
     write_segment(SEGMENT_LDTR, 0, ACCESS_UNUSABLE, 0, 0);
@@ -211,6 +210,17 @@ static void write_launch_state(const struct cloister_launch *launch, uint32_t in
     __vmwrite(GUEST_SYSENTER_EIP, 0);
     if ( cpu_has_vmx_mpx )
         __vmwrite(GUEST_BNDCFGS, 0);
+}
+
+static void write_launch_state(const struct cloister_launch *launch, uint32_t index)
+{
+    write_segment(x86_seg_cs, launch->code_selector, ACCESS_CODE, ~0u, 0);
+    write_segment(x86_seg_ds, launch->data_selector, ACCESS_DATA, ~0u, 0);
+    write_segment(x86_seg_es, launch->data_selector, ACCESS_DATA, ~0u, 0);
+    write_segment(x86_seg_ss, launch->data_selector, ACCESS_DATA, ~0u, 0);
+    write_segment(x86_seg_gs, launch->data_selector, ACCESS_DATA, ~0u, 0);
+    write_segment(x86_seg_fs, launch->data_selector, ACCESS_DATA, ~0u,
+                  launch->tls_base + index * launch->tls_stride);
 
     __vmwrite(GUEST_RIP, launch->entry);
     __vmwrite(GUEST_RSP, launch->stack_top + index * launch->stack_stride);
@@ -231,11 +241,11 @@ static void write_launch_state(const struct cloister_launch *launch, uint32_t in
  * still knows of that is forgotten at the thread's first entry here. A VPID that is new needs no INVVPID of
  * its own: no other had it since all were forgotten.
  */
-static void prepare_tags(struct world *world)
+static void prepare_tags(struct world *world, bool moved)
 {
     uint32_t controls = vmx_secondary_exec_control & SECONDARY_CONTROLS;
 
-    if ( world_moved(world) )
+    if ( moved )
         __invept(INVEPT_SINGLE_CONTEXT, world->vmx.eptp);
     if ( cpu_has_vmx_vpid )
     {
@@ -290,32 +300,33 @@ static bool tenant_has_event(struct vcpu *v)
 }
 
 /* Makes the enclave's VMCS the current one, with the host's fields and the tenant's time. */
-static void load_vmcs(const struct vcpu *v, struct world *world)
+static void load_vmcs(const struct vcpu *v, struct world *world, bool moved)
 {
-    unsigned long moving[ARRAY_SIZE(fields_moving)], fixed[ARRAY_SIZE(fields_fixed)];
+    unsigned long vcpu[ARRAY_SIZE(fields_vcpu)], cpu[ARRAY_SIZE(fields_cpu)];
     unsigned long multiplier = 0, window = 0;
 
-    for ( unsigned int i = 0; i < ARRAY_SIZE(moving); i++ )
-        __vmread(fields_moving[i], &moving[i]);
+    for ( unsigned int i = 0; i < ARRAY_SIZE(vcpu); i++ )
+        __vmread(fields_vcpu[i], &vcpu[i]);
     if ( cpu_has_vmx_tsc_scaling )
         __vmread(TSC_MULTIPLIER, &multiplier);
     if ( cpu_has_vmx_notify_vm_exiting )
         __vmread(NOTIFY_WINDOW, &window);
-    for ( unsigned int i = 0; !world->vmx.built && i < ARRAY_SIZE(fixed); i++ )
-        __vmread(fields_fixed[i], &fixed[i]);
+    for ( unsigned int i = 0; moved && i < ARRAY_SIZE(cpu); i++ )
+        __vmread(fields_cpu[i], &cpu[i]);
 
     __vmptrld(world->control_pa);
-    for ( unsigned int i = 0; i < ARRAY_SIZE(moving); i++ )
-        __vmwrite(fields_moving[i], moving[i]);
+    for ( unsigned int i = 0; i < ARRAY_SIZE(vcpu); i++ )
+        __vmwrite(fields_vcpu[i], vcpu[i]);
+    for ( unsigned int i = 0; moved && i < ARRAY_SIZE(cpu); i++ )
+        __vmwrite(fields_cpu[i], cpu[i]);
     if ( cpu_has_vmx_tsc_scaling )
         __vmwrite(TSC_MULTIPLIER, multiplier);
     if ( cpu_has_vmx_notify_vm_exiting )
         __vmwrite(NOTIFY_WINDOW, window);
     if ( world->vmx.built )
         return;
-    for ( unsigned int i = 0; i < ARRAY_SIZE(fixed); i++ )
-        __vmwrite(fields_fixed[i], fixed[i]);
     write_controls(v, world);
+    write_fixed_state(world->vmx.launch, world->thread->index);
     world->vmx.built = true;
 }
 
@@ -324,6 +335,7 @@ void cloister_vmx_enter(struct vcpu *v)
     struct cpu_user_regs *regs = guest_cpu_user_regs();
     struct world *world = v->arch.cloister.pending;
     struct world_vmx *vmx = &world->vmx;
+    bool moved;
 
     if ( tenant_has_event(v) || !(regs->rflags & X86_EFLAGS_IF) )
     {
@@ -342,8 +354,9 @@ void cloister_vmx_enter(struct vcpu *v)
     write_gs_shadow(vmx->shadow_gs);
     world_fpu_enter(v, world);
 
-    load_vmcs(v, world);
-    prepare_tags(world);
+    moved = world_moved(world);
+    load_vmcs(v, world, moved);
+    prepare_tags(world, moved);
     if ( vmx->launch )
         write_launch_state(vmx->launch, world->thread->index);
     vmx->launch = NULL;

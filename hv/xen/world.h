@@ -33,7 +33,7 @@ struct world_gprs {
 struct world_vmx {
     uint64_t eptp;
     const struct cloister_launch *launch; /* the next entry starts there; NULL: goes on */
-    bool built;           /* the VMCS has its controls and the fixed fields of the host */
+    bool built;           /* the VMCS has its controls, and what the enclave cannot change */
     uint32_t event;       /* to be injected, 0: none */
     uint32_t error_code;  /* of the event */
     uint64_t cr2, shadow_gs;

@@ -272,7 +272,7 @@ int main(int argc, char **argv)
     xencall = xencall_open(NULL, 0);
     if (!xencall)
         err(1, "privcmd");
-    nothing = ticks_of_nothing();
+    nothing = ticks_begin();
     if (argc == 4 && !strcmp(what, "load"))
         load((uint16_t)atoi(argv[2]), argv[3]);
     else if (argc == 4 && !strcmp(what, "pages"))

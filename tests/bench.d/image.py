@@ -13,7 +13,8 @@ READ, WRITE, EXECUTE = 1, 2, 4
 MAGIC, VERSION, HEADER_SIZE = 0x3130455641434C43, 1, 1024
 # Page-table entries (AMD APM vol. 2, 5.3): present, accessed, dirty, writable, no-execute
 TABLE, CODE, DATA = 0x63, 0x61, 0x63 | 1 << 63
-RETURN = bytes.fromhex("31c0 0f01d9")  # xor %eax, %eax; vmmcall
+# xor %eax, %eax; vmmcall or vmcall
+RETURN = {"amd": bytes.fromhex("31c0 0f01d9"), "intel": bytes.fromhex("31c0 0f01c1")}
 GDT = struct.pack("<QQQ", 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF)
 TSS_OFFSET, GDT_SELECTORS = 256, (8, 16)
 
@@ -25,13 +26,13 @@ def _table(entries):
     return bytes(table)
 
 
-def _pages():
+def _pages(code):
     """(number, flags, content): code, stack, GDT and TSS, IDT (empty), four levels of tables."""
     def link(level, page):
         return _table([(BASE >> (12 + 9 * level) & 511, page * PAGE | TABLE)])
 
     leaves = _table([(0, CODE), (1, PAGE | DATA), (2, 2 * PAGE | DATA), (3, 3 * PAGE | DATA)])
-    contents = [(READ | EXECUTE, RETURN), (READ | WRITE, b""),
+    contents = [(READ | EXECUTE, code), (READ | WRITE, b""),
                 (READ | WRITE, GDT.ljust(TSS_OFFSET, b"\0")), (READ | WRITE, b""),
                 (READ | WRITE, link(3, 5)), (READ | WRITE, link(2, 6)), (READ | WRITE, link(1, 7)),
                 (READ | WRITE, leaves)]
@@ -78,11 +79,12 @@ def _write(path, key, page_count, pages):
 
 
 def write_all(folder, many_pages):
-    """return.image and pages.image in `folder`, signed by a key that is thrown away."""
+    """return-VENDOR.image and pages.image in `folder`, signed by a key that is thrown away."""
     key = os.path.join(folder, "key.pem")
     with open(key, "wb") as file:
         file.write(_openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout"))
-    pages = _pages()
-    _write(os.path.join(folder, "return.image"), key, len(pages), pages)
+    for vendor, code in RETURN.items():
+        pages = _pages(code)
+        _write(os.path.join(folder, f"return-{vendor}.image"), key, len(pages), pages)
     _write(os.path.join(folder, "pages.image"), key, many_pages, [])
     os.unlink(key)

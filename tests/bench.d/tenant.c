@@ -30,22 +30,29 @@
 
 static uint64_t nothing;
 
-/* One VMMCALL; returns what is in RAX, and the instructions from before it until after it. */
-static int64_t call(uint64_t number, uint64_t operation, const uint64_t handle[2], uint64_t *spent)
-{
-    register uint64_t thread __asm__("r10") = 0;
-    register uint64_t arg0 __asm__("r8") = 0;
-    register uint64_t arg1 __asm__("r9") = 0;
-    uint64_t first = handle[0], start = ticks();
-    int64_t outcome = (int64_t)number;
+/* One VMCALL or VMMCALL; returns what is in RAX, and the instructions from before it until after it. */
+#define CALL_BY(instruction)                                                                       \
+    static int64_t instruction(uint64_t number, uint64_t operation, const uint64_t handle[2],      \
+                               uint64_t *spent)                                                    \
+    {                                                                                              \
+        register uint64_t thread __asm__("r10") = 0;                                               \
+        register uint64_t arg0 __asm__("r8") = 0;                                                  \
+        register uint64_t arg1 __asm__("r9") = 0;                                                  \
+        uint64_t first = handle[0], start = ticks();                                               \
+        int64_t outcome = (int64_t)number;                                                         \
+                                                                                                   \
+        __asm__ volatile(#instruction                                                              \
+                         : "+a"(outcome), "+D"(operation), "+S"(first)                             \
+                         : "d"(handle[1]), "r"(thread), "r"(arg0), "r"(arg1)                       \
+                         : "memory");                                                              \
+        *spent = ticks() - start;                                                                  \
+        return outcome;                                                                            \
+    }
 
-    __asm__ volatile("vmmcall"
-                     : "+a"(outcome), "+D"(operation), "+S"(first)
-                     : "d"(handle[1]), "r"(thread), "r"(arg0), "r"(arg1)
-                     : "memory");
-    *spent = ticks() - start;
-    return outcome;
-}
+CALL_BY(vmcall)
+CALL_BY(vmmcall)
+
+static int64_t (*call)(uint64_t number, uint64_t operation, const uint64_t handle[2], uint64_t *spent);
 
 static void measure_null(void)
 {
@@ -162,7 +169,8 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
 
-    nothing = ticks_of_nothing();
+    call = __builtin_cpu_is("intel") ? vmcall : vmmcall;
+    nothing = ticks_begin();
     if (argc == 2 && !strcmp(what, "null")) {
         measure_null();
     } else if (argc == 4 && !strcmp(what, "enter")) {

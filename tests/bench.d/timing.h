@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counting instructions: under QEMU's -icount shift=0 the time-stamp counter of a machine with one CPU goes
- * on by one for each instruction, whoever executes it. What is measured is repeated; the least is what
- * the measured code itself costs, without an interrupt in between.
+ * Counting instructions: under QEMU's -icount shift=0, and in Bochs always, the time-stamp counter of a machine
+ * with one CPU goes on by one for each instruction, whoever executes it; ticks_begin() sees to it that it does.
+ * What is measured is repeated; the least is what the measured code itself costs, without an interrupt in
+ * between.
  */
 #ifndef BENCH_TIMING_H
 #define BENCH_TIMING_H
 
+#include <err.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -45,6 +47,34 @@ static inline uint64_t ticks_of_nothing(void)
         least_add(&least, ticks() - start);
     }
     return least.value;
+}
+
+/* A loop of two instructions, `rounds` times, with what measures it. */
+static inline uint64_t ticks_of_loop(uint64_t rounds)
+{
+    struct least least = {0};
+
+    for (unsigned int i = 0; i < REPETITIONS; i++) {
+        uint64_t left = rounds, start = ticks();
+
+        __asm__ volatile("1: dec %0; jnz 1b" : "+r"(left) : : "cc");
+        least_add(&least, ticks() - start);
+    }
+    return least.value;
+}
+
+/*
+ * Ends the program unless one tick is one instruction: a loop that is 1,000 rounds longer must take 2,000 ticks
+ * more, to the digit. Returns ticks_of_nothing().
+ */
+static inline uint64_t ticks_begin(void)
+{
+    uint64_t rounds = 1000, more = ticks_of_loop(2 * rounds) - ticks_of_loop(rounds);
+
+    if (more != 2 * rounds)
+        errx(1, "the time-stamp counter does not count instructions: %llu ticks for %llu of them",
+             (unsigned long long)more, (unsigned long long)(2 * rounds));
+    return ticks_of_nothing();
 }
 
 /* A line for tests/bench: the name, the least, how often it was seen, how often it was measured. */
