@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cloister-sign: signs a file with a key that is made inside the keyvault enclave and never leaves
- * it. An example of an application: load an enclave, call it, end it.
+ * cloister-sign: signs a file with a key that is made inside the keyvault enclave, or given to it by a
+ * key service, and never leaves it. An example of an application: load an enclave, call it, end it.
  */
 #include <cloister.h>
 #include <keyvault.h>
@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@
 #define PIECE 16384u
 
 static const char usage[] =
-    "usage: cloister-sign --image FILE --public-key FILE --signature FILE FILE\n"
+    "usage: cloister-sign --image FILE --public-key FILE --signature FILE\n"
+    "           [--challenge HEX --request FILE --wrapped FILE] FILE\n"
     "\n"
     "Loads the keyvault enclave, has it make a P-256 key, and signs FILE with it. The public key "
     "(PEM)\n"
@@ -27,10 +29,19 @@ static const char usage[] =
     "\n"
     "  openssl dgst -sha256 -verify PUBLIC-KEY -signature SIGNATURE FILE\n"
     "\n"
+    "With these three options the key comes from a key service instead (cloister-keyservice(8)):\n"
+    "\n"
+    "  --challenge HEX  what the service gave: 64 digits\n"
+    "  --request FILE   written: the enclave's transport key (64 bytes) and its report (512 bytes)\n"
+    "  --wrapped FILE   read then: the key as the service wrapped it (112 bytes); a FIFO is waited "
+    "for\n"
+    "\n"
     "Exit status: 0 signed; 1 refused or failed (the cause is named); 2 usage.\n";
 
 struct job {
     const char *image, *public_key, *signature, *input;
+    const char *request, *wrapped; /* NULL: the enclave makes the key */
+    uint8_t challenge[KEYVAULT_CHALLENGE_SIZE];
 };
 
 static int fail(const char *what, const char *why)
@@ -118,31 +129,76 @@ static int sign(struct cloister_enclave *enclave, FILE *input, uint8_t *signatur
                 KEYVAULT_SIGNATURE_SIZE, size);
 }
 
+static int read_wrapped(const char *path, uint8_t wrapped[KEYVAULT_WRAPPED_SIZE])
+{
+    FILE *file = fopen(path, "rb");
+
+    if (!file) {
+        return fail(path, strerror(errno));
+    }
+    size_t got = fread(wrapped, 1, KEYVAULT_WRAPPED_SIZE, file);
+    bool more = got == KEYVAULT_WRAPPED_SIZE && fgetc(file) != EOF;
+    fclose(file);
+    return got == KEYVAULT_WRAPPED_SIZE && !more ? 0 : fail(path, "112 bytes expected");
+}
+
+/* From a key service: what lies between the request and the wrapped key is others' work. */
+static int receive_key(const struct job *job, struct cloister_enclave *enclave,
+                       uint8_t key[KEYVAULT_PUBLIC_SIZE])
+{
+    uint8_t request[KEYVAULT_REQUEST_SIZE], wrapped[KEYVAULT_WRAPPED_SIZE];
+
+    return call(enclave, KEYVAULT_REQUEST, job->challenge, sizeof(job->challenge), request,
+                sizeof(request), NULL) ||
+           write_file(job->request, request, sizeof(request)) ||
+           read_wrapped(job->wrapped, wrapped) ||
+           call(enclave, KEYVAULT_IMPORT, wrapped, sizeof(wrapped), key, KEYVAULT_PUBLIC_SIZE, NULL);
+}
+
 static int run(const struct job *job, struct cloister_enclave *enclave, FILE *input)
 {
     uint8_t key[KEYVAULT_PUBLIC_SIZE];
     uint8_t signature[KEYVAULT_SIGNATURE_SIZE];
     size_t size = 0;
 
-    if (call(enclave, KEYVAULT_GENERATE, NULL, 0, key, sizeof(key), NULL) ||
+    if ((job->request ? receive_key(job, enclave, key)
+                      : call(enclave, KEYVAULT_GENERATE, NULL, 0, key, sizeof(key), NULL)) ||
         sign(enclave, input, signature, &size)) {
         return 1;
     }
     return write_public_key(job->public_key, key) || write_file(job->signature, signature, size);
 }
 
+/* 0, or -1: not `size` bytes in hexadecimal. */
+static int read_hex(const char *text, uint8_t *bytes, size_t size)
+{
+    if (strlen(text) != 2 * size || strspn(text, "0123456789abcdefABCDEF") != 2 * size) {
+        return -1;
+    }
+    for (size_t i = 0; i < size; i++) {
+        char byte[3] = {text[2 * i], text[2 * i + 1], 0};
+
+        bytes[i] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+    return 0;
+}
+
 static int parse(int argc, char **argv, struct job *job)
 {
+    bool challenge = false;
     static const struct option options[] = {
         {"image", required_argument, NULL, 'i'},
         {"public-key", required_argument, NULL, 'p'},
         {"signature", required_argument, NULL, 's'},
+        {"challenge", required_argument, NULL, 'c'},
+        {"request", required_argument, NULL, 'r'},
+        {"wrapped", required_argument, NULL, 'w'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
     int option;
 
-    while ((option = getopt_long(argc, argv, "i:p:s:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "i:p:s:c:r:w:h", options, NULL)) != -1) {
         switch (option) {
         case 'i':
             job->image = optarg;
@@ -153,6 +209,19 @@ static int parse(int argc, char **argv, struct job *job)
         case 's':
             job->signature = optarg;
             break;
+        case 'c':
+            if (read_hex(optarg, job->challenge, sizeof(job->challenge))) {
+                fail("--challenge", "64 hexadecimal digits expected");
+                return -1;
+            }
+            challenge = true;
+            break;
+        case 'r':
+            job->request = optarg;
+            break;
+        case 'w':
+            job->wrapped = optarg;
+            break;
         case 'h':
             fputs(usage, stdout);
             exit(0);
@@ -161,7 +230,10 @@ static int parse(int argc, char **argv, struct job *job)
         }
     }
     job->input = optind + 1 == argc ? argv[optind] : NULL;
-    return job->image && job->public_key && job->signature && job->input ? 0 : -1;
+    return job->image && job->public_key && job->signature && job->input &&
+                   challenge == !!job->request && challenge == !!job->wrapped
+               ? 0
+               : -1;
 }
 
 int main(int argc, char **argv)

@@ -15,7 +15,7 @@ from harness import Missing, images  # noqa: E402
 from harness.machine import DOM0_OPTIONS, XEN_OPTIONS  # noqa: E402
 from harness.qemu import Qemu  # noqa: E402
 
-XEN_CMDLINE = " ".join(XEN_OPTIONS + Qemu.xen_options + Qemu.strict_options)
+XEN_CMDLINE = " ".join(["cloister-tpm=required"] + XEN_OPTIONS + Qemu.xen_options + Qemu.strict_options)
 KERNEL_CMDLINE = " ".join(DOM0_OPTIONS + [f"root={Qemu.root}"])
 LOADER = "EFI/BOOT/BOOTX64.EFI"  # UEFI 2.10, 3.5.1.1
 GRUB_MODULES = ("part_gpt", "fat", "normal", "tpm", "multiboot2", "gzio", "echo")
@@ -74,14 +74,15 @@ class Host:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
 
-    def make(self):
+    def make(self, dom0=(), tenant=()):
+        """The folders are payloads: what dom0 and tenants get on top."""
         if not shutil.which("grub-mkimage") or not os.path.isdir("/usr/lib/grub/x86_64-efi"):
             raise Missing("GRUB for EFI is not installed; tests/setup installs it (package grub-efi-amd64-bin)")
         self.folder.mkdir(parents=True)
         parts = images.manifest()
         shutil.copy(XEN / "xen.gz", self.path("xen.gz"))
         shutil.copy(parts["vmlinuz"], self.path("vmlinuz"))
-        images.write_initrd(self.path("initrd.img"), parts["dom0_initrd"], [], [])
+        images.write_initrd(self.path("initrd.img"), parts["dom0_initrd"], dom0, tenant)
         run("grub-mkimage", "-O", "x86_64-efi", "-p", "/grub", "-o", self.path("grub.efi"), *GRUB_MODULES)
         self.configure(XEN_CMDLINE, KERNEL_CMDLINE)
         return self
