@@ -113,6 +113,8 @@ class Machine:
         self._kind = kind
         self._slowness = 20 if icount and kind is Qemu else kind.slowness
         self.tpm = (Tpm(tpm) if isinstance(tpm, str) else tpm) if kind is Qemu else None
+        if firmware and kind is not Qemu:
+            raise images.Missing(f"only QEMU boots by UEFI firmware, not {kind.program}")
         self.firmware = firmware
         self.echo = echo
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
