@@ -190,8 +190,10 @@ static int compare_values(const struct cloister_plan *plan, const struct inputs 
     }
     log.data = data;
     rc = cloister_plan_compare(plan, pcrs, count, log, difference);
-    if (rc < 0) {
+    if (rc == -EBADMSG) {
         complain("%s: the event log is malformed", in->log);
+    } else if (rc < 0) {
+        complain("%s cannot be compared: %s", in->pcrs, strerror(-rc));
     }
     free(data);
     return rc;

@@ -13,11 +13,12 @@ static bool take_value(char *line, struct cloister_pcr *pcr)
 {
     char *rest;
     unsigned long index = strtoul(line, &rest, 10);
+    size_t gap = strspn(rest, " \t:");
 
-    if (!isdigit((unsigned char)*line) || index >= CLOISTER_EVIDENCE_PCRS) {
+    if (!isdigit((unsigned char)*line) || index >= CLOISTER_EVIDENCE_PCRS || !gap) {
         return false;
     }
-    rest += strspn(rest, " \t:");
+    rest += gap;
     rest += strncmp(rest, "0x", 2) ? 0 : 2;
     pcr->index = (uint32_t)index;
     return hex_read(rest, pcr->value, sizeof(pcr->value)) == sizeof(pcr->value);

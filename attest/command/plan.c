@@ -116,7 +116,7 @@ int plan_read(struct cloister_plan *plan, const char *path, const struct cloiste
 int plan_reference(struct cloister_plan *plan, const char *path)
 {
     struct cloister_pcr pcrs[CLOISTER_EVIDENCE_PCRS];
-    size_t count;
+    size_t count, before = plan->count;
     int rc = pcrs_read(path, pcrs, &count);
 
     for (size_t i = 0; i < count && !rc; i++) {
@@ -127,6 +127,11 @@ int plan_reference(struct cloister_plan *plan, const char *path)
             rc = cloister_plan_reference(plan, pcrs[i].index, pcrs[i].value, name);
             rc = rc && rc != -EEXIST ? plan_failed(rc, path) : 0;
         }
+    }
+    if (!rc && plan->count == before) {
+        complain("%s has no PCR from 0 to %u that the plan does not tell", path,
+                 CLOISTER_PCR_FIRMWARE_LAST);
+        rc = STATUS_INPUT;
     }
     return rc;
 }

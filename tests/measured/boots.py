@@ -9,24 +9,21 @@ from handover import XEN, Handover
 from harness import Machine
 from harness.tpm import Tpm
 from harness.uefi import Uefi
-from host import KERNEL_CMDLINE, XEN as XEN_FOLDER, XEN_CMDLINE, change_byte, replace_text, write_pcrs
+from host import KERNEL_CMDLINE, XEN_CMDLINE, XEN_ELF, change_byte, dom0_pcrs, replace_text, write_pcrs
 
 PLANNED = (4, 8, 9)
-FIRMWARE = (0, 1, 2, 3, 5, 6, 7)
 MONITOR = 13
 
 
 def boot_dom0(tap, folder, host):
     """A whole boot; returns the file with the values that its TPM shows in dom0."""
-    with Machine("measured-dom0", xen=str(XEN_FOLDER / "xen"), firmware=Uefi(host.disk()),
+    with Machine("measured-dom0", xen=XEN_ELF, firmware=Uefi(host.disk()),
                  tpm=Tpm(banks="sha256")) as machine:
         tap.ok("EFI RAM map" in machine.console(), "Xen was started by EFI firmware and GRUB, and dom0 runs")
         tap.ok("Cloister: identity made, PCR 13 extended" in machine.console(), "the monitor extended its PCR")
-        show = "cd /sys/class/tpm/tpm0/pcr-sha256 && for i in $(seq 0 15); do echo $i $(cat $i); done"
-        lines = machine.dom0(show, check=True).out.split("\n")
+        values = dom0_pcrs(machine)
         tap.ok(not machine.dom0("test -s /sys/kernel/security/tpm0/binary_bios_measurements"),
                "dom0 is not given the firmware's log: these values are all that it has")
-    values = {int(index): value.lower() for index, value in (line.split() for line in lines if line)}
     _, output = host.predict("--json")
     predicted = json.loads(output)["pcrs"]
     for pcr in PLANNED:
@@ -37,11 +34,11 @@ def boot_dom0(tap, folder, host):
 
 def hand_over(name, folder, host):
     """Boot until Xen: (values by index, file with them, file with the log)."""
-    with Handover(f"measured-{name}", xen=str(XEN_FOLDER / "xen"), firmware=Uefi(host.disk()),
+    with Handover(f"measured-{name}", xen=XEN_ELF, firmware=Uefi(host.disk()),
                   tpm=Tpm(banks="sha256")) as machine:
         assert machine.outcome == XEN, machine.outcome
         log = folder / f"{name}.log"
-        log.write_bytes(machine.log_bytes)
+        log.write_bytes(machine.events)
         return machine.pcrs, write_pcrs(folder / f"{name}.pcrs", machine.pcrs), log
 
 

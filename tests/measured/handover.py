@@ -2,7 +2,7 @@
 """The moment at which firmware and boot loader hand over to Xen.
 
     with Handover("name", xen=..., firmware=Uefi(files), tpm=Tpm(banks="sha256")) as machine:
-        machine.outcome, machine.pcrs, machine.log
+        machine.outcome, machine.pcrs, machine.events
 
 The machine is stopped at Xen's first words, or when the firmware refuses to start anything. Its TPM is then
 read through its registers, from outside, by QEMU's qtest protocol; the firmware's event log, of which a PV
@@ -66,7 +66,7 @@ class Handover(Machine):
     def __init__(self, name, **options):
         self._sockets = tempfile.TemporaryDirectory(prefix="cloister-handover-")
         self._control = self._registers = None
-        self.outcome, self.pcrs, self.log_bytes = None, {}, b""
+        self.outcome, self.pcrs, self.events = None, {}, b""
         super().__init__(name, qemu_options=["-qmp", f"unix:{self._path('qmp')},server=on,wait=off", "-qtest",
                                              f"unix:{self._path('qtest')},server=on,wait=off", "-qtest-log",
                                              "none"], **options)
@@ -89,7 +89,7 @@ class Handover(Machine):
         self._command("stop")
         self._registers = Lines(self._path("qtest"), deadline)
         self.pcrs = {index: self._pcr(index) for index in range(10)}
-        self.log_bytes = self._find_log()
+        self.events = self._find_log()
         return self
 
     def stop(self):

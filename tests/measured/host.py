@@ -42,7 +42,9 @@ separator 4
 application 4 {image}
 """
 VERIFY = BUILD / "attest/command/cloister-verify"
-XEN = BUILD / "hv/xen"
+XEN_FOLDER = BUILD / "hv/xen"
+XEN_ELF = str(XEN_FOLDER / "xen")  # what Machine asks for; the disk's xen.gz is the same
+XEN_EFI = XEN_FOLDER / "xen.efi"
 
 
 def run(*command):
@@ -80,7 +82,7 @@ class Host:
             raise Missing("GRUB for EFI is not installed; tests/setup installs it (package grub-efi-amd64-bin)")
         self.folder.mkdir(parents=True)
         parts = images.manifest()
-        shutil.copy(XEN / "xen.gz", self.path("xen.gz"))
+        shutil.copy(XEN_FOLDER / "xen.gz", self.path("xen.gz"))
         shutil.copy(parts["vmlinuz"], self.path("vmlinuz"))
         images.write_initrd(self.path("initrd.img"), parts["dom0_initrd"], dom0, tenant)
         run("grub-mkimage", "-O", "x86_64-efi", "-p", "/grub", "-o", self.path("grub.efi"), *GRUB_MODULES)
@@ -114,7 +116,7 @@ class Host:
 
     def unify(self, output, *options, cmdline=XEN_CMDLINE):
         """Xen's unified image of these files."""
-        run(SOURCE / "hv/xen/unify", "--xen", XEN / "xen.efi", "--cmdline", cmdline, "--kernel",
+        run(SOURCE / "hv/xen/unify", "--xen", XEN_EFI, "--cmdline", cmdline, "--kernel",
             self.path("vmlinuz"), "--kernel-cmdline", KERNEL_CMDLINE, "--initrd", self.path("initrd.img"),
             *options, output)
 
@@ -129,6 +131,13 @@ def predict_unified(image, *options):
     plan = pathlib.Path(f"{image}.plan")
     plan.write_text(UNIFIED_PLAN.format(image=image), encoding="ascii")
     return predict("--grub", plan, *options)
+
+
+def dom0_pcrs(machine):
+    """What dom0 reads from its TPM: index -> value."""
+    show = "cd /sys/class/tpm/tpm0/pcr-sha256 && for i in $(seq 0 15); do echo $i $(cat $i); done"
+    lines = machine.dom0(show, check=True).out.splitlines()
+    return {int(index): value.lower() for index, value in map(str.split, lines)}
 
 
 def write_pcrs(path, pcrs):

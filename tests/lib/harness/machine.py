@@ -116,6 +116,8 @@ class Machine:
         self.tpm = (Tpm(tpm) if isinstance(tpm, str) else tpm) if kind is Qemu else None
         if self.tpm:
             self.xen_options.insert(0, "cloister-tpm=required")  # xen_options can say otherwise
+        if firmware and kind is not Qemu:
+            raise images.Missing(f"only QEMU boots by UEFI firmware, not {kind.program}")
         self.firmware = firmware
         self.echo, self._tools = echo, tools
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")

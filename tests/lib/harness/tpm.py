@@ -26,6 +26,7 @@ class Tpm:
         """A machine is about to start: a TPM that was just reset."""
         if not shutil.which("swtpm"):
             raise images.Missing("swtpm is not installed; tests/setup installs it")
+        open(log, "wb").close()
         state = self.state or os.path.join(work, "tpm")
         os.makedirs(state, exist_ok=True)
         if self.banks and not os.listdir(state):
@@ -46,7 +47,7 @@ class Tpm:
         """A TPM with these PCR banks active."""
         if not shutil.which("swtpm_setup"):
             raise images.Missing("swtpm_setup is not installed; tests/setup installs it")
-        with open(log, "wb") as file:
+        with open(log, "ab") as file:
             subprocess.run(["swtpm_setup", "--tpm2", "--tpmstate", state, "--pcr-banks", self.banks],
                            stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=True)
 

@@ -218,11 +218,12 @@ def value_errors(tool, boot, wanted):
             ("", "line 1: no SHA-256 PCR value"), ("sha1:\n 4 : 0x00\n", "no SHA-256 PCR value"),
             (f"24 {digest}", "line 1: \"INDEX VALUE\""), (f"-1 {digest}", "line 1: \"INDEX VALUE\""),
             (f"4 {digest}00", "line 1"), (f"4 {digest[1:]}", "line 1"), ("4", "line 1"), ("x", "line 1"),
-            (f"4 {digest} x", "line 1"), (f"4 {digest[1:]}g", "line 1"), (f"4 {digest}\n4 {digest}", "line 2: this PCR"),
+            (f"4 {digest} x", "line 1"), (f"4{digest}", "line 1"), (f"4 {digest[1:]}g", "line 1"), (f"4 {digest}\n4 {digest}", "line 2: this PCR"),
             (f"4 {digest}\0", "zero byte"), ("9" * 70000, "too large")):
         pathlib.Path("bad").write_text(text, encoding="ascii")
         tool.check(f"values: {text[:12]!r}", INPUT, *boot, "--pcrs", "bad", says=says)
         tool.check(f"reference: {text[:12]!r}", INPUT, *boot, "--reference", "bad", says=says)
+    tool.check("a reference that adds nothing", INPUT, *boot, "--reference", "plain", says="no PCR from 0 to 7")
     tool.check("no such values", INPUT, *boot, "--pcrs", "missing", says="missing")
     tool.check("no such log", INPUT, *boot, "--pcrs", "plain", "--log", "missing", says="missing")
     write_values({pcr: "5a" * 32 for pcr in (4, 8, 9)})
