@@ -181,6 +181,10 @@ static void take_line(char *line)
         return;
     }
     end_process();
+    if (!json_object_get_boolean(ok))
+        say_warning("the TPM's job failed: %s",
+                    json_object_object_get_ex(answer, "message", &ok) ? json_object_get_string(ok)
+                                                                      : "");
     finish(answer);
 }
 

@@ -137,6 +137,35 @@ def test_optional(tap, machine):
                     "report-record", "a report of an earlier boot")
 
 
+def test_from_the_tenant(tap, machine):
+    """An application fetches the evidence itself: through the agent and libxenvchan."""
+    nonce, data = os.urandom(32), os.urandom(64)
+    machine.push(enclave_report(machine, data), REPORT, tenant="alice")
+    result = machine.tenant("alice", f"cloister evidence --nonce {nonce.hex()} --report {REPORT} -o {EVIDENCE}",
+                            timeout=120)
+    if not tap.ok(result, "an application in the tenant gets evidence", result.err):
+        return
+    image = (BUILD / "tests/enclaves/probe.image").read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        judge = Judge(folder, machine, image)
+        found = machine.pull(EVIDENCE, tenant="alice")
+        verdict = judge(found, nonce, data)
+        tap.ok(verdict["accepted"], "it is accepted", verdict)
+        refused(tap, judge(found, os.urandom(32), data), "nonce-differs", "another nonce")
+    for options, status, says in (
+            ("-o /run/x", 2, "--nonce and -o"), (f"--nonce {nonce.hex()}", 2, "--nonce and -o"),
+            (f"--nonce {nonce.hex()[:30]} -o /run/x", 2, "16 to 64 bytes"),
+            (f"--nonce {nonce.hex()} --report {EVIDENCE} -o /run/x", 3, "a report has 512 bytes"),
+            (f"--nonce {nonce.hex()} --report /run/none -o /run/x", 3, "No such file"),
+            (f"--nonce {nonce.hex()} -o /nonexistent/x", 3, "No such file")):
+        result = machine.tenant("alice", f"cloister evidence {options}", timeout=120)
+        tap.ok(result.rc == status and says in result.err, f"cloister evidence: {says}", f"{result.rc}: {result.err}")
+    machine.tenant("alice", "head -c 512 /dev/zero >/run/zeros")
+    result = machine.tenant("alice", f"cloister evidence --nonce {nonce.hex()} --report /run/zeros -o /run/x",
+                            timeout=120)
+    tap.ok(result.rc == 6 and "journal" in result.err, "a report that is none is refused by the host", result.err)
+
+
 def test_bad_requests(tap, machine):
     """Each is told what is wrong, and the daemon goes on."""
     machine.push(b"x" * 511, "/run/short")
@@ -188,4 +217,4 @@ def without_tpm(tap, payloads):
 
 
 former = []  # reports of an earlier boot of the same machine
-TESTS = [test_keys, test_evidence, test_bad_requests]
+TESTS = [test_keys, test_evidence, test_from_the_tenant, test_bad_requests]
