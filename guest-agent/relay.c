@@ -36,10 +36,10 @@ static const char *explanation(int error)
 
 static bool size_ok(uint16_t type, size_t size)
 {
-    return type == APP_EVIDENCE ? size == sizeof(struct cloister_msg_ticket)
-                                : size > sizeof(struct cloister_msg_piece) &&
-                                      size <= sizeof(struct cloister_msg_piece) +
-                                                  CLOISTER_EVIDENCE_PIECE;
+    return type == APP_EVIDENCE
+               ? size == sizeof(struct cloister_msg_ticket)
+               : size > sizeof(struct cloister_msg_piece) &&
+                     size <= sizeof(struct cloister_msg_piece) + CLOISTER_EVIDENCE_PIECE;
 }
 
 static void answered(void *context, int error, const struct cloister_msg_reply *said,
@@ -68,10 +68,9 @@ int relay_begin(struct agent *agent, uint64_t app, const struct app_request *req
     if (!relayed)
         return -ENOMEM;
     *relayed = (struct relayed){agent, app, request->number, request->type};
-    error = hostlink_request(agent->link,
-                             request->type == APP_EVIDENCE ? CLOISTER_MSG_EVIDENCE
-                                                           : CLOISTER_MSG_COLLECT,
-                             &part, 1, answered, relayed);
+    error = hostlink_request(
+        agent->link, request->type == APP_EVIDENCE ? CLOISTER_MSG_EVIDENCE : CLOISTER_MSG_COLLECT,
+        &part, 1, answered, relayed);
     if (error)
         free(relayed);
     return error;

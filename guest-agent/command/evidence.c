@@ -90,9 +90,9 @@ static int get(const struct wanted *wanted)
         fprintf(stderr, "cloister: out of memory\n");
         return EXIT_CALL;
     }
-    int code = cloister_evidence(wanted->socket, wanted->nonce.data, wanted->nonce.size,
-                                 wanted->reports, wanted->report_count, evidence,
-                                 CLOISTER_EVIDENCE_MAX, &size, &error);
+    int code =
+        cloister_evidence(wanted->socket, wanted->nonce.data, wanted->nonce.size, wanted->reports,
+                          wanted->report_count, evidence, CLOISTER_EVIDENCE_MAX, &size, &error);
     if (code) {
         free(evidence);
         return command_failed(&error, error.origin == CLOISTER_ORIGIN_HOST ? EXIT_CALL : EXIT_AGENT,

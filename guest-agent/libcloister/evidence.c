@@ -10,8 +10,8 @@
 #include "connection.h"
 #include "error.h"
 
-#define PAUSE 100        /* milliseconds between two looks */
-#define PATIENCE 1200u   /* of them */
+#define PAUSE 100      /* milliseconds between two looks */
+#define PATIENCE 1200u /* of them */
 #define REPORT sizeof(struct cloister_report)
 
 static int begin(struct connection *connection, const struct cloister_msg_evidence *head,

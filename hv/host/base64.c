@@ -21,8 +21,7 @@ json_object *base64_encode(const void *data, size_t size)
 
 int base64_decode(const char *text, uint8_t *data, size_t capacity, size_t *size)
 {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t length = strlen(text), used = strspn(text, digits), padding = length - used;
 
     if (length % 4 || padding > 2 || strspn(text + used, "=") != padding ||

@@ -11,8 +11,8 @@
 json_object *base64_encode(const void *data, size_t size);
 
 /*
- * Exactly such a text, without anything else in it, into data[capacity]; *size becomes the number of
- * bytes. -EINVAL: it is not one, or holds more than `capacity` bytes.
+ * Exactly such a text, without anything else in it, into data[capacity]; *size becomes the number
+ * of bytes. -EINVAL: it is not one, or holds more than `capacity` bytes.
  */
 __attribute__((warn_unused_result)) int base64_decode(const char *text, uint8_t *data,
                                                       size_t capacity, size_t *size);

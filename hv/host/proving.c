@@ -98,9 +98,8 @@ bool proving_evidence(struct session *session, uint64_t now)
         return session_refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, 0, 0);
     if (!session->host->attest)
         return session_refuse(session, -EOPNOTSUPP, CLOISTER_REASON_NONE, 0, 0);
-    if (evidence->making ||
-        (evidence->data && evidence->wanted &&
-         now - evidence->used < 1000u * CLOISTER_EVIDENCE_KEPT))
+    if (evidence->making || (evidence->data && evidence->wanted &&
+                             now - evidence->used < 1000u * CLOISTER_EVIDENCE_KEPT))
         return session_refuse(session, -EBUSY, CLOISTER_REASON_NONE, 0, 0);
     forget_data(evidence);
     request = compose(session, &wanted);
@@ -128,14 +127,16 @@ bool proving_collect(struct session *session, uint64_t now)
 
     memcpy(&wanted, session->body, sizeof(wanted));
     if (!wanted.ticket || wanted.ticket != evidence->ticket)
-        return session_refuse(session, -ESTALE, CLOISTER_REASON_NONE, wanted.ticket, evidence->ticket);
+        return session_refuse(session, -ESTALE, CLOISTER_REASON_NONE, wanted.ticket,
+                              evidence->ticket);
     evidence->used = now;
     if (evidence->making)
         return session_refuse(session, -EAGAIN, CLOISTER_REASON_NONE, 0, 0);
     if (evidence->error)
         return session_refuse(session, evidence->error, CLOISTER_REASON_NONE, 0, 0);
     if (wanted.offset >= evidence->size)
-        return session_refuse(session, -ERANGE, CLOISTER_REASON_NONE, wanted.offset, evidence->size);
+        return session_refuse(session, -ERANGE, CLOISTER_REASON_NONE, wanted.offset,
+                              evidence->size);
     size_t size = evidence->size - wanted.offset;
     if (size > CLOISTER_EVIDENCE_PIECE)
         size = CLOISTER_EVIDENCE_PIECE;

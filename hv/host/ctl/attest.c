@@ -81,9 +81,11 @@ static int add_nonce(const struct ctl_options *options, const char *command, jso
     size_t size = options->nonce ? strlen(options->nonce) : 0;
 
     if (!options->nonce)
-        return ctl_fail(options, CTL_USAGE, "EINVAL",
-                        "%s needs --nonce: the verifier's challenge, 16 to 64 bytes that were never used "
-                        "before", command);
+        return ctl_fail(
+            options, CTL_USAGE, "EINVAL",
+            "%s needs --nonce: the verifier's challenge, 16 to 64 bytes that were never used "
+            "before",
+            command);
     if (!options->output && !options->json)
         return ctl_fail(options, CTL_USAGE, "EINVAL", "%s needs -o FILE, or --json", command);
     if (size % 2 || size < 2 * CLOISTER_NONCE_MIN || size > 2 * CLOISTER_NONCE_MAX ||
@@ -101,8 +103,8 @@ static int add_report(const struct ctl_options *options, const char *path, json_
     char *data;
     int rc = textfile_read(path, CLOISTER_COSE_REPORT_SIZE, &data, &size);
 
-    if (rc == -EFBIG || (!rc && size != sizeof(struct cloister_report) &&
-                         size != CLOISTER_COSE_REPORT_SIZE)) {
+    if (rc == -EFBIG ||
+        (!rc && size != sizeof(struct cloister_report) && size != CLOISTER_COSE_REPORT_SIZE)) {
         if (!rc)
             free(data);
         return ctl_fail(options, CTL_PROBLEM, "EINVAL",
@@ -142,7 +144,7 @@ int command_heartbeat(const struct ctl_options *options)
     return status;
 }
 
-/* --- enrolment -------------------------------------------------------------------------------------- */
+/* --- enrolment -------------------------------------------------------------------------------- */
 
 static void copy_member(json_object *to, json_object *from, const char *key)
 {
@@ -207,8 +209,10 @@ static json_object *read_reply(const struct ctl_options *options, const char *pa
     if (json_object_is_type(reply, json_type_object) && *ctl_text(reply, "credential_blob") &&
         *ctl_text(reply, "encrypted_secret") && ctl_member(reply, "enrolment"))
         return reply;
-    ctl_fail(options, CTL_PROBLEM, "EINVAL", "%s is no reply of an enrolling service: a JSON object with "
-             "enrolment, credential_blob and encrypted_secret", path);
+    ctl_fail(options, CTL_PROBLEM, "EINVAL",
+             "%s is no reply of an enrolling service: a JSON object with "
+             "enrolment, credential_blob and encrypted_secret",
+             path);
     json_object_put(reply);
     return NULL;
 }

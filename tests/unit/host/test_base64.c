@@ -36,8 +36,8 @@ START_TEST(known)
 }
 END_TEST
 
-static const char *const wrong[] = {"Z",    "Zm",     "Zm9",      "Zm9v ",     " Zm9v",    "Zm9v\n",
-                                    "====", "Z===",   "Zm=v",     "=m9v",      "Zm9vZg",   "Zm9-",
+static const char *const wrong[] = {"Z",    "Zm",       "Zm9",   "Zm9v ",       " Zm9v",  "Zm9v\n",
+                                    "====", "Z===",     "Zm=v",  "=m9v",        "Zm9vZg", "Zm9-",
                                     "Zm9_", "Zm9vZ#==", "Zm9v=", "Zm9vZg==Zg=="};
 
 START_TEST(refused)
@@ -45,7 +45,8 @@ START_TEST(refused)
     uint8_t data[64];
     size_t size;
 
-    ck_assert_msg(base64_decode(wrong[_i], data, sizeof(data), &size) == -EINVAL, "'%s'", wrong[_i]);
+    ck_assert_msg(base64_decode(wrong[_i], data, sizeof(data), &size) == -EINVAL, "'%s'",
+                  wrong[_i]);
 }
 END_TEST
 
