@@ -50,7 +50,7 @@ void chip_release(struct chip *chip, struct chip_key *key);
 /*
  * The attestation key: ECDSA P-256, restricted, primary under the endorsement hierarchy with a
  * fixed template, so that this TPM makes the same one again when its handle is lost (part 1,
- * 14.3.3). TPM2_Clear does not change it.
+ * 14). TPM2_Clear does not change it.
  */
 __attribute__((warn_unused_result)) int chip_attestation_key(struct chip *chip,
                                                              struct chip_key *key);

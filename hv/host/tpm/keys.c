@@ -210,8 +210,8 @@ static int read_certificate(struct chip *chip, uint32_t handle,
     uint16_t size = rc ? 0 : public->nvPublic.dataSize;
     Esys_Free(public);
     if (!rc && size > sizeof(certificate->der))
-        rc = chip_fail(chip, -EIO, "the certificate at %#x has %u bytes, more than %u", handle, size,
-                       CHIP_CERTIFICATE_MAX);
+        rc = chip_fail(chip, -EIO, "the certificate at %#x has %u bytes, more than %u", handle,
+                       size, CHIP_CERTIFICATE_MAX);
     if (!rc)
         rc = read_nv(chip, index, size, certificate->der);
     if (rc)
