@@ -17,6 +17,8 @@ struct relayed {
 static const char *explanation(int error)
 {
     switch (error) {
+    case -EINVAL:
+        return "what was given as a report is none";
     case -EAGAIN:
         return "the evidence is not ready";
     case -EBUSY:

@@ -230,7 +230,7 @@ CLOISTER_API CLOISTER_CHECKED int cloister_agent_status(const char *agent_socket
  * them (`reports` may be NULL where `report_count` is 0). *size bytes of at most CLOISTER_EVIDENCE_MAX go to
  * `evidence`, whose room is `capacity`; libcloister-verify judges them.
  * Takes as long as the TPM does: seconds, two minutes at most.
- *   -EINVAL      a nonce has 16 to 64 bytes; more reports than 15
+ *   -EINVAL      a nonce has 16 to 64 bytes; more reports than 15; what is no report
  *   -ENOSPC      it does not fit
  *   -EBUSY, -ESTALE  somebody else in this guest asked at the same time: try again
  *   -EOPNOTSUPP, -ENODEV  this host has no identity, no TPM

@@ -80,6 +80,19 @@ static json_object *compose(const struct session *session,
     return request;
 }
 
+/* Enough that the TPM is not asked for nothing; verifiers look at the rest. */
+static bool are_reports(const uint8_t *reports, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct cloister_report report;
+
+        memcpy(&report, reports + i * sizeof(report), sizeof(report));
+        if (report.magic != CLOISTER_REPORT_MAGIC)
+            return false;
+    }
+    return true;
+}
+
 static bool is_zero(const uint8_t *bytes, size_t size)
 {
     while (size && !bytes[size - 1])
@@ -96,6 +109,8 @@ bool proving_evidence(struct session *session, uint64_t now)
     memcpy(&wanted, session->body, sizeof(wanted));
     if (!is_zero(wanted.nonce + wanted.nonce_size, sizeof(wanted.nonce) - wanted.nonce_size))
         return session_refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, 0, 0);
+    if (!are_reports(session->body + sizeof(wanted), wanted.report_count))
+        return session_refuse(session, -EINVAL, CLOISTER_REASON_NONE, 0, 0);
     if (!session->host->attest)
         return session_refuse(session, -EOPNOTSUPP, CLOISTER_REASON_NONE, 0, 0);
     if (evidence->making || (evidence->data && evidence->wanted &&

@@ -104,7 +104,8 @@ struct cloister_msg_quota {
  * nonce; a heartbeat is always in it. The reply says with which ticket COLLECT gets it, piece by piece,
  * when it is made, which the TPM takes its time for: nothing else waits meanwhile. One at a time per
  * channel. Errors: EVIDENCE
- *   -EBUSY       one is being made, or was made less than CLOISTER_EVIDENCE_KEPT ago
+ *   -EINVAL      not zeros behind the nonce; a report that has not a report's magic
+ *   -EBUSY       one is being made, or collected: whoever does asked less than CLOISTER_EVIDENCE_KEPT ago
  *   -EOPNOTSUPP, -ENODEV  this host has no identity, no TPM
  * COLLECT
  *   -EAGAIN      it is not ready: ask again later

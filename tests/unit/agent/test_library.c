@@ -413,7 +413,7 @@ START_TEST(tells_why_there_is_no_evidence)
         const char *text;
     } refusals[] = {{-EBUSY, "try again"},      {-EOPNOTSUPP, "no TPM"},  {-ENODEV, "no TPM"},
                     {-ETIMEDOUT, "in time"},    {-ESTALE, "ask again"},   {-EIO, "cloisterd's journal"},
-                    {-EINVAL, "cloisterd's journal"}};
+                    {-EINVAL, "is none"}};
     size_t size;
 
     start();

@@ -697,6 +697,7 @@ static void evidence_setup(void)
     memset(wanted.head.nonce, 0xab, 32);
     wanted.head.report_count = 2;
     memset(wanted.reports, 0x5a, sizeof(wanted.reports));
+    wanted.reports[0].magic = wanted.reports[1].magic = CLOISTER_REPORT_MAGIC;
 }
 
 static void evidence_teardown(void)
@@ -823,6 +824,9 @@ START_TEST(no_evidence)
     wanted.head.nonce[40] = 1; /* behind the nonce */
     ck_assert_int_eq(ask_evidence(&ticket), -EINVAL);
     wanted.head.nonce[40] = 0;
+    wanted.reports[1].magic ^= 1;
+    ck_assert_int_eq(ask_evidence(&ticket), -EINVAL);
+    wanted.reports[1].magic ^= 1;
     host.attest = NULL;
     ck_assert_int_eq(ask_evidence(&ticket), -EOPNOTSUPP);
     host.attest = attest;
