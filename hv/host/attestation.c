@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base64.h"
+#include "jsonbytes.h"
 #include "cloister/evidence.h"
 #include "digest.h"
 #include "views.h"
@@ -140,7 +140,7 @@ static json_object *answer_heartbeat(json_object *request, helper_done *done, vo
     json_object_object_add(answer, "ok", json_object_new_boolean(true));
     json_object_object_add(
         answer, "report",
-        base64_encode(&challenge.heartbeat.report, sizeof(challenge.heartbeat.report)));
+        json_bytes_new(&challenge.heartbeat.report, sizeof(challenge.heartbeat.report)));
     return answer;
 }
 
@@ -176,12 +176,12 @@ static json_object *answer_evidence(json_object *request, helper_done *done, voi
         return refusal;
     }
     json_object_array_add(
-        reports, base64_encode(&challenge.heartbeat.report, sizeof(challenge.heartbeat.report)));
+        reports, json_bytes_new(&challenge.heartbeat.report, sizeof(challenge.heartbeat.report)));
     json_object *job = new_job("evidence"), *nonce;
     json_object_object_get_ex(request, "nonce", &nonce);
     json_object_object_add(job, "nonce", json_object_get(nonce));
     json_object_object_add(
-        job, "record", base64_encode(&challenge.record.record, sizeof(challenge.record.record)));
+        job, "record", json_bytes_new(&challenge.record.record, sizeof(challenge.record.record)));
     json_object_object_add(job, "reports", reports);
     if (config_->event_log[0])
         add_text(job, "event_log", config_->event_log);

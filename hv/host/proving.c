@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
+#include "jsonbytes.h"
 #include "digest.h"
 #include "record.h"
 #include "serve.h"
@@ -40,7 +40,8 @@ static int take_evidence(struct session_evidence *evidence, json_object *answer)
     if (!evidence->data)
         return -ENOMEM;
     if (!json_object_object_get_ex(answer, "evidence", &text) ||
-        base64_decode(json_object_get_string(text), evidence->data, MAX_EVIDENCE, &evidence->size))
+        json_bytes_read(json_object_get_string(text), evidence->data, MAX_EVIDENCE,
+                        &evidence->size))
         return -EIO;
     return evidence->size ? 0 : -EIO;
 }
@@ -74,8 +75,8 @@ static json_object *compose(const struct session *session,
     hex_encode(wanted->nonce, wanted->nonce_size, nonce);
     json_object_object_add(request, "nonce", json_object_new_string(nonce));
     for (uint32_t i = 0; i < wanted->report_count; i++)
-        json_object_array_add(list, base64_encode(reports + i * sizeof(struct cloister_report),
-                                                  sizeof(struct cloister_report)));
+        json_object_array_add(list, json_bytes_new(reports + i * sizeof(struct cloister_report),
+                                                   sizeof(struct cloister_report)));
     json_object_object_add(request, "reports", list);
     return request;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base64.h"
+#include "jsonbytes.h"
 #include "cloister/evidence.h"
 #include "ctl.h"
 #include "digest.h"
@@ -43,7 +43,7 @@ static int write_member(const struct ctl_options *options, json_object *answer, 
     size_t size = 0;
     int status;
 
-    if (!data || base64_decode(ctl_text(answer, key), data, CLOISTER_EVIDENCE_MAX_SIZE, &size))
+    if (!data || json_bytes_read(ctl_text(answer, key), data, CLOISTER_EVIDENCE_MAX_SIZE, &size))
         status = ctl_fail(options, CTL_PROBLEM, "EPROTO", "cloisterd's answer has no %s", key);
     else
         status = write_file(options, data, size);
@@ -114,7 +114,7 @@ static int add_report(const struct ctl_options *options, const char *path, json_
     if (rc)
         return ctl_fail(options, CTL_PROBLEM, strerrorname_np(-rc), "%s cannot be read: %s", path,
                         strerror(-rc));
-    json_object_array_add(list, base64_encode(data, size));
+    json_object_array_add(list, json_bytes_new(data, size));
     free(data);
     return CTL_OK;
 }
@@ -158,11 +158,12 @@ static void print_tpm(json_object *answer)
     size_t size = 0;
 
     /* TPM2B_PUBLIC: its size, then the TPMT_PUBLIC that verifiers know the key by. */
-    if (!base64_decode(ctl_text(answer, "ak_public"), public, sizeof(public), &size) && size > 2)
+    if (!json_bytes_read(ctl_text(answer, "ak_public"), public, sizeof(public), &size) && size > 2)
         digest_sha256_hex(public + 2, size - 2, digest);
     printf("attestation key  %s\n", digest);
     if (ctl_member(answer, "ek_certificate") &&
-        !base64_decode(ctl_text(answer, "ek_certificate"), certificate, sizeof(certificate), &size))
+        !json_bytes_read(ctl_text(answer, "ek_certificate"), certificate, sizeof(certificate),
+                         &size))
         printf("endorsement key  with a certificate of its manufacturer, %zu bytes\n", size);
     else
         puts("endorsement key  without a certificate");

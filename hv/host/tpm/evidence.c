@@ -5,7 +5,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-#include "base64.h"
+#include "jsonbytes.h"
 #include "digest.h"
 #include "internal.h"
 #include "jobs.h"
@@ -70,7 +70,7 @@ static int take_report(struct chip *chip, json_object *text, struct draft *draft
     int rc = -EINVAL;
 
     if (json_object_is_type(text, json_type_string))
-        rc = base64_decode(json_object_get_string(text), bytes, sizeof(bytes), &size);
+        rc = json_bytes_read(json_object_get_string(text), bytes, sizeof(bytes), &size);
     if (!rc && size == sizeof(*report))
         memcpy(report, bytes, size);
     else if (!rc)
@@ -177,7 +177,7 @@ int job_evidence(struct chip *chip, json_object *request, json_object *answer)
         rc = encode(chip, draft);
     if (!rc) {
         digest_sha256_hex(draft->key, draft->key_size, key);
-        json_object_object_add(answer, "evidence", base64_encode(draft->encoded, draft->size));
+        json_object_object_add(answer, "evidence", json_bytes_new(draft->encoded, draft->size));
         json_object_object_add(answer, "key", json_object_new_string(key));
     }
     free(draft->log);
