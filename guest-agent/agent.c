@@ -9,6 +9,7 @@
 
 #include "listing.h"
 #include "log.h"
+#include "relay.h"
 #include "state.h"
 #include "status.h"
 
@@ -55,12 +56,17 @@ static int serve_list(void *context, uint64_t app, uint32_t number, uid_t uid, u
     return listing_begin(context, app, number, uid, start);
 }
 
+static int serve_relay(void *context, uint64_t app, const struct app_request *request)
+{
+    return relay_begin(context, app, request);
+}
+
 int agent_start(struct agent *agent, const struct transport *transport)
 {
     static const struct hostlink_events link_events = {.up = link_up, .down = link_down};
     static const struct enclaves_events enclave_events = {.answer = answer};
     const struct apps_services services = {
-        .status = serve_status, .list = serve_list, .context = agent};
+        .status = serve_status, .list = serve_list, .relay = serve_relay, .context = agent};
     int error = state_open(agent->config.state);
 
     if (error) {

@@ -24,6 +24,21 @@ static int check_head(const void *packet, size_t size, struct app_message *head)
     return 0;
 }
 
+static int check_evidence(const uint8_t *body, size_t size)
+{
+    struct cloister_msg_evidence evidence;
+
+    if (size < sizeof(evidence))
+        return -EMSGSIZE;
+    memcpy(&evidence, body, sizeof(evidence));
+    if (evidence.nonce_size < 16 || evidence.nonce_size > sizeof(evidence.nonce) ||
+        evidence.report_count > CLOISTER_MAX_EVIDENCE_REPORTS)
+        return -EINVAL;
+    return size == sizeof(evidence) + evidence.report_count * sizeof(struct cloister_report)
+               ? 0
+               : -EMSGSIZE;
+}
+
 int app_decode(const void *packet, size_t size, unsigned int descriptors,
                struct app_request *request)
 {
@@ -66,9 +81,20 @@ int app_decode(const void *packet, size_t size, unsigned int descriptors,
         if (request->list.reserved)
             return -EINVAL;
         break;
+    case APP_EVIDENCE:
+        error = check_evidence(body, head.size);
+        if (error)
+            return error;
+        break;
+    case APP_COLLECT:
+        if (head.size != sizeof(struct cloister_msg_collect))
+            return -EMSGSIZE;
+        break;
     default:
         return -ENOSYS;
     }
+    request->body = body;
+    request->size = head.size;
     return descriptors == wanted ? 0 : -EINVAL;
 }
 
@@ -83,6 +109,11 @@ static bool reply_size_ok(uint16_t type, size_t size)
     case APP_LIST:
         return size % sizeof(struct cloister_enclave_info) == 0 &&
                size / sizeof(struct cloister_enclave_info) <= APP_MAX_LIST;
+    case APP_EVIDENCE:
+        return size == sizeof(struct cloister_msg_ticket);
+    case APP_COLLECT:
+        return size > sizeof(struct cloister_msg_piece) &&
+               size <= sizeof(struct cloister_msg_piece) + CLOISTER_EVIDENCE_PIECE;
     default:
         return size == 0;
     }

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cloister/abi.h"
+#include "cloister/protocol.h"
 
 #define CLOISTER_AGENT_SOCKET "/run/cloister/agent.sock"
 #define APP_MAGIC UINT32_C(0x50414c43) /* "CLAP" */
@@ -38,6 +38,9 @@ enum app_type {
     APP_STATUS = 3,  /* no body; reply: struct app_status */
     APP_LIST = 4,    /* body: struct app_list; reply: struct cloister_enclave_info[0..APP_MAX_LIST],
                         the user's own enclaves (root: all) */
+    APP_EVIDENCE = 5, /* body: struct cloister_msg_evidence, reports; reply: cloister_msg_ticket */
+    APP_COLLECT = 6,  /* body: struct cloister_msg_collect; reply: cloister_msg_piece, then bytes.
+                         Both as in cloister/protocol.h: the agent only passes them on */
     APP_REPLY = 100, /* body: struct app_reply, then, if its error is 0, what the request says */
 };
 
@@ -126,6 +129,8 @@ struct app_request {
         struct app_unload unload;
         struct app_list list;
     };
+    const void *body; /* APP_EVIDENCE, APP_COLLECT: of the packet, with its size */
+    size_t size;
 };
 
 /*
@@ -160,6 +165,10 @@ _Static_assert(sizeof(struct app_unload) == 24, "protocol");
 _Static_assert(sizeof(struct app_reply) == 192, "protocol");
 _Static_assert(sizeof(struct app_loaded) == 160, "protocol");
 _Static_assert(sizeof(struct app_status) == 200, "protocol");
+_Static_assert(sizeof(struct app_message) + sizeof(struct cloister_msg_evidence) +
+                       CLOISTER_MAX_EVIDENCE_REPORTS * sizeof(struct cloister_report) <=
+                   APP_MAX_PACKET,
+               "so does a request with all reports");
 _Static_assert(sizeof(struct app_message) + sizeof(struct app_reply) +
                        APP_MAX_LIST * sizeof(struct cloister_enclave_info) <=
                    APP_MAX_PACKET,

@@ -231,6 +231,10 @@ static int serve(struct apps *apps, struct app *app, const struct app_request *r
         error = apps->services.status(apps->services.context, app->owner.app, request->number,
                                       app->owner.uid);
         break;
+    case APP_EVIDENCE:
+    case APP_COLLECT:
+        error = apps->services.relay(apps->services.context, app->owner.app, request);
+        break;
     default:
         error = apps->services.list(apps->services.context, app->owner.app, request->number,
                                     app->owner.uid, request->list.start);

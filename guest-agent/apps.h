@@ -17,11 +17,12 @@
 
 #define APPS_MAX 1024u
 
-/* What the questions STATUS and LIST are answered from: status.c and listing.c; a test's fake. */
+/* What questions are answered from: status.c, listing.c, relay.c; a test's fake. */
 struct apps_services {
-    /* Either answers by apps_answer, now or later, or returns a negative errno. */
+    /* Each answers by apps_answer, now or later, or returns a negative errno. */
     int (*status)(void *context, uint64_t app, uint32_t number, uid_t uid);
     int (*list)(void *context, uint64_t app, uint32_t number, uid_t uid, uint32_t start);
+    int (*relay)(void *context, uint64_t app, const struct app_request *request);
     void *context;
 };
 

@@ -10,12 +10,14 @@ static const char usage[] =
     "                    [--out FILE] [--out-size BYTES] [--repeat N]] [--json]\n"
     "       cloister status [--wait SECONDS] [--json]\n"
     "       cloister list [--json]\n"
+    "       cloister evidence --nonce HEX [--report FILE]... -o FILE [--json]\n"
     "\n"
     "run     loads an enclave, calls one of its functions, and ends it. Output is printed in\n"
     "        hexadecimal, or written to FILE as it is ('-': standard output). Without --call the\n"
     "        enclave is loaded, described, and ended.\n"
     "status  how the agent of this guest is, and whether it is connected to the host\n"
     "list    your enclaves in this guest (root: everybody's)\n"
+    "evidence  proof of what the host runs, for a verifier's nonce, with reports of enclaves\n"
     "\n"
     "  --socket PATH   the agent's socket (default /run/cloister/agent.sock)\n"
     "  --version       print the version and exit\n"
@@ -30,7 +32,8 @@ int main(int count, char **words)
     static const struct {
         const char *name;
         int (*run)(int count, char **words);
-    } commands[] = {{"run", command_run}, {"status", command_status}, {"list", command_list}};
+    } commands[] = {{"run", command_run}, {"status", command_status}, {"list", command_list},
+                  {"evidence", command_evidence}};
 
     for (int i = 1; i < count; i++) {
         if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) {

@@ -24,6 +24,7 @@ enum {
 int command_run(int count, char **words);
 int command_status(int count, char **words);
 int command_list(int count, char **words);
+int command_evidence(int count, char **words);
 
 /* Says on standard error (json: as an object on standard output) what went wrong. */
 int command_failed(const struct cloister_error *error, int exit_code, bool json);

@@ -222,6 +222,27 @@ CLOISTER_API CLOISTER_CHECKED int cloister_agent_status(const char *agent_socket
                                                         struct cloister_agent_status *status,
                                                         struct cloister_error *error);
 
+#define CLOISTER_EVIDENCE_MAX (256u * 1024u)
+
+/*
+ * Evidence of the host that this guest runs on, for a verifier's challenge: what the host's TPM and monitor
+ * sign, with up to 15 reports of enclaves, 512 bytes each, one after the other, as cloister_report() gave
+ * them (`reports` may be NULL where `report_count` is 0). *size bytes of at most CLOISTER_EVIDENCE_MAX go to
+ * `evidence`, whose room is `capacity`; libcloister-verify judges them.
+ * Takes as long as the TPM does: seconds, two minutes at most.
+ *   -EINVAL      a nonce has 16 to 64 bytes; more reports than 15; what is no report
+ *   -ENOSPC      it does not fit
+ *   -EBUSY, -ESTALE  somebody else in this guest asked at the same time: try again
+ *   -EOPNOTSUPP, -ENODEV  this host has no identity, no TPM
+ *   -ETIMEDOUT   the TPM does not answer
+ *   -EIO         it could not be made: the host's operator finds why in cloisterd's journal
+ * and those of create that are the agent's.
+ */
+CLOISTER_API CLOISTER_CHECKED int
+cloister_evidence(const char *agent_socket, const uint8_t *nonce, size_t nonce_size,
+                  const void *reports, size_t report_count, uint8_t *evidence, size_t capacity,
+                  size_t *size, struct cloister_error *error);
+
 /* One enclave of the list. */
 struct cloister_list_entry {
     uint32_t enclave;

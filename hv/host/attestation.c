@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base64.h"
+#include "jsonbytes.h"
 #include "cloister/evidence.h"
 #include "digest.h"
 #include "views.h"
@@ -30,7 +30,7 @@ static void add_text(json_object *object, const char *key, const char *text)
     json_object_object_add(object, key, json_object_new_string(text));
 }
 
-/* --- jobs of the TPM's (tpm/jobs.h) ----------------------------------------------------------------- */
+/* --- jobs of the TPM's (tpm/jobs.h) ----------------------------------------------------------- */
 
 static json_object *new_job(const char *command)
 {
@@ -52,8 +52,9 @@ static json_object *hand_over(json_object *job, helper_done *done, void *context
         return view_refusal(-ENODEV, "cloisterd.conf says that this host has no TPM (tpm = none)");
     }
     rc = helper_ask(job, done, context);
-    return rc ? view_refusal(rc, rc == -EBUSY ? "too many requests wait for the TPM: try again later"
-                                              : "out of memory")
+    return rc ? view_refusal(rc, rc == -EBUSY
+                                     ? "too many requests wait for the TPM: try again later"
+                                     : "out of memory")
               : NULL;
 }
 
@@ -72,7 +73,8 @@ static json_object *answer_activate(json_object *request, helper_done *done, voi
         if (!json_object_object_get_ex(request, members[i], &member) ||
             !json_object_is_type(member, json_type_string)) {
             json_object_put(job);
-            return view_refusal(-EINVAL, "credential_blob and encrypted_secret are expected, both base64, "
+            return view_refusal(-EINVAL,
+                                "credential_blob and encrypted_secret are expected, both base64, "
                                 "as the enrolling service gave them");
         }
         json_object_object_add(job, members[i], json_object_get(member));
@@ -80,7 +82,7 @@ static json_object *answer_activate(json_object *request, helper_done *done, voi
     return hand_over(job, done, context);
 }
 
-/* --- the monitor's share ---------------------------------------------------------------------------- */
+/* --- the monitor's share ---------------------------------------------------------------------- */
 
 struct challenge {
     uint8_t nonce[CLOISTER_NONCE_MAX];
@@ -136,12 +138,13 @@ static json_object *answer_heartbeat(json_object *request, helper_done *done, vo
         return answer;
     answer = json_object_new_object();
     json_object_object_add(answer, "ok", json_object_new_boolean(true));
-    json_object_object_add(answer, "report", base64_encode(&challenge.heartbeat.report,
-                                                           sizeof(challenge.heartbeat.report)));
+    json_object_object_add(
+        answer, "report",
+        json_bytes_new(&challenge.heartbeat.report, sizeof(challenge.heartbeat.report)));
     return answer;
 }
 
-/* --- evidence --------------------------------------------------------------------------------------- */
+/* --- evidence --------------------------------------------------------------------------------- */
 
 /* The given reports, checked where they are read: tpm/evidence.c. NULL: `all` has them. */
 static json_object *take_reports(json_object *request, json_object *all)
@@ -172,20 +175,20 @@ static json_object *answer_evidence(json_object *request, helper_done *done, voi
         json_object_put(reports);
         return refusal;
     }
-    json_object_array_add(reports, base64_encode(&challenge.heartbeat.report,
-                                                 sizeof(challenge.heartbeat.report)));
+    json_object_array_add(
+        reports, json_bytes_new(&challenge.heartbeat.report, sizeof(challenge.heartbeat.report)));
     json_object *job = new_job("evidence"), *nonce;
     json_object_object_get_ex(request, "nonce", &nonce);
     json_object_object_add(job, "nonce", json_object_get(nonce));
-    json_object_object_add(job, "record", base64_encode(&challenge.record.record,
-                                                        sizeof(challenge.record.record)));
+    json_object_object_add(
+        job, "record", json_bytes_new(&challenge.record.record, sizeof(challenge.record.record)));
     json_object_object_add(job, "reports", reports);
     if (config_->event_log[0])
         add_text(job, "event_log", config_->event_log);
     return hand_over(job, done, context);
 }
 
-/* --- all -------------------------------------------------------------------------------------------- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

@@ -29,7 +29,8 @@ enum { EXIT_CONFIG = 2, EXIT_NO_MONITOR = 4 };
 
 static struct config config;
 static struct admission admission;
-static struct session_host host = {.admission = &admission};
+static struct session_host host = {
+    .admission = &admission, .attest = attestation_answer, .forget = helper_forget};
 
 static const char usage[] =
     "Usage: cloisterd [OPTION]...\n"

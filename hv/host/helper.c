@@ -29,11 +29,11 @@ static struct job *jobs; /* the first is under way, if there is a process */
 static unsigned int job_count;
 
 static struct {
-    pid_t pid; /* 0: none */
-    bool dying; /* killed, not gone yet */
+    pid_t pid;      /* 0: none */
+    bool dying;     /* killed, not gone yet */
     uint64_t began; /* the command under way, ms */
     char command[64];
-    char *output; /* HELPER_MAX_ANSWER */
+    char *output;      /* HELPER_MAX_ANSWER */
     size_t size, read; /* bytes; up to where lines were looked at */
 } process;
 
@@ -41,7 +41,7 @@ static void output_ready(struct loop_watch *watch, uint32_t events);
 
 static struct loop_watch output_watch = {.fd = -1, .ready = output_ready};
 
-/* --- jobs ------------------------------------------------------------------------------------------- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 static void finish(json_object *answer)
 {
@@ -69,7 +69,7 @@ __attribute__((format(printf, 2, 3))) static void fail(int error, const char *fo
     finish(view_refusal(error, text));
 }
 
-/* --- the process ------------------------------------------------------------------------------------ */
+/* --- the process ------------------------------------------------------------------------------ */
 
 /* A file in memory: a pipe could be too small for it and make us wait. */
 static int request_file(json_object *request)
@@ -101,7 +101,9 @@ static int spawn(int input, int output)
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-    int rc = posix_spawn(&process.pid, config_->tpm_helper, &files, &attributes, arguments, environ);
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    int rc =
+        posix_spawn(&process.pid, config_->tpm_helper, &files, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     if (rc)
@@ -156,7 +158,7 @@ static void end_process(void)
         process.pid = 0;
 }
 
-/* --- its output ------------------------------------------------------------------------------------- */
+/* --- its output ------------------------------------------------------------------------------- */
 
 static void not_an_answer(void)
 {
@@ -181,6 +183,10 @@ static void take_line(char *line)
         return;
     }
     end_process();
+    if (!json_object_get_boolean(ok))
+        say_warning("the TPM's job failed: %s", json_object_object_get_ex(answer, "message", &ok)
+                                                    ? json_object_get_string(ok)
+                                                    : "");
     finish(answer);
 }
 
@@ -217,7 +223,7 @@ static void output_ready(struct loop_watch *watch, uint32_t events)
     }
 }
 
-/* --- time ------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static void tick(uint64_t now)
 {
@@ -248,7 +254,7 @@ static bool next_job(uint64_t now)
     return rc && jobs;
 }
 
-/* --- for others ------------------------------------------------------------------------------------- */
+/* --- for others ------------------------------------------------------------------------------- */
 
 void helper_initialise(const struct config *config)
 {

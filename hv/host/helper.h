@@ -2,9 +2,9 @@
 /*
  * Jobs for the TPM, done by a process of its own (tpm/jobs.h), one at a time. Nothing here waits.
  *
- * Each command that the TPM is given must end within the time-out. If one does not, the process is killed and
- * the job is answered; where the kernel does not let it die yet, jobs are refused until it has.
- * Main thread only.
+ * Each command that the TPM is given must end within the time-out. If one does not, the process is
+ * killed and the job is answered; where the kernel does not let it die yet, jobs are refused until
+ * it has. Main thread only.
  */
 #ifndef CLOISTER_HOST_HELPER_H
 #define CLOISTER_HOST_HELPER_H
@@ -25,8 +25,8 @@ void helper_finalise(void);
 typedef void helper_done(void *context, json_object *answer);
 
 /*
- * Queues a job; `request` is released here. The answer comes later, also if the job cannot be done, except
- * after helper_forget(). -EBUSY: too many wait; -ENOMEM.
+ * Queues a job; `request` is released here. The answer comes later, also if the job cannot be done,
+ * except after helper_forget(). -EBUSY: too many wait; -ENOMEM.
  */
 __attribute__((warn_unused_result)) int helper_ask(json_object *request, helper_done *done,
                                                    void *context);

@@ -27,6 +27,11 @@ static const struct form {
     [CLOISTER_MSG_LIST] = {"LIST", sizeof(struct cloister_msg_enclave),
                            sizeof(struct cloister_msg_enclave)},
     [CLOISTER_MSG_QUOTA] = {"QUOTA", 0, 0},
+    [CLOISTER_MSG_EVIDENCE] = {"EVIDENCE", sizeof(struct cloister_msg_evidence),
+                               sizeof(struct cloister_msg_evidence) +
+                                   CLOISTER_MAX_EVIDENCE_REPORTS * sizeof(struct cloister_report)},
+    [CLOISTER_MSG_COLLECT] = {"COLLECT", sizeof(struct cloister_msg_collect),
+                              sizeof(struct cloister_msg_collect)},
 };
 
 const char *message_type_name(uint16_t type)
@@ -109,6 +114,19 @@ static const char *check_share(uint32_t size, const void *body)
     return NULL;
 }
 
+static const char *check_evidence(uint32_t size, const void *body)
+{
+    struct cloister_msg_evidence head;
+
+    memcpy(&head, body, sizeof(head));
+    if (head.nonce_size < 16 || head.nonce_size > sizeof(head.nonce))
+        return "EVIDENCE: size of the nonce out of range";
+    if (head.report_count > CLOISTER_MAX_EVIDENCE_REPORTS ||
+        size != sizeof(head) + head.report_count * sizeof(struct cloister_report))
+        return "EVIDENCE: its count does not agree with its size";
+    return NULL;
+}
+
 const char *message_check_body(const struct cloister_message *head, const void *body)
 {
     switch (head->type) {
@@ -116,6 +134,8 @@ const char *message_check_body(const struct cloister_message *head, const void *
         return check_add(head->size, body);
     case CLOISTER_MSG_SHARE:
         return check_share(head->size, body);
+    case CLOISTER_MSG_EVIDENCE:
+        return check_evidence(head->size, body);
     default:
         return NULL;
     }

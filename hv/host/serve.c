@@ -8,12 +8,13 @@
 #include "message.h"
 #include "names.h"
 #include "notes.h"
+#include "proving.h"
 
 _Static_assert(sizeof(struct cloister_msg_quota) <= SESSION_LIST * sizeof(struct cloister_enclave_info),
                "replies fit");
 
-static void reply(struct session *session, int error, const struct cloister_head *head,
-                  const void *body, size_t size)
+void session_reply(struct session *session, int error, const struct cloister_head *head,
+                   const void *body, size_t size)
 {
     struct cloister_msg_reply answer = {.error = error};
 
@@ -38,19 +39,19 @@ static void reply(struct session *session, int error, const struct cloister_head
     session->reply_sent = 0;
 }
 
-static bool refuse(struct session *session, int error, enum cloister_reason reason, uint64_t found,
-                   uint64_t allowed)
+bool session_refuse(struct session *session, int error, enum cloister_reason reason,
+                    uint64_t found, uint64_t allowed)
 {
     struct cloister_head head = {.reason = (uint16_t)reason, .found = found, .allowed = allowed};
 
-    reply(session, error, &head, NULL, 0);
+    session_reply(session, error, &head, NULL, 0);
     return false;
 }
 
 /* The outcome of an operation, without a body. */
 static bool pass_on(struct session *session, int error, const struct cloister_head *head)
 {
-    reply(session, error, head, NULL, 0);
+    session_reply(session, error, head, NULL, 0);
     return !error;
 }
 
@@ -97,7 +98,7 @@ static bool serve_hello(struct session *session, uint64_t now)
 
         session->ending = true;
         session->fault = "the agent speaks another version: install the same version of both";
-        return refuse(session, -EPROTONOSUPPORT, CLOISTER_REASON_NONE,
+        return session_refuse(session, -EPROTONOSUPPORT, CLOISTER_REASON_NONE,
                       protocol ? hello.protocol : hello.abi,
                       protocol ? CLOISTER_PROTOCOL_VERSION : CLOISTER_ABI_VERSION);
     }
@@ -105,7 +106,7 @@ static bool serve_hello(struct session *session, uint64_t now)
     hello.kernel[sizeof(hello.kernel) - 1] = 0;
     session->hello = hello;
     session->greeted = true;
-    reply(session, 0, NULL, NULL, 0);
+    session_reply(session, 0, NULL, NULL, 0);
     return false;
 }
 
@@ -114,7 +115,7 @@ static bool serve_status(struct session *session, uint64_t now)
     memcpy(&session->status, session->body, sizeof(session->status));
     session->status.message[sizeof(session->status.message) - 1] = 0;
     session->status_time = now ? now : 1;
-    reply(session, 0, NULL, NULL, 0);
+    session_reply(session, 0, NULL, NULL, 0);
     return false;
 }
 
@@ -151,12 +152,12 @@ static bool serve_create(struct session *session, uint64_t now)
         admission_check(session->host->admission, &header, names.name, names.uuid);
     if (!verdict.allow) {
         note_refusal(session, &names, &header, &verdict);
-        return refuse(session, -EACCES,
+        return session_refuse(session, -EACCES,
                       verdict.debug ? CLOISTER_REASON_ADMISSION_DEBUG : CLOISTER_REASON_ADMISSION,
                       0, 0);
     }
     if (session->building_count == SESSION_MAX_BUILDING)
-        return refuse(session, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES, SESSION_MAX_BUILDING + 1,
+        return session_refuse(session, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES, SESSION_MAX_BUILDING + 1,
                       SESSION_MAX_BUILDING);
 
     struct cloister_create op = {.domain = session->domain, .header = (uintptr_t)&header};
@@ -164,7 +165,7 @@ static bool serve_create(struct session *session, uint64_t now)
     if (!rc)
         session->building[session->building_count++] = op.enclave;
     struct cloister_msg_enclave body = {.enclave = op.enclave};
-    reply(session, rc, &op.head, &body, sizeof(body));
+    session_reply(session, rc, &op.head, &body, sizeof(body));
     return false; /* a signature check in the hypervisor is not for free */
 }
 
@@ -187,7 +188,7 @@ static bool serve_add(struct session *session, uint64_t now)
 
     (void)now;
     if (add.reserved)
-        return refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, add.reserved, 0);
+        return session_refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, add.reserved, 0);
     int rc = check_owner(session, add.enclave, &head);
     for (uint32_t first = 0, count; !rc && first < add.count; first += count) {
         bool zero = add.records[first].flags & CLOISTER_PAGE_ZERO;
@@ -214,7 +215,7 @@ static bool serve_share(struct session *session, uint64_t now)
 
     (void)now;
     if (share.reserved)
-        return refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, share.reserved, 0);
+        return session_refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, share.reserved, 0);
     int rc = check_owner(session, share.enclave, &head);
     if (!rc) {
         struct cloister_share op = {.enclave = share.enclave,
@@ -235,7 +236,7 @@ static bool parse_enclave(struct session *session, uint32_t *enclave)
     memcpy(&body, session->body, sizeof(body));
     *enclave = body.enclave;
     if (body.reserved)
-        refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, body.reserved, 0);
+        session_refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, body.reserved, 0);
     return !body.reserved;
 }
 
@@ -254,7 +255,7 @@ static bool serve_init(struct session *session, uint64_t now)
     rc = hypercall_init(session->host->monitor, &op);
     struct cloister_msg_handle body = {.handle = {op.handle[0], op.handle[1]}};
     memcpy(body.measurement, op.measurement, sizeof(body.measurement));
-    reply(session, rc, &op.head, &body, sizeof(body));
+    session_reply(session, rc, &op.head, &body, sizeof(body));
     if (!rc)
         session->announced = enclave;
     explicit_bzero(&op, sizeof(op));
@@ -304,7 +305,7 @@ static bool serve_list(struct session *session, uint64_t now)
             break;
         start = page[31].enclave + 1;
     }
-    reply(session, 0, NULL, own, count * sizeof(own[0]));
+    session_reply(session, 0, NULL, own, count * sizeof(own[0]));
     return false;
 }
 
@@ -315,7 +316,7 @@ static bool serve_quota(struct session *session, uint64_t now)
     struct cloister_msg_quota body = {.limit = op.quota, .used = op.used};
 
     (void)now;
-    reply(session, rc, &op.head, &body, sizeof(body));
+    session_reply(session, rc, &op.head, &body, sizeof(body));
     return false;
 }
 
@@ -326,7 +327,8 @@ bool session_serve(struct session *session, uint64_t now)
         [CLOISTER_MSG_CREATE] = serve_create,   [CLOISTER_MSG_ADD] = serve_add,
         [CLOISTER_MSG_SHARE] = serve_share,     [CLOISTER_MSG_INIT] = serve_init,
         [CLOISTER_MSG_DESTROY] = serve_destroy, [CLOISTER_MSG_LIST] = serve_list,
-        [CLOISTER_MSG_QUOTA] = serve_quota,
+        [CLOISTER_MSG_QUOTA] = serve_quota,     [CLOISTER_MSG_EVIDENCE] = proving_evidence,
+        [CLOISTER_MSG_COLLECT] = proving_collect,
     };
 
     return serve[session->head.type](session, now);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "message.h"
+#include "proving.h"
 #include "serve.h"
 
 void session_open(struct session *session, const struct session_host *host,
@@ -29,6 +30,7 @@ void session_close(struct session *session)
         (void)rc;
     }
     session->building_count = 0;
+    proving_end(session);
     free(session->body);
     session->body = NULL;
     explicit_bzero(session->reply, sizeof(session->reply));

@@ -17,6 +17,7 @@
 #ifndef CLOISTER_HOST_SESSION_H
 #define CLOISTER_HOST_SESSION_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -48,6 +49,21 @@ struct session_stream {
 struct session_host {
     struct hypercalls *monitor;
     const struct admission *admission;
+    /* attestation_answer() and helper_forget(); NULL: there is no evidence here. */
+    json_object *(*attest)(const char *command, json_object *request,
+                           void (*done)(void *context, json_object *answer), void *context);
+    void (*forget)(const void *context);
+};
+
+/* The evidence that the agent asked for last (proving.c). */
+struct session_evidence {
+    uint32_t ticket; /* 0: none yet */
+    bool making;
+    int error;         /* 0, or why it was not made */
+    bool wanted;       /* somebody still collects it ... */
+    uint64_t used;     /* ... and asked last: ms */
+    uint8_t *data;
+    size_t size;
 };
 
 struct session {
@@ -71,6 +87,7 @@ struct session {
     /* enclaves of this channel whose handle the agent does not have */
     uint32_t building[SESSION_MAX_BUILDING];
     unsigned int building_count;
+    struct session_evidence evidence;
     /* rate limit */
     double tokens;
     uint64_t refilled;

@@ -137,6 +137,35 @@ def test_optional(tap, machine):
                     "report-record", "a report of an earlier boot")
 
 
+def test_from_the_tenant(tap, machine):
+    """An application fetches the evidence itself: through the agent and libxenvchan."""
+    nonce, data = os.urandom(32), os.urandom(64)
+    machine.push(enclave_report(machine, data), REPORT, tenant="alice")
+    result = machine.tenant("alice", f"cloister evidence --nonce {nonce.hex()} --report {REPORT} -o {EVIDENCE}",
+                            timeout=120)
+    if not tap.ok(result, "an application in the tenant gets evidence", result.err):
+        return
+    image = (BUILD / "tests/enclaves/probe.image").read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        judge = Judge(folder, machine, image)
+        found = machine.pull(EVIDENCE, tenant="alice")
+        verdict = judge(found, nonce, data)
+        tap.ok(verdict["accepted"], "it is accepted", verdict)
+        refused(tap, judge(found, os.urandom(32), data), "nonce-differs", "another nonce")
+    for options, status, says in (
+            ("-o /run/x", 2, "--nonce and -o"), (f"--nonce {nonce.hex()}", 2, "--nonce and -o"),
+            (f"--nonce {nonce.hex()[:30]} -o /run/x", 2, "16 to 64 bytes"),
+            (f"--nonce {nonce.hex()} --report {EVIDENCE} -o /run/x", 3, "a report has 512 bytes"),
+            (f"--nonce {nonce.hex()} --report /run/none -o /run/x", 3, "No such file"),
+            (f"--nonce {nonce.hex()} -o /nonexistent/x", 3, "No such file")):
+        result = machine.tenant("alice", f"cloister evidence {options}", timeout=120)
+        tap.ok(result.rc == status and says in result.err, f"cloister evidence: {says}", f"{result.rc}: {result.err}")
+    machine.tenant("alice", "head -c 512 /dev/zero >/run/zeros")
+    result = machine.tenant("alice", f"cloister evidence --nonce {nonce.hex()} --report /run/zeros -o /run/x",
+                            timeout=120)
+    tap.ok(result.rc == 6 and "is none" in result.err, "a report that is none is refused by the host", result.err)
+
+
 def test_bad_requests(tap, machine):
     """Each is told what is wrong, and the daemon goes on."""
     machine.push(b"x" * 511, "/run/short")
@@ -171,6 +200,42 @@ def test_bad_requests(tap, machine):
            "a heartbeat verifies, and answers the nonce", beat.hex())
 
 
+CONFIG = "/etc/cloister/cloisterd.conf"
+HANGS = b"#!/bin/sh\ntrap '' TERM INT\necho command TPM2_Quote\nwhile :; do sleep 1; done\n"
+
+
+def restart(machine, config):
+    machine.push(config, CONFIG)
+    machine.dom0("systemctl restart cloisterd", check=True)
+    stack.wait_host(machine)
+    stack.wait_agent(machine, "alice")
+
+
+def test_hanging_tpm(tap, machine):
+    """Whoever asks is told which command hangs; nobody else notices."""
+    config = machine.pull(CONFIG)
+    machine.push(HANGS, "/run/hangs", mode=0o755)
+    restart(machine, b"tpm-helper = /run/hangs\ntpm-timeout = 5\n")
+    keys = machine.start_dom0("cloisterctl tpm")
+    status = stack.ctl(machine, "status")
+    tap.ok(status["ok"] and not keys.done(0), "the daemon answers others while the TPM hangs", status)
+    result = keys.wait(60)
+    tap.ok(result.rc == 1 and "TPM2_Quote: the TPM did not answer within 5 s" in result.err, "then it says what hung",
+           f"{result.rc}: {result.err}")
+    machine.dom0("timeout -s KILL 1 cloisterctl tpm")
+    result = machine.tenant("alice", f"cloister evidence --nonce {'11' * 16} -o /run/x", timeout=60)
+    tap.ok(result.rc == 6 and "in time" in result.err, "the tenant is told, too", f"{result.rc}: {result.err}")
+    tap.ok(stack.ctl(machine, "status")["ok"] and not machine.dom0("pidof -x hangs"),
+           "somebody who went while waiting changed nothing, and no process is left")
+    restart(machine, b"tpm = none\n")
+    result = machine.dom0("cloisterctl tpm")
+    tap.ok(result.rc == 1 and "no TPM (tpm = none)" in result.err, "without a TPM it says so", result.err)
+    result = machine.tenant("alice", f"cloister evidence --nonce {'11' * 16} -o /run/x", timeout=60)
+    tap.ok(result.rc == 6 and "no TPM" in result.err, "to the tenant, too", f"{result.rc}: {result.err}")
+    restart(machine, config)
+    tap.ok(len(tpm_keys(machine)) == 3, "and with its own settings all is well again")
+
+
 def without_tpm(tap, payloads):
     """cloister-tpm=required on a machine that has none: Xen must say so and stop before dom0."""
     machine = Machine("system-no-tpm", xen=stack.xen(str(BUILD)), xen_options=["cloister-tpm=required"],
@@ -188,4 +253,4 @@ def without_tpm(tap, payloads):
 
 
 former = []  # reports of an earlier boot of the same machine
-TESTS = [test_keys, test_evidence, test_bad_requests]
+TESTS = [test_keys, test_evidence, test_from_the_tenant, test_bad_requests, test_hanging_tpm]

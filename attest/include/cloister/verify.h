@@ -238,8 +238,9 @@ const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meani
  * record says nothing to that, for a forger sets it, too. What proves it is Xen's command line, which
  * GRUB measures into PCR 8: the values in "boot" must be those of a command line with
  * cloister-tpm=required, and `cloister-verify predict` warns where they are not. The flag tells
- * whoever forgot it: then the honest hosts are refused. dom0 cannot reset PCRs 0 to 15 (TPM 2.0 part
- * 1, 17.6; PC Client Platform TPM Profile 1.05, 4.6): the machine's reset does, and starts the firmware.
+ * whoever forgot it: then the honest hosts are refused. dom0 cannot reset PCRs 0 to 15 (TPM2_PCR_Reset,
+ * TPM 2.0 part 3, 22.8; PC Client Platform TPM Profile 1.05, 4.6): only the machine's reset does, and
+ * that starts the firmware.
  */
 struct cloister_policy;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base64.h"
+#include "jsonbytes.h"
 #include "cloister/evidence.h"
 #include "ctl.h"
 #include "digest.h"
@@ -43,7 +43,7 @@ static int write_member(const struct ctl_options *options, json_object *answer, 
     size_t size = 0;
     int status;
 
-    if (!data || base64_decode(ctl_text(answer, key), data, CLOISTER_EVIDENCE_MAX_SIZE, &size))
+    if (!data || json_bytes_read(ctl_text(answer, key), data, CLOISTER_EVIDENCE_MAX_SIZE, &size))
         status = ctl_fail(options, CTL_PROBLEM, "EPROTO", "cloisterd's answer has no %s", key);
     else
         status = write_file(options, data, size);
@@ -81,9 +81,11 @@ static int add_nonce(const struct ctl_options *options, const char *command, jso
     size_t size = options->nonce ? strlen(options->nonce) : 0;
 
     if (!options->nonce)
-        return ctl_fail(options, CTL_USAGE, "EINVAL",
-                        "%s needs --nonce: the verifier's challenge, 16 to 64 bytes that were never used "
-                        "before", command);
+        return ctl_fail(
+            options, CTL_USAGE, "EINVAL",
+            "%s needs --nonce: the verifier's challenge, 16 to 64 bytes that were never used "
+            "before",
+            command);
     if (!options->output && !options->json)
         return ctl_fail(options, CTL_USAGE, "EINVAL", "%s needs -o FILE, or --json", command);
     if (size % 2 || size < 2 * CLOISTER_NONCE_MIN || size > 2 * CLOISTER_NONCE_MAX ||
@@ -101,8 +103,8 @@ static int add_report(const struct ctl_options *options, const char *path, json_
     char *data;
     int rc = textfile_read(path, CLOISTER_COSE_REPORT_SIZE, &data, &size);
 
-    if (rc == -EFBIG || (!rc && size != sizeof(struct cloister_report) &&
-                         size != CLOISTER_COSE_REPORT_SIZE)) {
+    if (rc == -EFBIG ||
+        (!rc && size != sizeof(struct cloister_report) && size != CLOISTER_COSE_REPORT_SIZE)) {
         if (!rc)
             free(data);
         return ctl_fail(options, CTL_PROBLEM, "EINVAL",
@@ -112,7 +114,7 @@ static int add_report(const struct ctl_options *options, const char *path, json_
     if (rc)
         return ctl_fail(options, CTL_PROBLEM, strerrorname_np(-rc), "%s cannot be read: %s", path,
                         strerror(-rc));
-    json_object_array_add(list, base64_encode(data, size));
+    json_object_array_add(list, json_bytes_new(data, size));
     free(data);
     return CTL_OK;
 }
@@ -142,7 +144,7 @@ int command_heartbeat(const struct ctl_options *options)
     return status;
 }
 
-/* --- enrolment -------------------------------------------------------------------------------------- */
+/* --- enrolment -------------------------------------------------------------------------------- */
 
 static void copy_member(json_object *to, json_object *from, const char *key)
 {
@@ -156,11 +158,12 @@ static void print_tpm(json_object *answer)
     size_t size = 0;
 
     /* TPM2B_PUBLIC: its size, then the TPMT_PUBLIC that verifiers know the key by. */
-    if (!base64_decode(ctl_text(answer, "ak_public"), public, sizeof(public), &size) && size > 2)
+    if (!json_bytes_read(ctl_text(answer, "ak_public"), public, sizeof(public), &size) && size > 2)
         digest_sha256_hex(public + 2, size - 2, digest);
     printf("attestation key  %s\n", digest);
     if (ctl_member(answer, "ek_certificate") &&
-        !base64_decode(ctl_text(answer, "ek_certificate"), certificate, sizeof(certificate), &size))
+        !json_bytes_read(ctl_text(answer, "ek_certificate"), certificate, sizeof(certificate),
+                         &size))
         printf("endorsement key  with a certificate of its manufacturer, %zu bytes\n", size);
     else
         puts("endorsement key  without a certificate");
@@ -207,8 +210,10 @@ static json_object *read_reply(const struct ctl_options *options, const char *pa
     if (json_object_is_type(reply, json_type_object) && *ctl_text(reply, "credential_blob") &&
         *ctl_text(reply, "encrypted_secret") && ctl_member(reply, "enrolment"))
         return reply;
-    ctl_fail(options, CTL_PROBLEM, "EINVAL", "%s is no reply of an enrolling service: a JSON object with "
-             "enrolment, credential_blob and encrypted_secret", path);
+    ctl_fail(options, CTL_PROBLEM, "EINVAL",
+             "%s is no reply of an enrolling service: a JSON object with "
+             "enrolment, credential_blob and encrypted_secret",
+             path);
     json_object_put(reply);
     return NULL;
 }

@@ -59,7 +59,8 @@ int chip_open(struct chip *chip, const char *place, uint32_t key_handle, FILE *p
     if (rc) {
         const char *device = strchr(place, '/');
 
-        return chip_fail(chip, -ENODEV, "no TPM can be opened at %s: switch it on in the firmware's "
+        return chip_fail(chip, -ENODEV,
+                         "no TPM can be opened at %s: switch it on in the firmware's "
                          "setup, or name another as 'tpm' in cloisterd.conf (%s)",
                          device ? device : place, Tss2_RC_Decode(rc));
     }
@@ -81,7 +82,7 @@ void chip_release(struct chip *chip, struct chip_key *key)
     key->transient = false;
 }
 
-/* --- the quote ------------------------------------------------------------------------------------ */
+/* --- the quote -------------------------------------------------------------------------------- */
 
 static TPML_PCR_SELECTION selection(uint32_t pcrs)
 {
@@ -105,8 +106,8 @@ static uint32_t selected(const TPML_PCR_SELECTION *list)
     return pcrs;
 }
 
-/* The TPM gives some of the PCRs that were asked for, the lowest first (part 3, 22.4). *pcrs becomes those
- * that are left. */
+/* The TPM gives some of the PCRs that were asked for, the lowest first (part 3, 22.4). *pcrs
+ * becomes those that are left. */
 static int read_some(struct chip *chip, uint32_t *pcrs, struct chip_quote *quote)
 {
     TPML_PCR_SELECTION wanted = selection(*pcrs), *got = NULL;
@@ -118,7 +119,8 @@ static int read_some(struct chip *chip, uint32_t *pcrs, struct chip_quote *quote
                                           &wanted, &counter, &got, &digests));
     uint32_t given = rc ? 0 : selected(got);
     if (!rc && (!given || given & ~*pcrs || digests->count != (UINT32)__builtin_popcount(given)))
-        rc = chip_fail(chip, -EIO, "the TPM has no SHA-256 bank of PCRs: choose it in the "
+        rc = chip_fail(chip, -EIO,
+                       "the TPM has no SHA-256 bank of PCRs: choose it in the "
                        "firmware's setup");
     for (uint32_t index = 0, i = 0; !rc && index < CLOISTER_EVIDENCE_PCRS; index++) {
         if (!(given & 1u << index))
@@ -165,9 +167,9 @@ static int sign_pcrs(struct chip *chip, const struct chip_key *key, uint32_t pcr
 
     memcpy(qualifying.buffer, data, 32);
     chip_begin(chip, "TPM2_Quote");
-    int rc = chip_end(chip, Esys_Quote(chip->esys, key->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                       ESYS_TR_NONE, &qualifying, &scheme, &wanted, &attest,
-                                       &signature));
+    int rc = chip_end(chip,
+                      Esys_Quote(chip->esys, key->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                 ESYS_TR_NONE, &qualifying, &scheme, &wanted, &attest, &signature));
     quote->signature_size = 0;
     if (!rc)
         rc = chip_end(chip, Tss2_MU_TPMT_SIGNATURE_Marshal(signature, quote->signature,
@@ -213,14 +215,17 @@ int chip_quote(struct chip *chip, const struct chip_key *key, uint32_t pcrs, con
             rc = compare_digest(chip, quote, &same);
     }
     if (!rc && !same)
-        rc = chip_fail(chip, -EAGAIN, "the quoted PCRs have other values than those read, %d times: "
-                       "something extends them", QUOTE_TRIES);
+        rc = chip_fail(chip, -EAGAIN,
+                       "the quoted PCRs have other values than those read, %d times: "
+                       "something extends them",
+                       QUOTE_TRIES);
     return rc;
 }
 
-/* --- the credential --------------------------------------------------------------------------------- */
+/* --- the credential --------------------------------------------------------------------------- */
 
-/* A session that may use the endorsement key: its policy is PolicyA of the EK Credential Profile, B.6.3. */
+/* A session that may use the endorsement key: its policy is PolicyA of the EK Credential Profile,
+ * B.6.3. */
 static int endorsement_session(struct chip *chip, ESYS_TR *session)
 {
     const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
@@ -232,8 +237,8 @@ static int endorsement_session(struct chip *chip, ESYS_TR *session)
     if (rc)
         return rc;
     chip_begin(chip, "TPM2_PolicySecret");
-    rc = chip_end(chip, Esys_TRSess_SetAttributes(chip->esys, *session,
-                                                  TPMA_SESSION_CONTINUESESSION, 0xff));
+    rc = chip_end(
+        chip, Esys_TRSess_SetAttributes(chip->esys, *session, TPMA_SESSION_CONTINUESESSION, 0xff));
     if (!rc)
         rc = chip_end(chip, Esys_PolicySecret(chip->esys, ESYS_TR_RH_ENDORSEMENT, *session,
                                               ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL,

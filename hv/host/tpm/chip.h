@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's TPM 2.0, through tpm2-tss (ESAPI): what cloister-tpm asks of it. "Part 1, 2, 3" are those of
- * the TPM 2.0 Library; the EK templates are those of the TCG EK Credential Profile 2.3, B.3.
+ * The host's TPM 2.0, through tpm2-tss (ESAPI): what cloister-tpm asks of it. "Part 1, 2, 3" are
+ * those of the TPM 2.0 Library; the EK templates are those of the TCG EK Credential Profile 2.3,
+ * B.3.
  *
- * Before each command a line "command NAME" goes to `progress`: whoever started this process knows by it
- * what the TPM is doing, and how long. Nothing waits with a time-out of its own here: a kernel that waits
- * for a TPM can be interrupted by nothing in the process itself.
+ * Before each command a line "command NAME" goes to `progress`: whoever started this process knows
+ * by it what the TPM is doing, and how long. Nothing waits with a time-out of its own here: a
+ * kernel that waits for a TPM can be interrupted by nothing in the process itself.
  *
- * Actions return 0 or a negative errno, and then chip->why is a sentence with the command and what the TPM
- * said:
+ * Actions return 0 or a negative errno, and then chip->why is a sentence with the command and what
+ * the TPM said:
  *   -ENODEV  there is no TPM at that place      -EIO     the TPM refused, or answered nonsense
  *   -EEXIST  the handle holds another key       -EAGAIN  the PCRs change while they are quoted
  */
@@ -47,9 +48,9 @@ struct chip_key {
 void chip_release(struct chip *chip, struct chip_key *key);
 
 /*
- * The attestation key: ECDSA P-256, restricted, primary under the endorsement hierarchy with a fixed
- * template, so that this TPM makes the same one again when its handle is lost (part 1, 14.3.3). TPM2_Clear
- * does not change it.
+ * The attestation key: ECDSA P-256, restricted, primary under the endorsement hierarchy with a
+ * fixed template, so that this TPM makes the same one again when its handle is lost (part 1,
+ * 14). TPM2_Clear does not change it.
  */
 __attribute__((warn_unused_result)) int chip_attestation_key(struct chip *chip,
                                                              struct chip_key *key);
@@ -58,7 +59,8 @@ struct chip_certificate {
     size_t size; /* 0: the manufacturer left none */
     uint8_t der[CHIP_CERTIFICATE_MAX];
 };
-/* The endorsement key with its certificate: RSA 2048 (template L-1); P-256 (L-2) where only that has one. */
+/* The endorsement key with its certificate: RSA 2048 (template L-1); P-256 (L-2) where only that
+ * has one. */
 __attribute__((warn_unused_result)) int
 chip_endorsement_key(struct chip *chip, struct chip_key *key, struct chip_certificate *certificate);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What of cloisterd talks to the TPM: a process of its own for each job (jobs.h), because the kernel can make
- * whoever asks a TPM wait for minutes. cloisterd starts it, looks how long each command takes, and kills it.
+ * What of cloisterd talks to the TPM: a process of its own for each job (jobs.h), because the
+ * kernel can make whoever asks a TPM wait for minutes. cloisterd starts it, looks how long each
+ * command takes, and kills it.
  */
 #include "jobs.h"
 
@@ -86,7 +87,8 @@ int main(void)
         add_text(answer, "error", record_error_name(rc));
         add_text(answer, "message", chip.why[0] ? chip.why : strerror(-rc));
     }
-    puts(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(answer,
+                                        JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(answer);
     json_object_put(request);
     return rc ? 1 : 0;

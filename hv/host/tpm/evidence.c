@@ -5,7 +5,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-#include "base64.h"
+#include "jsonbytes.h"
 #include "digest.h"
 #include "internal.h"
 #include "jobs.h"
@@ -30,7 +30,7 @@ static int refuse(struct chip *chip, const char *why)
     return -EINVAL;
 }
 
-/* --- what the request gives ------------------------------------------------------------------------- */
+/* --- what the request gives ------------------------------------------------------------------- */
 
 static int take_nonce(struct chip *chip, json_object *request, struct draft *draft)
 {
@@ -55,7 +55,8 @@ static int take_record(struct chip *chip, json_object *request, struct draft *dr
     if (!rc && (size != sizeof(*record) || record->magic != CLOISTER_RECORD_MAGIC))
         rc = refuse(chip, "record is no monitor record");
     if (!rc && record->pcr >= CLOISTER_EVIDENCE_PCRS)
-        rc = refuse(chip, "no TPM vouches for the monitor's key: see what Xen said of the TPM when it "
+        rc = refuse(chip,
+                    "no TPM vouches for the monitor's key: see what Xen said of the TPM when it "
                     "started (xl dmesg), and boot with cloister-tpm=required");
     return rc;
 }
@@ -69,14 +70,14 @@ static int take_report(struct chip *chip, json_object *text, struct draft *draft
     int rc = -EINVAL;
 
     if (json_object_is_type(text, json_type_string))
-        rc = base64_decode(json_object_get_string(text), bytes, sizeof(bytes), &size);
+        rc = json_bytes_read(json_object_get_string(text), bytes, sizeof(bytes), &size);
     if (!rc && size == sizeof(*report))
         memcpy(report, bytes, size);
     else if (!rc)
         rc = cloister_report_from_cose(bytes, size, report);
     if (rc || report->magic != CLOISTER_REPORT_MAGIC)
         return refuse(chip, "a report has 512 bytes (struct cloister_report), or is the same as "
-                      "COSE_Sign1");
+                            "COSE_Sign1");
     evidence->report_forms[evidence->report_count++] =
         size == sizeof(*report) ? CLOISTER_REPORT_FIXED : CLOISTER_REPORT_COSE;
     return 0;
@@ -104,8 +105,8 @@ static int take_log(struct chip *chip, json_object *request, struct draft *draft
 
     if (!json_object_object_get_ex(request, "event_log", &path) || !path)
         return 0;
-    int rc = textfile_read(json_object_get_string(path), CLOISTER_EVIDENCE_MAX_LOG, &draft->log,
-                           &size);
+    int rc =
+        textfile_read(json_object_get_string(path), CLOISTER_EVIDENCE_MAX_LOG, &draft->log, &size);
     if (rc == -ENOENT)
         return 0;
     if (rc)
@@ -116,7 +117,7 @@ static int take_log(struct chip *chip, json_object *request, struct draft *draft
     return 0;
 }
 
-/* --- what the TPM gives ----------------------------------------------------------------------------- */
+/* --- what the TPM gives ----------------------------------------------------------------------- */
 
 static int add_quote(struct chip *chip, struct draft *draft)
 {
@@ -176,7 +177,7 @@ int job_evidence(struct chip *chip, json_object *request, json_object *answer)
         rc = encode(chip, draft);
     if (!rc) {
         digest_sha256_hex(draft->key, draft->key_size, key);
-        json_object_object_add(answer, "evidence", base64_encode(draft->encoded, draft->size));
+        json_object_object_add(answer, "evidence", json_bytes_new(draft->encoded, draft->size));
         json_object_object_add(answer, "key", json_object_new_string(key));
     }
     free(draft->log);

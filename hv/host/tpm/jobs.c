@@ -5,7 +5,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-#include "base64.h"
+#include "jsonbytes.h"
 #include "internal.h"
 
 const char *job_text(struct chip *chip, json_object *request, const char *key)
@@ -26,7 +26,7 @@ int job_bytes(struct chip *chip, json_object *request, const char *key, uint8_t 
 
     if (!text)
         return -EINVAL;
-    int rc = base64_decode(text, data, capacity, size);
+    int rc = json_bytes_read(text, data, capacity, size);
     if (rc)
         snprintf(chip->why, sizeof(chip->why), "%s is not base64, or has more than %zu bytes", key,
                  capacity);
@@ -41,7 +41,7 @@ static int add_public(struct chip *chip, json_object *answer, const char *key,
 
     int rc = chip_end(chip, Tss2_MU_TPM2B_PUBLIC_Marshal(public, bytes, sizeof(bytes), &size));
     if (!rc)
-        json_object_object_add(answer, key, base64_encode(bytes, size));
+        json_object_object_add(answer, key, json_bytes_new(bytes, size));
     return rc;
 }
 
@@ -58,7 +58,7 @@ int job_identity(struct chip *chip, json_object *request, json_object *answer)
         rc = add_public(chip, answer, "ek_public", &endorsement.public);
     if (!rc) {
         json_object_object_add(answer, "ek_certificate",
-                               certificate.size ? base64_encode(certificate.der, certificate.size)
+                               certificate.size ? json_bytes_new(certificate.der, certificate.size)
                                                 : NULL);
         rc = add_public(chip, answer, "ak_public", &attestation.public);
     }
@@ -107,7 +107,7 @@ int job_activate(struct chip *chip, json_object *request, json_object *answer)
     if (!rc)
         rc = chip_activate(chip, &attestation, &endorsement, &credential, &secret, &out);
     if (!rc)
-        json_object_object_add(answer, "secret", base64_encode(out.buffer, out.size));
+        json_object_object_add(answer, "secret", json_bytes_new(out.buffer, out.size));
     chip_release(chip, &endorsement);
     chip_release(chip, &attestation);
     return rc;

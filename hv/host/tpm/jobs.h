@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What cloisterd asks of cloister-tpm: one JSON object on its standard input, one on a line of its own as the
- * last thing on its standard output. Before that, lines "command NAME" (chip.h).
+ * What cloisterd asks of cloister-tpm: one JSON object on its standard input, one on a line of its
+ * own as the last thing on its standard output. Before that, lines "command NAME" (chip.h).
  *
  *   "tpm": as tpm2-tss names it; "key_handle": number, 0: none; "command", and with it:
  *
@@ -10,9 +10,9 @@
  *                                               -> evidence, key (hex: SHA-256 of its TPMT_PUBLIC)
  *   activate: credential_blob, encrypted_secret -> secret
  *
- * ek_public and ak_public are TPM2B_PUBLIC, credential_blob is a TPM2B_ID_OBJECT, encrypted_secret a
- * TPM2B_ENCRYPTED_SECRET, secret what was hidden in them; bytes are base64. An answer also has "ok", and may
- * have "warning"; where "ok" is false: "error" (an errno's name), "message".
+ * ek_public and ak_public are TPM2B_PUBLIC, credential_blob is a TPM2B_ID_OBJECT, encrypted_secret
+ * a TPM2B_ENCRYPTED_SECRET, secret what was hidden in them; bytes are base64. An answer also has
+ * "ok", and may have "warning"; where "ok" is false: "error" (an errno's name), "message".
  */
 #ifndef CLOISTER_HOST_TPM_JOBS_H
 #define CLOISTER_HOST_TPM_JOBS_H

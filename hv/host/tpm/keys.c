@@ -11,7 +11,7 @@
 #define CERTIFICATE_ECC 0x01c0000au
 #define NV_PIECE 512u /* every TPM gives that much at once */
 
-/* --- templates ------------------------------------------------------------------------------------- */
+/* --- templates -------------------------------------------------------------------------------- */
 
 static const TPM2B_PUBLIC attestation_template = {
     .publicArea = {
@@ -91,7 +91,7 @@ static int make(struct chip *chip, const TPM2B_PUBLIC *template, struct chip_key
     return rc;
 }
 
-/* --- the attestation key --------------------------------------------------------------------------- */
+/* --- the attestation key ---------------------------------------------------------------------- */
 
 static bool is_attestation_key(const TPMT_PUBLIC *public)
 {
@@ -120,8 +120,10 @@ static int load(struct chip *chip, struct chip_key *key, bool *found)
     int rc = chip_end(chip, Esys_ReadPublic(chip->esys, key->handle, ESYS_TR_NONE, ESYS_TR_NONE,
                                             ESYS_TR_NONE, &public, NULL, NULL));
     if (!rc && !is_attestation_key(&public->publicArea))
-        rc = chip_fail(chip, -EEXIST, "the TPM's handle %#x holds a key that is not cloisterd's: name "
-                       "another as 'tpm-key-handle' in cloisterd.conf", chip->key_handle);
+        rc = chip_fail(chip, -EEXIST,
+                       "the TPM's handle %#x holds a key that is not cloisterd's: name another as "
+                       "'tpm-key-handle' in cloisterd.conf",
+                       chip->key_handle);
     if (!rc)
         key->public = *public;
     Esys_Free(public);
@@ -157,7 +159,7 @@ int chip_attestation_key(struct chip *chip, struct chip_key *key)
     return rc;
 }
 
-/* --- the endorsement key --------------------------------------------------------------------------- */
+/* --- the endorsement key ---------------------------------------------------------------------- */
 
 /* The DER object at the beginning: manufacturers fill up the index. */
 static size_t der_size(const uint8_t *der, size_t size)
@@ -208,8 +210,8 @@ static int read_certificate(struct chip *chip, uint32_t handle,
     uint16_t size = rc ? 0 : public->nvPublic.dataSize;
     Esys_Free(public);
     if (!rc && size > sizeof(certificate->der))
-        rc = chip_fail(chip, -EIO, "the certificate at %#x has %u bytes, more than %u", handle, size,
-                       CHIP_CERTIFICATE_MAX);
+        rc = chip_fail(chip, -EIO, "the certificate at %#x has %u bytes, more than %u", handle,
+                       size, CHIP_CERTIFICATE_MAX);
     if (!rc)
         rc = read_nv(chip, index, size, certificate->der);
     if (rc)

@@ -37,6 +37,8 @@ enum cloister_message_type {
     CLOISTER_MSG_LIST = 8,    /* body: struct cloister_msg_enclave (first id wanted);
                                  reply: struct cloister_enclave_info[0..16], own domain only */
     CLOISTER_MSG_QUOTA = 9,   /* no body; reply: struct cloister_msg_quota */
+    CLOISTER_MSG_EVIDENCE = 10, /* body: struct cloister_msg_evidence, reports; reply: msg_ticket */
+    CLOISTER_MSG_COLLECT = 11,  /* body: struct cloister_msg_collect; reply: msg_piece, then bytes */
     CLOISTER_MSG_REPLY = 100, /* body: struct cloister_msg_reply, then the reply of the request */
 };
 
@@ -97,6 +99,45 @@ struct cloister_msg_quota {
     uint64_t used;
 };
 
+/*
+ * EVIDENCE begins to make evidence of the host (cloister/evidence.h in attest/include) for a verifier's
+ * nonce; a heartbeat is always in it. The reply says with which ticket COLLECT gets it, piece by piece,
+ * when it is made, which the TPM takes its time for: nothing else waits meanwhile. One at a time per
+ * channel. Errors: EVIDENCE
+ *   -EINVAL      not zeros behind the nonce; a report that has not a report's magic
+ *   -EBUSY       one is being made, or collected: whoever does asked less than CLOISTER_EVIDENCE_KEPT ago
+ *   -EOPNOTSUPP, -ENODEV  this host has no identity, no TPM
+ * COLLECT
+ *   -EAGAIN      it is not ready: ask again later
+ *   -ESTALE      not the last ticket of this channel
+ *   -ERANGE      the offset is not within it (found, allowed: its size)
+ *   others       why it could not be made: the host's operator finds it in cloisterd's journal
+ */
+#define CLOISTER_MAX_EVIDENCE_REPORTS 15u
+#define CLOISTER_EVIDENCE_PIECE 4032u /* bytes of evidence in one reply, at most */
+#define CLOISTER_EVIDENCE_KEPT 5u     /* seconds */
+
+struct cloister_msg_evidence {
+    uint32_t nonce_size;   /* 16 .. 64 */
+    uint32_t report_count; /* struct cloister_report that follow: 0 .. CLOISTER_MAX_EVIDENCE_REPORTS */
+    uint8_t nonce[64];     /* zeros behind the nonce */
+};
+
+struct cloister_msg_ticket {
+    uint32_t ticket; /* never 0 */
+    uint32_t reserved;
+};
+
+struct cloister_msg_collect {
+    uint32_t ticket;
+    uint32_t offset; /* of the first byte wanted */
+};
+
+struct cloister_msg_piece {
+    uint32_t size; /* of the whole evidence; the piece ends with it, or has CLOISTER_EVIDENCE_PIECE */
+    uint32_t reserved;
+};
+
 struct cloister_msg_reply {
     int32_t error;   /* 0 or a negative errno */
     uint16_t reason; /* enum cloister_reason */
@@ -109,6 +150,7 @@ _Static_assert(sizeof(struct cloister_message) == 16, "ABI");
 _Static_assert(sizeof(struct cloister_msg_hello) == 136, "ABI");
 _Static_assert(sizeof(struct cloister_msg_status) == 128, "ABI");
 _Static_assert(sizeof(struct cloister_msg_reply) == 24, "ABI");
+_Static_assert(sizeof(struct cloister_msg_evidence) == 72, "ABI");
 _Static_assert(sizeof(struct cloister_msg_handle) == 64, "ABI");
 
 #endif

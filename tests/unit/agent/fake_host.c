@@ -160,6 +160,43 @@ static void list(struct fake_host *host, const uint8_t *body, size_t size, struc
     }
 }
 
+static void evidence(struct fake_host *host, const uint8_t *body, size_t size, struct result *result)
+{
+    const struct cloister_msg_ticket ticket = {.ticket = 7};
+
+    REQUIRE(size >= sizeof(host->evidence));
+    memcpy(&host->evidence, body, sizeof(host->evidence));
+    REQUIRE(host->evidence.nonce_size >= 16 && host->evidence.nonce_size <= 64);
+    REQUIRE(size == sizeof(host->evidence) +
+                        host->evidence.report_count * sizeof(struct cloister_report));
+    for (size_t i = sizeof(host->evidence); i < size; i++)
+        REQUIRE(body[i] == 0x5a);
+    memcpy(result->body, &ticket, sizeof(ticket));
+    result->size = sizeof(ticket);
+}
+
+static int collect(struct fake_host *host, const uint8_t *body, size_t size, struct result *result)
+{
+    struct cloister_msg_collect wanted;
+    struct cloister_msg_piece piece = {.size = host->evidence_size};
+
+    REQUIRE(size == sizeof(wanted));
+    memcpy(&wanted, body, sizeof(wanted));
+    REQUIRE(wanted.ticket == 7 && wanted.offset < host->evidence_size);
+    if (host->not_ready) {
+        host->not_ready--;
+        return -EAGAIN;
+    }
+    if (host->pieces_lie && wanted.offset)
+        piece.size = wanted.offset + 1;
+    memcpy(result->body, &piece, sizeof(piece));
+    result->size = sizeof(piece);
+    for (uint32_t at = wanted.offset;
+         at < host->evidence_size && at - wanted.offset < CLOISTER_EVIDENCE_PIECE; at++)
+        result->body[result->size++] = (uint8_t)(at >> 4);
+    return 0;
+}
+
 static void perform(struct fake_host *host, const struct cloister_message *message,
                     const uint8_t *body, struct result *result)
 {
@@ -200,6 +237,12 @@ static void perform(struct fake_host *host, const struct cloister_message *messa
         REQUIRE(message->size == 0);
         memcpy(result->body, &quota, sizeof(quota));
         result->size = sizeof(quota);
+        break;
+    case CLOISTER_MSG_EVIDENCE:
+        evidence(host, body, message->size, result);
+        break;
+    case CLOISTER_MSG_COLLECT:
+        result->error = collect(host, body, message->size, result);
         break;
     default:
         ck_abort_msg("unknown message %u", message->type);

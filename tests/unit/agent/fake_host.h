@@ -56,6 +56,10 @@ struct fake_host {
     uint16_t refuse_reason;
     uint32_t refuse_after; /* after that many were served */
     bool short_bodies;     /* replies lack their bodies */
+    uint32_t evidence_size;    /* of the evidence that it makes ... */
+    unsigned int not_ready;    /* ... after that many looks */
+    bool pieces_lie;           /* about the size of the whole */
+    struct cloister_msg_evidence evidence; /* as it was asked for */
 
     /* The channel: */
     enum transport_state state;

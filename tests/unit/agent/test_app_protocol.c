@@ -31,6 +31,10 @@ static void set_head(size_t offset, uint32_t value, size_t size)
 static const struct app_load load;
 static const struct app_unload unload = {.enclave = 3, .handle = {1, 2}};
 static const struct app_list list = {.start = 5};
+static struct {
+    struct cloister_msg_evidence head;
+    struct cloister_report reports[16];
+} evidence = {.head.nonce_size = 32};
 
 START_TEST(accepts_each_request)
 {
@@ -46,6 +50,44 @@ START_TEST(accepts_each_request)
     ck_assert_int_eq(app_decode(packet, message(APP_STATUS, NULL, 0), 0, &request), 0);
     ck_assert_int_eq(app_decode(packet, message(APP_LIST, &list, sizeof(list)), 0, &request), 0);
     ck_assert_uint_eq(request.list.start, 5);
+}
+END_TEST
+
+START_TEST(checks_requests_for_evidence)
+{
+    const struct cloister_msg_collect collect = {.ticket = 1};
+    struct app_request request;
+
+    for (uint32_t count = 0; count <= 16; count++) {
+        size_t size = sizeof(evidence.head) + count * sizeof(evidence.reports[0]);
+
+        for (uint32_t said = 0; said <= 17; said++) {
+            evidence.head.report_count = said;
+            if (size + sizeof(struct app_message) > sizeof(packet))
+                continue;
+            int error = app_decode(packet, message(APP_EVIDENCE, &evidence, size), 0, &request);
+            ck_assert_int_eq(error, said > 15 ? -EINVAL : said == count ? 0 : -EMSGSIZE);
+            if (!error)
+                ck_assert_uint_eq(request.size, size);
+        }
+    }
+    evidence.head.report_count = 0;
+    for (uint32_t nonce = 0; nonce < 70; nonce++) {
+        evidence.head.nonce_size = nonce;
+        ck_assert_int_eq(app_decode(packet, message(APP_EVIDENCE, &evidence, sizeof(evidence.head)),
+                                    0, &request),
+                         nonce >= 16 && nonce <= 64 ? 0 : -EINVAL);
+    }
+    evidence.head.nonce_size = 32;
+    ck_assert_int_eq(
+        app_decode(packet, message(APP_EVIDENCE, &evidence, sizeof(evidence.head) - 1), 0, &request),
+        -EMSGSIZE);
+    ck_assert_int_eq(
+        app_decode(packet, message(APP_EVIDENCE, &evidence, sizeof(evidence.head)), 1, &request),
+        -EINVAL);
+    ck_assert_int_eq(app_decode(packet, message(APP_COLLECT, &collect, 8), 0, &request), 0);
+    ck_assert_int_eq(app_decode(packet, message(APP_COLLECT, &collect, 7), 0, &request), -EMSGSIZE);
+    ck_assert_int_eq(app_decode(packet, message(APP_COLLECT, &collect, 8), 1, &request), -EINVAL);
 }
 END_TEST
 
@@ -98,7 +140,7 @@ START_TEST(refuses_magic_version_type)
     REQUIRE(app_decode(packet, size, 0, &request) == -EPROTONOSUPPORT);
     REQUIRE(request.number == 77);
     for (uint32_t type = 0; type < 65536; type++) {
-        if (type >= APP_LOAD && type <= APP_LIST)
+        if (type >= APP_LOAD && type <= APP_COLLECT)
             continue;
         message((uint16_t)type, NULL, 0);
         REQUIRE(app_decode(packet, size, 0, &request) == -ENOSYS);
@@ -169,7 +211,7 @@ START_TEST(survives_random_requests)
         int error;
 
         memset(packet, 0, 256);
-        switch (suite_random(&seed) % 4) {
+        switch (suite_random(&seed) % 5) {
         case 0:
             size = message(APP_LOAD, &load, sizeof(load));
             break;
@@ -178,6 +220,9 @@ START_TEST(survives_random_requests)
             break;
         case 2:
             size = message(APP_LIST, &list, sizeof(list));
+            break;
+        case 3:
+            size = message(APP_EVIDENCE, &evidence, sizeof(evidence.head));
             break;
         default:
             size = message(APP_STATUS, NULL, 0);
@@ -194,7 +239,9 @@ START_TEST(survives_random_requests)
         /* Whatever gets through is in range. */
         accepted++;
         REQUIRE(request.type >= APP_LOAD);
-        REQUIRE(request.type <= APP_LIST);
+        REQUIRE(request.type <= APP_COLLECT);
+        if (request.type == APP_EVIDENCE)
+            REQUIRE(request.size >= sizeof(struct cloister_msg_evidence));
         REQUIRE(descriptors == (request.type == APP_LOAD));
         if (request.type == APP_UNLOAD)
             REQUIRE(request.unload.enclave && !request.unload.reserved);
@@ -251,6 +298,12 @@ START_TEST(checks_replies)
     ck_assert_int_eq(decode_reply(reply(-4096, 0), APP_UNLOAD, 0), -EINVAL);
     ck_assert_int_eq(decode_reply(reply(INT32_MIN, 0), APP_UNLOAD, 0), -EINVAL);
 
+    ck_assert_int_eq(decode_reply(reply(0, 8), APP_EVIDENCE, 0), 0);
+    ck_assert_int_eq(decode_reply(reply(0, 7), APP_EVIDENCE, 0), -EMSGSIZE);
+    ck_assert_int_eq(decode_reply(reply(0, 8), APP_COLLECT, 0), -EMSGSIZE);
+    ck_assert_int_eq(decode_reply(reply(0, 9), APP_COLLECT, 0), 0);
+    ck_assert_int_eq(decode_reply(reply(0, 8 + 4032), APP_COLLECT, 0), 0);
+    ck_assert_int_eq(decode_reply(reply(0, 8 + 4033), APP_COLLECT, 0), -EMSGSIZE);
     size = reply(0, APP_MAX_LIST * sizeof(struct cloister_enclave_info));
     ck_assert_int_eq(decode_reply(size, APP_LIST, 0), 0);
     ck_assert_int_eq(decode_reply(reply(0, 0), APP_LIST, 0), 0);
@@ -289,7 +342,7 @@ START_TEST(cuts_long_texts)
 }
 END_TEST
 
-SUITE_MAIN("app protocol", accepts_each_request, refuses_every_shorter_packet,
+SUITE_MAIN("app protocol", accepts_each_request, checks_requests_for_evidence, refuses_every_shorter_packet,
            refuses_longer_packets, refuses_magic_version_type, refuses_reserved_fields,
            refuses_wrong_descriptor_counts, survives_random_requests, checks_replies,
            refuses_strange_replies, cuts_long_texts)

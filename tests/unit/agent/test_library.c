@@ -372,6 +372,77 @@ START_TEST(lists)
 }
 END_TEST
 
+static uint8_t proof[CLOISTER_EVIDENCE_MAX];
+static const uint8_t nonce[64] = {1, 2, 3};
+
+static int get_evidence(size_t nonce_size, size_t report_count, size_t capacity, size_t *size)
+{
+    static uint8_t reports[CLOISTER_MAX_EVIDENCE_REPORTS * sizeof(struct cloister_report)];
+
+    memset(reports, 0x5a, sizeof(reports));
+    *size = 0;
+    return cloister_evidence(options.agent_socket, nonce, nonce_size, reports, report_count, proof,
+                             capacity, size, &error);
+}
+
+START_TEST(collects_evidence)
+{
+    static const uint32_t sizes[] = {1, 4031, 4032, 4033, 12345, CLOISTER_EVIDENCE_MAX};
+    size_t size;
+
+    start();
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        host.evidence_size = sizes[i];
+        host.not_ready = 2;
+        ck_assert_int_eq(get_evidence(16 + 8 * i, i * 3, sizeof(proof), &size), 0);
+        ck_assert_uint_eq(size, sizes[i]);
+        ck_assert_uint_eq(host.evidence.nonce_size, 16 + 8 * i);
+        ck_assert_uint_eq(host.evidence.report_count, i * 3);
+        ck_assert_mem_eq(host.evidence.nonce, nonce, sizeof(nonce));
+        for (uint32_t at = 0; at < size; at++)
+            ck_assert_uint_eq(proof[at], (uint8_t)(at >> 4));
+    }
+    stop();
+}
+END_TEST
+
+START_TEST(tells_why_there_is_no_evidence)
+{
+    static const struct {
+        int error;
+        const char *text;
+    } refusals[] = {{-EBUSY, "try again"},      {-EOPNOTSUPP, "no TPM"},  {-ENODEV, "no TPM"},
+                    {-ETIMEDOUT, "in time"},    {-ESTALE, "ask again"},   {-EIO, "cloisterd's journal"},
+                    {-EINVAL, "is none"}};
+    size_t size;
+
+    start();
+    host.evidence_size = 5000;
+    ck_assert_int_eq(get_evidence(15, 0, sizeof(proof), &size), -EINVAL);
+    ck_assert_int_eq(get_evidence(65, 0, sizeof(proof), &size), -EINVAL);
+    ck_assert_int_eq(get_evidence(16, 16, sizeof(proof), &size), -EINVAL);
+    ck_assert_uint_eq(host.types[CLOISTER_MSG_EVIDENCE], 0);
+    ck_assert_int_eq(get_evidence(16, 0, 4999, &size), -ENOSPC);
+    host.pieces_lie = true;
+    ck_assert_int_eq(get_evidence(16, 0, sizeof(proof), &size), -EPROTO);
+    host.pieces_lie = false;
+    for (size_t i = 0; i < 2 * sizeof(refusals) / sizeof(refusals[0]); i++) {
+        host.refuse_type = i % 2 ? CLOISTER_MSG_COLLECT : CLOISTER_MSG_EVIDENCE;
+        host.refuse_after = 0;
+        host.refuse_error = refusals[i / 2].error;
+        ck_assert_int_eq(get_evidence(16, 0, sizeof(proof), &size), refusals[i / 2].error);
+        ck_assert_msg(strstr(error.text, refusals[i / 2].text) != NULL, "%s", error.text);
+        ck_assert_int_eq(error.origin, CLOISTER_ORIGIN_HOST);
+    }
+    host.refuse_error = 0;
+    host.short_bodies = true;
+    ck_assert_int_eq(get_evidence(16, 0, sizeof(proof), &size), -EPROTO);
+    host.short_bodies = false;
+    ck_assert_int_eq(get_evidence(16, 0, sizeof(proof), &size), 0);
+    stop();
+}
+END_TEST
+
 static int connect_raw(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -711,7 +782,7 @@ END_TEST
 SUITE_MAIN("library", creates_calls_terminates, loads_from_a_path_and_a_pipe,
            refuses_what_is_no_image, tells_what_the_host_refused,
            notices_a_hypervisor_without_monitor, says_where_there_is_no_agent, lists,
-           limits_connections, closes_connections_that_break_the_rules, survives_random_packets,
+           collects_evidence, tells_why_there_is_no_evidence, limits_connections, closes_connections_that_break_the_rules, survives_random_packets,
            refuses_a_second_question, ends_enclaves_with_their_process,
            leaves_a_childs_parent_alone, outlives_the_agent, does_not_take_a_socket_that_is_in_use,
            loads_many_at_once)

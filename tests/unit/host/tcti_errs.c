@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A way to a TPM (a TCTI, as tpm2-tss loads them) on which one command goes wrong: "MODE,N,CONF" is swtpm's CONF
- * with the N-th command answered so:
+ * A way to a TPM (a TCTI, as tpm2-tss loads them) on which one command goes wrong: "MODE,N,CONF" is
+ * swtpm's CONF with the N-th command answered so:
  *
  *   error    TPM_RC_FAILURE, and not executed
  *   retry    TPM_RC_RETRY, once
@@ -67,7 +67,8 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *respon
     answer(response, !strcmp(errs->mode, "short") ? 4000 : (uint32_t)*size,
            !strcmp(errs->mode, "error")   ? TPM2_RC_FAILURE
            : !strcmp(errs->mode, "retry") ? TPM2_RC_RETRY
-                                          : 0, *size);
+                                          : 0,
+           *size);
     return TSS2_RC_SUCCESS;
 }
 
@@ -98,9 +99,11 @@ static TSS2_RC initialise(TSS2_TCTI_CONTEXT *context, size_t *size, const char *
     return errs->inner ? Tss2_Tcti_Swtpm_Init(errs->inner, &inner_size, conf + used) : rc;
 }
 
-static const TSS2_TCTI_INFO info = {
-    .version = 1, .name = "tcti-errs", .description = "a TPM that errs", .config_help = "MODE,N,CONF",
-    .init = initialise};
+static const TSS2_TCTI_INFO info = {.version = 1,
+                                    .name = "tcti-errs",
+                                    .description = "a TPM that errs",
+                                    .config_help = "MODE,N,CONF",
+                                    .init = initialise};
 
 const TSS2_TCTI_INFO *Tss2_Tcti_Info(void);
 const TSS2_TCTI_INFO *Tss2_Tcti_Info(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Jobs of the TPM's with pretended programs that answer, hang, lie and die. Each test is a process. */
+/* Jobs of the TPM's with pretended programs that answer, hang, lie and die. Each test is a process.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -134,14 +135,16 @@ START_TEST(in_their_order)
 }
 END_TEST
 
-/* The whole of what can come: evidence of the largest size; and the request is larger than a pipe. */
+/* The whole of what can come: evidence of the largest size; and the request is larger than a pipe.
+ */
 START_TEST(large)
 {
     json_object *request = json_object_new_object();
     char *text = calloc(1, 100001);
 
-    program("test $(wc -c) -gt 100000 && head -c 360000 /dev/zero | tr '\\0' A >$0.out\n"
-            "printf '{\"ok\":true,\"evidence\":\"%s\"}\\n' \"$(cat $0.out)\" | dd bs=3000 2>/dev/null");
+    program(
+        "test $(wc -c) -gt 100000 && head -c 360000 /dev/zero | tr '\\0' A >$0.out\n"
+        "printf '{\"ok\":true,\"evidence\":\"%s\"}\\n' \"$(cat $0.out)\" | dd bs=3000 2>/dev/null");
     memset(text, 'x', 100000);
     json_object_object_add(request, "x", json_object_new_string(text));
     free(text);
@@ -165,7 +168,8 @@ static const struct {
     {"head -c 600000 /dev/zero | tr '\\0' x; sleep 5", "EIO", "an answer that is none"},
     {"head -c 524288 /dev/zero | tr '\\0' x; sleep 5", "EIO", "an answer that is none"},
     {"sleep 9", "ETIMEDOUT", "start: the TPM did not answer within 1 s"},
-    {"trap '' TERM INT; echo command TPM2_Quote; sleep 9", "ETIMEDOUT", "TPM2_Quote: the TPM did not"},
+    {"trap '' TERM INT; echo command TPM2_Quote; sleep 9", "ETIMEDOUT",
+     "TPM2_Quote: the TPM did not"},
 };
 
 START_TEST(goes_wrong)
@@ -173,8 +177,8 @@ START_TEST(goes_wrong)
     char script[256];
 
     /* The second time all is well. */
-    snprintf(script, sizeof(script), "[ -e $0.again ] && echo '{\"ok\":true}' && exit; >$0.again; %s",
-             wrong[_i].script);
+    snprintf(script, sizeof(script),
+             "[ -e $0.again ] && echo '{\"ok\":true}' && exit; >$0.again; %s", wrong[_i].script);
     program(script);
     ck_assert_int_eq(ask("{}", NULL), 0);
     ck_assert_int_eq(ask("{}", NULL), 0);

@@ -53,7 +53,7 @@ START_TEST(right_sizes)
     } fixed[] = {
         {CLOISTER_MSG_HELLO, 136}, {CLOISTER_MSG_STATUS, 128}, {CLOISTER_MSG_CREATE, 1024},
         {CLOISTER_MSG_INIT, 8},    {CLOISTER_MSG_DESTROY, 8},  {CLOISTER_MSG_LIST, 8},
-        {CLOISTER_MSG_QUOTA, 0},
+        {CLOISTER_MSG_QUOTA, 0},   {CLOISTER_MSG_COLLECT, 8},
     };
 
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
@@ -63,6 +63,30 @@ START_TEST(right_sizes)
             head.size = size;
             ck_assert_int_eq(message_check_head(&head) == NULL, size == fixed[i].size);
         }
+    }
+}
+END_TEST
+
+START_TEST(evidence)
+{
+    for (uint32_t count = 0; count <= 17; count++) {
+        make(CLOISTER_MSG_EVIDENCE, (uint32_t)(sizeof(struct cloister_msg_evidence) +
+                                               count * sizeof(struct cloister_report)));
+        struct cloister_msg_evidence *wanted = (struct cloister_msg_evidence *)body;
+        wanted->report_count = count;
+        for (uint32_t nonce = 0; nonce < 80; nonce++) {
+            wanted->nonce_size = nonce;
+            ck_assert_int_eq(good(), nonce >= 16 && nonce <= 64 && count <= 15);
+        }
+        wanted->nonce_size = UINT32_MAX;
+        ck_assert(!good());
+        wanted->nonce_size = 32;
+        for (uint32_t other = 0; other < 20; other++) {
+            wanted->report_count = other;
+            ck_assert_int_eq(good(), other == count && count <= 15);
+        }
+        wanted->report_count = UINT32_MAX - 7;
+        ck_assert(!good());
     }
 }
 END_TEST
@@ -86,7 +110,7 @@ START_TEST(unknown_types)
         if (type == 0 || type > CLOISTER_MSG_QUOTA)
             ck_assert_ptr_nonnull(message_check_head(&head));
         ck_assert_int_eq(message_type_name((uint16_t)type) != NULL,
-                         type >= 1 && type <= CLOISTER_MSG_QUOTA);
+                         type >= 1 && type <= CLOISTER_MSG_COLLECT);
     }
 }
 END_TEST
@@ -238,6 +262,7 @@ int main(void)
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, right_sizes);
+    tcase_add_test(tests, evidence);
     tcase_add_test(tests, oversized);
     tcase_add_test(tests, unknown_types);
     tcase_add_test(tests, wrong_magic_and_reserved);

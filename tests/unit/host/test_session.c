@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jsonbytes.h"
 #include "fake_monitor.h"
 #include "notes.h"
 #include "session.h"
@@ -25,7 +26,34 @@ static struct wire {
 
 static struct fake_monitor monitor;
 static struct admission admission;
-static const struct session_host host = {&monitor.calls, &admission};
+
+/* What makes evidence: it was asked so, and answers when the test says. */
+static struct {
+    json_object *request, *refusal;
+    void (*done)(void *context, json_object *answer);
+    void *context;
+    unsigned int asked;
+} maker;
+
+static json_object *attest(const char *command, json_object *request,
+                           void (*done)(void *context, json_object *answer), void *context)
+{
+    ck_assert_str_eq(command, "evidence");
+    json_object_put(maker.request);
+    maker.request = json_object_get(request);
+    maker.done = done;
+    maker.context = context;
+    maker.asked++;
+    return json_object_get(maker.refusal);
+}
+
+static void forget(const void *context)
+{
+    ck_assert_ptr_eq(maker.context, context);
+    maker.context = NULL;
+}
+
+static struct session_host host = {&monitor.calls, &admission, attest, forget};
 static struct session session;
 static uint64_t now;
 
@@ -305,7 +333,7 @@ END_TEST
 
 START_TEST(hello_first)
 {
-    for (uint16_t type = CLOISTER_MSG_STATUS; type <= CLOISTER_MSG_QUOTA; type++) {
+    for (uint16_t type = CLOISTER_MSG_STATUS; type <= CLOISTER_MSG_COLLECT; type++) {
         begin();
         make_add(buffer, 1, "z");
         struct cloister_message head = {CLOISTER_MESSAGE_MAGIC, type, 0, 1,
@@ -314,6 +342,7 @@ START_TEST(hello_first)
                                         : type == CLOISTER_MSG_ADD    ? 24
                                         : type == CLOISTER_MSG_SHARE  ? 20
                                         : type == CLOISTER_MSG_QUOTA  ? 0
+                                        : type == CLOISTER_MSG_EVIDENCE ? 72
                                                                       : 8};
         send_bytes(&head, sizeof(head));
         ck_assert_int_eq(run(), SESSION_END);
@@ -601,6 +630,224 @@ START_TEST(patience_ends)
 }
 END_TEST
 
+static struct {
+    struct cloister_msg_evidence head;
+    struct cloister_report reports[2];
+} wanted;
+
+static int ask_evidence(uint32_t *ticket)
+{
+    struct cloister_msg_ticket answer = {0};
+
+    send_message(CLOISTER_MSG_EVIDENCE, &wanted,
+                 sizeof(wanted.head) + wanted.head.report_count * sizeof(wanted.reports[0]));
+    ck_assert_int_eq(run(), SESSION_IDLE);
+    bool good = wire.got_size == sizeof(struct cloister_message) +
+                                     sizeof(struct cloister_msg_reply) + sizeof(answer);
+    int error = take_reply(&answer, good ? sizeof(answer) : 0).error;
+    *ticket = answer.ticket;
+    return error;
+}
+
+/* A piece of at most the largest size; its bytes in buffer. */
+static struct cloister_msg_reply collect(uint32_t ticket, uint32_t offset, size_t *size,
+                                         struct cloister_msg_piece *piece)
+{
+    const size_t heads = sizeof(struct cloister_message) + sizeof(struct cloister_msg_reply);
+    const struct cloister_msg_collect body = {ticket, offset};
+
+    send_message(CLOISTER_MSG_COLLECT, &body, sizeof(body));
+    ck_assert_int_eq(run(), SESSION_IDLE);
+    size_t got = wire.got_size - heads;
+    struct cloister_msg_reply reply = take_reply(buffer, got);
+    *size = got ? got - sizeof(*piece) : 0;
+    if (got)
+        memcpy(piece, buffer, sizeof(*piece));
+    return reply;
+}
+
+static void make_evidence(size_t size)
+{
+    json_object *answer = json_object_new_object();
+    uint8_t *data = malloc(size);
+
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)(i * 31 >> 3);
+    json_object_object_add(answer, "ok", json_object_new_boolean(true));
+    json_object_object_add(answer, "evidence", json_bytes_new(data, size));
+    free(data);
+    maker.done(maker.context, answer);
+}
+
+static void fail_evidence(const char *error)
+{
+    json_object *answer = json_object_new_object();
+
+    json_object_object_add(answer, "ok", json_object_new_boolean(false));
+    json_object_object_add(answer, "error", json_object_new_string(error));
+    maker.done(maker.context, answer);
+}
+
+static void evidence_setup(void)
+{
+    setup();
+    greet();
+    memset(&wanted, 0, sizeof(wanted));
+    wanted.head.nonce_size = 32;
+    memset(wanted.head.nonce, 0xab, 32);
+    wanted.head.report_count = 2;
+    memset(wanted.reports, 0x5a, sizeof(wanted.reports));
+    wanted.reports[0].magic = wanted.reports[1].magic = CLOISTER_REPORT_MAGIC;
+}
+
+static void evidence_teardown(void)
+{
+    session_close(&session);
+    json_object_put(maker.request);
+    maker.request = NULL;
+}
+
+static const size_t evidence_sizes[] = {1, 4031, 4032, 4033, 8064, 20000, 262144};
+
+START_TEST(evidence_is_collected)
+{
+    const size_t size = evidence_sizes[_i];
+    struct cloister_msg_piece piece;
+    uint32_t ticket, offset = 0;
+    json_object *member;
+    size_t got;
+
+    ck_assert_int_eq(ask_evidence(&ticket), 0);
+    ck_assert(json_object_object_get_ex(maker.request, "nonce", &member));
+    ck_assert_str_eq(json_object_get_string(member),
+                     "abababababababababababababababababababababababababababababababab");
+    ck_assert(json_object_object_get_ex(maker.request, "reports", &member));
+    ck_assert_uint_eq(json_object_array_length(member), 2);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(collect(ticket, 0, &got, &piece).error, -EAGAIN);
+    make_evidence(size);
+    while (offset < size) {
+        now += 20;
+        ck_assert_int_eq(collect(ticket, offset, &got, &piece).error, 0);
+        ck_assert_uint_eq(piece.size, size);
+        ck_assert_uint_ge(got, 1);
+        for (size_t i = 0; i < got; i++)
+            ck_assert_uint_eq(buffer[sizeof(piece) + i], (uint8_t)((offset + i) * 31 >> 3));
+        offset += (uint32_t)got;
+    }
+    ck_assert_uint_eq(offset, size);
+    struct cloister_msg_reply past = collect(ticket, offset, &got, &piece);
+    ck_assert_int_eq(past.error, -ERANGE);
+    ck_assert_uint_eq(past.allowed, size);
+    ck_assert_int_eq(collect(ticket, UINT32_MAX, &got, &piece).error, -ERANGE);
+    ck_assert_int_eq(collect(ticket, 0, &got, &piece).error, 0); /* it is still there */
+}
+END_TEST
+
+START_TEST(one_evidence_at_a_time)
+{
+    struct cloister_msg_piece piece;
+    uint32_t first, second;
+    size_t got;
+
+    ck_assert_int_eq(ask_evidence(&first), 0);
+    ck_assert_int_eq(ask_evidence(&second), -EBUSY);
+    make_evidence(5000);
+    ck_assert_int_eq(ask_evidence(&second), -EBUSY); /* somebody collects it */
+    ck_assert_int_eq(collect(first, 0, &got, &piece).error, 0);
+    now += 1000 * CLOISTER_EVIDENCE_KEPT - 1;
+    ck_assert_int_eq(ask_evidence(&second), -EBUSY);
+    now += 1;
+    ck_assert_int_eq(ask_evidence(&second), 0); /* nobody does any more */
+    ck_assert_int_eq(collect(first, 0, &got, &piece).error, -ESTALE);
+    ck_assert_int_eq(collect(0, 0, &got, &piece).error, -ESTALE);
+    ck_assert_int_eq(collect(second + 1, 0, &got, &piece).error, -ESTALE);
+    make_evidence(100);
+    ck_assert_int_eq(collect(second, 0, &got, &piece).error, 0);
+    ck_assert_int_eq(ask_evidence(&first), 0); /* it was collected whole */
+    ck_assert_uint_eq(maker.asked, 3);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    int error;
+} evidence_errors[] = {{"ETIMEDOUT", -ETIMEDOUT}, {"ENODEV", -ENODEV}, {"EINVAL", -EINVAL},
+                       {"EAGAIN", -EIO},          {"EEXIST", -EIO},    {"nonsense", -EIO}};
+
+START_TEST(evidence_that_cannot_be_made)
+{
+    struct cloister_msg_piece piece;
+    uint32_t ticket;
+    size_t got;
+
+    ck_assert_int_eq(ask_evidence(&ticket), 0);
+    fail_evidence(evidence_errors[_i].name);
+    ck_assert_int_eq(collect(ticket, 0, &got, &piece).error, evidence_errors[_i].error);
+    ck_assert_int_eq(ask_evidence(&ticket), 0);
+    make_evidence(10);
+    ck_assert_int_eq(collect(ticket, 0, &got, &piece).error, 0);
+    /* at once */
+    maker.refusal = json_object_new_object();
+    json_object_object_add(maker.refusal, "error",
+                           json_object_new_string(evidence_errors[_i].name));
+    ck_assert_int_eq(ask_evidence(&ticket), evidence_errors[_i].error);
+    json_object_put(maker.refusal);
+    maker.refusal = NULL;
+}
+END_TEST
+
+START_TEST(evidence_that_makes_no_sense)
+{
+    static const char *const answers[] = {"{}", "{\"ok\":true}", "{\"ok\":true,\"evidence\":7}",
+                                          "{\"ok\":true,\"evidence\":\"\"}",
+                                          "{\"ok\":true,\"evidence\":\"a\"}"};
+    struct cloister_msg_piece piece;
+    uint32_t ticket;
+    size_t got;
+
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        ck_assert_int_eq(ask_evidence(&ticket), 0);
+        maker.done(maker.context, json_tokener_parse(answers[i]));
+        ck_assert_int_eq(collect(ticket, 0, &got, &piece).error, -EIO);
+    }
+    ck_assert_int_eq(ask_evidence(&ticket), 0);
+    make_evidence(262145); /* larger than evidence can be */
+    ck_assert_int_eq(collect(ticket, 0, &got, &piece).error, -EIO);
+}
+END_TEST
+
+START_TEST(no_evidence)
+{
+    uint32_t ticket;
+
+    wanted.head.nonce[40] = 1; /* behind the nonce */
+    ck_assert_int_eq(ask_evidence(&ticket), -EINVAL);
+    wanted.head.nonce[40] = 0;
+    wanted.reports[1].magic ^= 1;
+    ck_assert_int_eq(ask_evidence(&ticket), -EINVAL);
+    wanted.reports[1].magic ^= 1;
+    host.attest = NULL;
+    ck_assert_int_eq(ask_evidence(&ticket), -EOPNOTSUPP);
+    host.attest = attest;
+    ck_assert_uint_eq(maker.asked, 0);
+}
+END_TEST
+
+/* The agent goes while its evidence is made: nobody is told. */
+START_TEST(agent_goes_before_its_evidence)
+{
+    uint32_t ticket;
+
+    ck_assert_int_eq(ask_evidence(&ticket), 0);
+    ck_assert_ptr_eq(maker.context, &session);
+    wire.gone = true;
+    ck_assert_int_eq(run(), SESSION_END);
+    session_close(&session);
+    ck_assert_ptr_null(maker.context);
+}
+END_TEST
+
 /* Noise instead of messages: the session ends, or waits for more; never anything is left. */
 START_TEST(noise)
 {
@@ -651,6 +898,17 @@ int main(void)
     tcase_add_test(tests, loading_is_not_limited);
     tcase_add_test(tests, patience_ends);
     tcase_add_test(tests, noise);
+    TCase *evidence = tcase_create("evidence");
+    tcase_add_checked_fixture(evidence, evidence_setup, evidence_teardown);
+    tcase_add_loop_test(evidence, evidence_is_collected, 0,
+                        sizeof(evidence_sizes) / sizeof(evidence_sizes[0]));
+    tcase_add_test(evidence, one_evidence_at_a_time);
+    tcase_add_loop_test(evidence, evidence_that_cannot_be_made, 0,
+                        sizeof(evidence_errors) / sizeof(evidence_errors[0]));
+    tcase_add_test(evidence, evidence_that_makes_no_sense);
+    tcase_add_test(evidence, no_evidence);
+    tcase_add_test(evidence, agent_goes_before_its_evidence);
+    suite_add_tcase(suite, evidence);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

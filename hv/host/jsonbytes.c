@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "base64.h"
+#include "jsonbytes.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-json_object *base64_encode(const void *data, size_t size)
+json_object *json_bytes_new(const void *data, size_t size)
 {
     char *text = malloc(4 * ((size + 2) / 3) + 1);
     json_object *object = NULL;
@@ -19,10 +19,9 @@ json_object *base64_encode(const void *data, size_t size)
     return object;
 }
 
-int base64_decode(const char *text, uint8_t *data, size_t capacity, size_t *size)
+int json_bytes_read(const char *text, uint8_t *data, size_t capacity, size_t *size)
 {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t length = strlen(text), used = strspn(text, digits), padding = length - used;
 
     if (length % 4 || padding > 2 || strspn(text + used, "=") != padding ||
