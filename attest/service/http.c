@@ -344,6 +344,28 @@ static bool take_body(struct request *request, struct evbuffer *body)
     return true;
 }
 
+/*
+ * One length, in one way (RFC 9112, 6.3): of several, somebody between the client and us may have
+ * taken another. False: it is answered, and the connection ends.
+ */
+static bool one_length(struct request *request, struct evkeyvalq *headers)
+{
+    struct evkeyval *header;
+    int found = 0;
+
+    TAILQ_FOREACH(header, headers, next)
+    {
+        found += !evutil_ascii_strcasecmp(header->key, "Content-Length") ||
+                 !evutil_ascii_strcasecmp(header->key, "Transfer-Encoding");
+    }
+    if (found > 1) {
+        reply_error(request, 400, "bad-request", "the body's length is given more than once");
+        evhttp_add_header(evhttp_request_get_output_headers(request->carrier), "Connection",
+                          "close");
+    }
+    return found <= 1;
+}
+
 /* True: a worker shall answer it. False: it is answered. */
 static bool examine(struct request *request, const SSL *ssl)
 {
@@ -370,7 +392,8 @@ static bool examine(struct request *request, const SSL *ssl)
     }
     strcpy(request->query, query ? query : "");
     request->respond_async = prefer && strstr(prefer, "respond-async"); /* RFC 7240, 4.1 */
-    return take_token(request, headers) && admit(request, tls_administrator(ssl)) &&
+    return one_length(request, headers) && take_token(request, headers) &&
+           admit(request, tls_administrator(ssl)) &&
            take_body(request, evhttp_request_get_input_buffer(carrier));
 }
 
