@@ -111,6 +111,19 @@ static void connection_gone(void *parent, void *data, CRYPTO_EX_DATA *all, int i
 }
 
 /*
+ * libevent writes each piece of a reply as a TLS record of its own, with a system call; head and body
+ * become one piece before it begins to.
+ */
+static void join_pieces(struct evbuffer *output, const struct evbuffer_cb_info *info,
+                        void *argument)
+{
+    (void)argument;
+    if (info->n_added) {
+        evbuffer_pullup(output, -1);
+    }
+}
+
+/*
  * Where there is no memory, a stream without TLS: libevent makes one anyway if it gets none, and
  * on_request() answers nothing there.
  */
@@ -140,6 +153,7 @@ static struct bufferevent *connection_new(struct event_base *base, void *argumen
     }
     connection->stream = stream;
     bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
+    evbuffer_add_cb(bufferevent_get_output(stream), join_pieces, NULL);
     bufferevent_setwatermark(stream, EV_READ, 0, HIGH_WATER);
     SSL_set_ex_data(ssl, connection_index, connection);
     loop->connections++;

@@ -106,8 +106,11 @@ static int accept(struct worker *worker, struct verdict *verdict, const struct b
     int size = -1;
 
     memcpy(frame.nonce, verdict->nonce, sizeof(frame.nonce));
-    for (size_t i = 0; i < CLAIMS_ID; i++) {
-        sscanf(verdict->host + 2 * i, "%2hhx", &frame.host[i]);
+    for (size_t i = 0; i < 2 * CLAIMS_ID; i++) { /* the id is lower-case hexadecimal */
+        char digit = verdict->host[i];
+
+        frame.host[i / 2] = (uint8_t)(frame.host[i / 2] << 4 |
+                                      (digit <= '9' ? digit - '0' : digit - 'a' + 10));
     }
     if (RAND_bytes(frame.token, sizeof(frame.token)) != 1) {
         return -EIO;

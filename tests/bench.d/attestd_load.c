@@ -4,9 +4,9 @@
  * a quote for it, and hands in evidence, again and again, over TLS with keep-alive. The evidence is
  * that of bench-attest: an ECDSA quote and one enclave's report, two signatures.
  *
- * usage: service-load --key PEM --prepare
+ * usage: attestd-load --key PEM --prepare
  *            makes the TPM's key; prints {"attestation_key", "policy"}
- *        service-load --key PEM --port N --ca PEM --hosts N --connections N --seconds S [--rate R]
+ *        attestd-load --key PEM --port N --ca PEM --hosts N --connections N --seconds S [--rate R]
  *            R: verifications asked for per second, all together; without, as many as there can be.
  *            Who is told 429 comes back after Retry-After; a reply may take 10 s.
  *
@@ -72,7 +72,7 @@ static double now(void)
 static void must(bool good, const char *what)
 {
     if (!good) {
-        fprintf(stderr, "service-load: %s failed\n", what);
+        fprintf(stderr, "attestd-load: %s failed\n", what);
         exit(1);
     }
 }
@@ -235,7 +235,7 @@ static int ask(struct host *host, const char *path, unsigned long id, const char
         rest(after ? strtod(after + 14, NULL) : 0);
     } else if (status && status != 200) {
         host->refused++;
-        fprintf(stderr, "service-load: %s: %s\n", path, host->reply);
+        fprintf(stderr, "attestd-load: %s: %s\n", path, host->reply);
     }
     return status;
 }
