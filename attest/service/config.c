@@ -33,7 +33,7 @@ static const struct setting {
     {"challenge-lifetime", NUMBER, offsetof(struct config, challenge_lifetime), NULL, 1, 3600, 300},
     {"enrolment-lifetime", NUMBER, offsetof(struct config, enrolment_lifetime), NULL, 1, 3600, 300},
     {"request-timeout", NUMBER, offsetof(struct config, request_timeout), NULL, 1, 600, 20},
-    {"connections", NUMBER, offsetof(struct config, connections), NULL, 1, 100000, 4096},
+    {"connections", NUMBER, offsetof(struct config, connections), NULL, 1, 100000, 1024},
     {"queue", NUMBER, offsetof(struct config, queue), NULL, 1, 100000, 512},
     {"event-threads", NUMBER, offsetof(struct config, event_threads), NULL, 0, 64, 0},
     {"workers", NUMBER, offsetof(struct config, workers), NULL, 0, 256, 0},

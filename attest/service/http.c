@@ -26,6 +26,7 @@
 #define MAX_HEADERS 8192
 #define BACKLOG 1024
 #define HIGH_WATER (REQUEST_MAX_BODY + 65536u) /* of what is read ahead of one connection */
+#define LARGEST (REQUEST_MAX_BODY + 16384u) /* libevent refuses what is larger, with a page of its own */
 #define DRAIN_S 10
 
 /* One event thread. Locking: `lock` protects the list of replies; the rest is the thread's own. */
@@ -466,14 +467,34 @@ static void on_request(struct evhttp_request *carrier, void *argument)
 
 /* --- beginning and end --------------------------------------------------------------------- */
 
+static bool parse_address(const char *where, struct sockaddr_storage *address, int *size,
+                          char *why, size_t why_size)
+{
+    memset(address, 0, sizeof(*address));
+    *size = sizeof(*address);
+    if (evutil_parse_sockaddr_port(where, (struct sockaddr *)address, size)) {
+        snprintf(why, why_size, "listen: ADDRESS:PORT is expected, not '%.100s'", where);
+        return false;
+    }
+    return true;
+}
+
+bool http_check(const struct config *config, char *why, size_t why_size)
+{
+    SSL_CTX *tls = tls_context(config, why, why_size);
+    struct sockaddr_storage address;
+    int size;
+
+    SSL_CTX_free(tls);
+    return tls && parse_address(config->listen, &address, &size, why, why_size);
+}
+
 static int listen_at(const char *where, char *why, size_t why_size)
 {
     struct sockaddr_storage address;
-    int size = sizeof(address), one = 1, fd = -1;
+    int size, one = 1, fd = -1;
 
-    memset(&address, 0, sizeof(address));
-    if (evutil_parse_sockaddr_port(where, (struct sockaddr *)&address, &size)) {
-        snprintf(why, why_size, "listen: ADDRESS:PORT is expected, not '%.100s'", where);
+    if (!parse_address(where, &address, &size, why, why_size)) {
         return -1;
     }
     fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -518,7 +539,8 @@ static bool open_loop(struct http *http, struct loop *loop)
     evhttp_set_allowed_methods(loop->server, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
                                                  EVHTTP_REQ_DELETE);
     evhttp_set_max_headers_size(loop->server, MAX_HEADERS);
-    evhttp_set_max_body_size(loop->server, REQUEST_MAX_BODY);
+    evhttp_set_max_body_size(loop->server, LARGEST);
+    evhttp_set_flags(loop->server, EVHTTP_SERVER_LINGERING_CLOSE); /* who sent too much is told so */
     evhttp_set_timeout(loop->server, (int)config->request_timeout);
     evhttp_set_default_content_type(loop->server, NULL);
     return true;

@@ -14,7 +14,7 @@
 
 #include "store.h"
 
-#define REQUEST_MAX_BODY (1024u * 1024u + 4096u)
+#define REQUEST_MAX_BODY (384u * 1024u) /* of any route */
 #define REQUEST_TOKEN_SIZE 128u
 
 struct route;

@@ -20,7 +20,7 @@ static const struct route routes[] = {
     {ROUTE_DELETE, "/v1/hosts/{id}",      WHO_ADMINISTRATOR, 0,          api_host_delete,    false, false},
     {ROUTE_GET,    "/v1/policies",        WHO_ADMINISTRATOR, 0,          api_policies,       false, false},
     {ROUTE_GET,    "/v1/policies/{id}",   WHO_ADMINISTRATOR, 0,          api_policy,         false, false},
-    {ROUTE_PUT,    "/v1/policies/{id}",   WHO_ADMINISTRATOR, 1024 * KIB, api_policy_put,     false, false},
+    {ROUTE_PUT,    "/v1/policies/{id}",   WHO_ADMINISTRATOR, 384 * KIB,  api_policy_put,     false, false},
     {ROUTE_DELETE, "/v1/policies/{id}",   WHO_ADMINISTRATOR, 0,          api_policy_delete,  false, false},
     {ROUTE_GET,    "/v1/jwks.json",       WHO_ANYBODY,       0,          api_jwks,           true, false},
     {ROUTE_GET,    "/v1/openapi.json",    WHO_ANYBODY,       0,          api_openapi,        true, false},
