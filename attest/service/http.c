@@ -26,7 +26,8 @@
 #define MAX_HEADERS 8192
 #define BACKLOG 1024
 #define HIGH_WATER (REQUEST_MAX_BODY + 65536u) /* of what is read ahead of one connection */
-#define LARGEST (REQUEST_MAX_BODY + 16384u) /* libevent refuses what is larger, with a page of its own */
+#define LARGEST                                                                                    \
+    (REQUEST_MAX_BODY + 16384u) /* libevent refuses what is larger, with a page of its own */
 #define DRAIN_S 10
 
 /* One event thread. Locking: `lock` protects the list of replies; the rest is the thread's own. */
@@ -112,8 +113,8 @@ static void connection_gone(void *parent, void *data, CRYPTO_EX_DATA *all, int i
 }
 
 /*
- * libevent writes each piece of a reply as a TLS record of its own, with a system call; head and body
- * become one piece before it begins to.
+ * libevent writes each piece of a reply as a TLS record of its own, with a system call; head and
+ * body become one piece before it begins to.
  */
 static void join_pieces(struct evbuffer *output, const struct evbuffer_cb_info *info,
                         void *argument)
@@ -419,7 +420,8 @@ static bool examine(struct request *request, const SSL *ssl)
 static bool has_room(struct request *request, struct service *service)
 {
     uint32_t waiting = atomic_fetch_add(&service->in_flight, 1);
-    uint32_t room = request->route->begins ? (service->config.queue + 1) / 2 : service->config.queue;
+    uint32_t room =
+        request->route->begins ? (service->config.queue + 1) / 2 : service->config.queue;
     int64_t seconds;
 
     if (waiting < room && !atomic_load(&service->stopping)) {
@@ -467,8 +469,8 @@ static void on_request(struct evhttp_request *carrier, void *argument)
 
 /* --- beginning and end --------------------------------------------------------------------- */
 
-static bool parse_address(const char *where, struct sockaddr_storage *address, int *size,
-                          char *why, size_t why_size)
+static bool parse_address(const char *where, struct sockaddr_storage *address, int *size, char *why,
+                          size_t why_size)
 {
     memset(address, 0, sizeof(*address));
     *size = sizeof(*address);
@@ -526,10 +528,10 @@ static bool open_loop(struct http *http, struct loop *loop)
     }
     loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_done, loop);
     fd = dup(http->fd);
-    loop->listener = fd < 0 ? NULL
-                            : evconnlistener_new(loop->base, NULL, NULL,
-                                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
-                                                 fd);
+    loop->listener = fd < 0
+                         ? NULL
+                         : evconnlistener_new(loop->base, NULL, NULL,
+                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (!loop->wake || event_add(loop->wake, NULL) || !loop->listener ||
         !evhttp_bind_listener(loop->server, loop->listener)) {
         return false;
@@ -540,7 +542,8 @@ static bool open_loop(struct http *http, struct loop *loop)
                                                  EVHTTP_REQ_DELETE);
     evhttp_set_max_headers_size(loop->server, MAX_HEADERS);
     evhttp_set_max_body_size(loop->server, LARGEST);
-    evhttp_set_flags(loop->server, EVHTTP_SERVER_LINGERING_CLOSE); /* who sent too much is told so */
+    evhttp_set_flags(loop->server,
+                     EVHTTP_SERVER_LINGERING_CLOSE); /* who sent too much is told so */
     evhttp_set_timeout(loop->server, (int)config->request_timeout);
     evhttp_set_default_content_type(loop->server, NULL);
     return true;

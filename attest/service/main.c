@@ -21,7 +21,8 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };
 
 static const char usage[] =
     "Usage: cloister-attestd [OPTION]...\n"
-    "Verifies the attestation evidence of Cloister hosts and answers with signed tokens, over HTTPS.\n"
+    "Verifies the attestation evidence of Cloister hosts and answers with signed tokens, over "
+    "HTTPS.\n"
     "\n"
     "  -c, --config FILE  read settings from FILE (" CONFIG_FILE ")\n"
     "      --check        check settings, keys, certificates and the store, then exit\n"
@@ -41,8 +42,10 @@ struct arguments {
 static void parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -104,8 +107,11 @@ static bool raise_descriptors(char *why, size_t why_size)
                  (unsigned long long)limit.rlim_max);
         return false;
     }
-    limit.rlim_cur = limit.rlim_max;
-    return !setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+        return !setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return true;
 }
 
 static int run(struct http *http, const sigset_t *signals)

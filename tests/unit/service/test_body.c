@@ -49,10 +49,17 @@ END_TEST
 static const struct {
     const char *text, *why;
 } wrong[] = {
-    {"", "no JSON"}, {"{", "no JSON"}, {"[]", "an object"}, {"null", "no JSON"}, {"1", "no JSON"},
-    {"{}", "missing"}, {"{\"text\": \"ab\"}", "bytes: it is missing"},
-    {"{" GOOD ", \"text\": \"ab\"}", "twice"}, {"{" GOOD ", \"x\": 1}", "no member 'x'"},
-    {"{" GOOD "} x", "no JSON"}, {"{\"text\": \"\", \"bytes\": \"AQ==\"}", "text: 1 to 4"},
+    {"", "no JSON"},
+    {"{", "no JSON"},
+    {"[]", "an object"},
+    {"null", "no JSON"},
+    {"1", "no JSON"},
+    {"{}", "missing"},
+    {"{\"text\": \"ab\"}", "bytes: it is missing"},
+    {"{" GOOD ", \"text\": \"ab\"}", "twice"},
+    {"{" GOOD ", \"x\": 1}", "no member 'x'"},
+    {"{" GOOD "} x", "no JSON"},
+    {"{\"text\": \"\", \"bytes\": \"AQ==\"}", "text: 1 to 4"},
     {"{\"text\": \"abcde\", \"bytes\": \"AQ==\"}", "text: 1 to 4"},
     {"{\"text\": \"a\\u0000\", \"bytes\": \"AQ==\"}", "text: 1 to 4"},
     {"{\"text\": \"a\\n\", \"bytes\": \"AQ==\"}", "text: 1 to 4"},
@@ -64,14 +71,19 @@ static const struct {
     {"{\"text\": \"a\", \"bytes\": \"AQIDBAUGBwgJAAAAAAAAAAAA\"}", "bytes: 1 to 4 bytes"},
     {"{\"text\": \"a\", \"bytes\": \"AQ\"}", "bytes: 1 to 4 bytes"},
     {"{\"text\": \"a\", \"bytes\": [1]}", "bytes: a text expected, not array"},
-    {"{" GOOD ", \"hex\": \"00FF\"}", "hex: 2 to 2"}, {"{" GOOD ", \"hex\": \"00f\"}", "hex: 2 to 2"},
-    {"{" GOOD ", \"hex\": \"\"}", "hex: 2 to 2"}, {"{" GOOD ", \"hex\": \"00\"}", "hex: 2 to 2"},
-    {"{" GOOD ", \"hex\": \"00fg\"}", "hex: 2 to 2"}, {"{" GOOD ", \"hex\": \"0000ff\"}", "hex: 2 to 2"},
+    {"{" GOOD ", \"hex\": \"00FF\"}", "hex: 2 to 2"},
+    {"{" GOOD ", \"hex\": \"00f\"}", "hex: 2 to 2"},
+    {"{" GOOD ", \"hex\": \"\"}", "hex: 2 to 2"},
+    {"{" GOOD ", \"hex\": \"00\"}", "hex: 2 to 2"},
+    {"{" GOOD ", \"hex\": \"00fg\"}", "hex: 2 to 2"},
+    {"{" GOOD ", \"hex\": \"0000ff\"}", "hex: 2 to 2"},
     {"{" GOOD ", \"hex\": \"00\\u0000\\u0000\"}", "hex: 2 to 2"},
-    {"{" GOOD ", \"number\": 9}", "number: 10 to 20"}, {"{" GOOD ", \"number\": 21}", "number: 10 to 20"},
+    {"{" GOOD ", \"number\": 9}", "number: 10 to 20"},
+    {"{" GOOD ", \"number\": 21}", "number: 10 to 20"},
     {"{" GOOD ", \"number\": -10}", "number: 10 to 20"},
     {"{" GOOD ", \"number\": 99999999999999999999}", "number: 10 to 20"},
-    {"{" GOOD ", \"number\": 1.5e1}", "a whole number"}, {"{" GOOD ", \"number\": \"15\"}", "a whole number"},
+    {"{" GOOD ", \"number\": 1.5e1}", "a whole number"},
+    {"{" GOOD ", \"number\": \"15\"}", "a whole number"},
     {"{" GOOD ", \"number\": true}", "a whole number"},
 };
 
@@ -125,7 +137,8 @@ START_TEST(routes)
         bool other;
 
         ck_assert_msg((route_find(cases[i].method, cases[i].path, request, &other) != NULL) ==
-                          cases[i].found, "%s", cases[i].path);
+                          cases[i].found,
+                      "%s", cases[i].path);
         ck_assert_msg(other == cases[i].other || cases[i].found, "%s", cases[i].path);
         ck_assert_str_eq(request->argument, cases[i].argument);
         request_free(request);

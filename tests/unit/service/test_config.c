@@ -5,8 +5,7 @@
 #include "config.h"
 #include "suite.h"
 
-#define NEEDED                                                                                     \
-    "certificate = /a\ncertificate-key = /b\nsigning-key = /c\nissuer = https://d\n"
+#define NEEDED "certificate = /a\ncertificate-key = /b\nsigning-key = /c\nissuer = https://d\n"
 
 START_TEST(defaults)
 {
@@ -14,8 +13,9 @@ START_TEST(defaults)
     char why[320];
 
     config_initialise(&config);
-    ck_assert_int_eq(config_parse(&config, "# nothing\n\n" NEEDED " queue = 7 # seven\r\n", why,
-                                  sizeof(why)), 0);
+    ck_assert_int_eq(
+        config_parse(&config, "# nothing\n\n" NEEDED " queue = 7 # seven\r\n", why, sizeof(why)),
+        0);
     ck_assert_uint_eq(config.queue, 7);
     ck_assert_str_eq(config.issuer, "https://d");
     ck_assert_uint_eq(config.challenge_lifetime, 300);
@@ -25,12 +25,22 @@ START_TEST(defaults)
 END_TEST
 
 static const char *const wrong[][2] = {
-    {"", "must be set"}, {NEEDED "x", "line 5"}, {NEEDED "x = 1", "no setting"}, {NEEDED "queue =", "queue"},
-    {NEEDED "queue = 0x10", "queue"}, {NEEDED "queue = 0", "queue"}, {NEEDED "queue = +1", "queue"},
-    {NEEDED "queue = 100001", "queue"}, {NEEDED "queue = 1 1", "queue"},
-    {NEEDED "queue = 18446744073709551617", "queue"}, {NEEDED "queue = 1\nqueue = 1", "line 6: queue is set twice"},
-    {NEEDED "ek-roots = a", "absolute"}, {NEEDED "issuer = https://e", "twice"},
-    {"issuer = https://\n", "https"}, {"issuer = https://x/\n", "https"}, {"issuer = ftp://x\n", "https"},
+    {"", "must be set"},
+    {NEEDED "x", "line 5"},
+    {NEEDED "x = 1", "no setting"},
+    {NEEDED "queue =", "queue"},
+    {NEEDED "queue = 0x10", "queue"},
+    {NEEDED "queue = 0", "queue"},
+    {NEEDED "queue = +1", "queue"},
+    {NEEDED "queue = 100001", "queue"},
+    {NEEDED "queue = 1 1", "queue"},
+    {NEEDED "queue = 18446744073709551617", "queue"},
+    {NEEDED "queue = 1\nqueue = 1", "line 6: queue is set twice"},
+    {NEEDED "ek-roots = a", "absolute"},
+    {NEEDED "issuer = https://e", "twice"},
+    {"issuer = https://\n", "https"},
+    {"issuer = https://x/\n", "https"},
+    {"issuer = ftp://x\n", "https"},
 };
 
 START_TEST(refused)

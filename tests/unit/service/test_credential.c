@@ -143,8 +143,8 @@ START_TEST(credentials_differ)
     size_t size[2];
 
     for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(credential_make(key, scene.enrolled, secret, blob[i], encrypted[i],
-                                         &size[i]), 0);
+        ck_assert_int_eq(
+            credential_make(key, scene.enrolled, secret, blob[i], encrypted[i], &size[i]), 0);
         ck_assert_uint_eq(size[i], 2 + 4 + 64);
         ck_assert_uint_eq(blob[i][0] << 8 | blob[i][1], CREDENTIAL_BLOB - 2);
     }

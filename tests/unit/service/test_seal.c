@@ -15,9 +15,14 @@ static const uint8_t key[SEAL_KEY_SIZE] = {1, 2, 3};
 START_TEST(base64_vectors)
 {
     static const char *const vectors[][3] = {
-        {"", "", ""},           {"f", "Zg==", "Zg"},       {"fo", "Zm8=", "Zm8"},
-        {"foo", "Zm9v", "Zm9v"}, {"foob", "Zm9vYg==", "Zm9vYg"}, {"fooba", "Zm9vYmE=", "Zm9vYmE"},
-        {"foobar", "Zm9vYmFy", "Zm9vYmFy"}, {"\xfb\xff", "+/8=", "-_8"},
+        {"", "", ""},
+        {"f", "Zg==", "Zg"},
+        {"fo", "Zm8=", "Zm8"},
+        {"foo", "Zm9v", "Zm9v"},
+        {"foob", "Zm9vYg==", "Zm9vYg"},
+        {"fooba", "Zm9vYmE=", "Zm9vYmE"},
+        {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
+        {"\xfb\xff", "+/8=", "-_8"},
     };
     char text[16];
     uint8_t data[16];
@@ -26,8 +31,9 @@ START_TEST(base64_vectors)
         for (int form = 0; form < 2; form++) {
             size_t size = strlen(vectors[i][0]);
 
-            ck_assert_uint_eq(base64_encode((enum base64_form)form, (const uint8_t *)vectors[i][0],
-                                            size, text), strlen(vectors[i][1 + form]));
+            ck_assert_uint_eq(
+                base64_encode((enum base64_form)form, (const uint8_t *)vectors[i][0], size, text),
+                strlen(vectors[i][1 + form]));
             ck_assert_str_eq(text, vectors[i][1 + form]);
             ck_assert_int_eq(base64_decode((enum base64_form)form, text, strlen(text), data), size);
             ck_assert_mem_eq(data, vectors[i][0], size);
@@ -38,10 +44,11 @@ END_TEST
 
 START_TEST(base64_refused)
 {
-    static const char *const standard[] = {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zg==Zg==", "=",
-                                           "====", "Z===", "Zg= =", "Zm9v\n", " Zm9v", "Zm-v", "Zm9_",
-                                           "Zm9v===="};
-    static const char *const url[] = {"Z", "Zg==", "Zh", "Zm9", "Zm9vY", "Zm+v", "Zm/v", "Zm9v=", "Z g"};
+    static const char *const standard[] = {
+        "Z",    "Zg",   "Zg=",   "Zg===",  "Zh==",  "Zm9=", "Zg==Zg==", "=",
+        "====", "Z===", "Zg= =", "Zm9v\n", " Zm9v", "Zm-v", "Zm9_",     "Zm9v===="};
+    static const char *const url[] = {"Z",    "Zg==", "Zh",    "Zm9", "Zm9vY",
+                                      "Zm+v", "Zm/v", "Zm9v=", "Z g"};
     uint8_t data[32];
 
     for (size_t i = 0; i < sizeof(standard) / sizeof(standard[0]); i++) {
@@ -49,7 +56,8 @@ START_TEST(base64_refused)
                       "'%s'", standard[i]);
     }
     for (size_t i = 0; i < sizeof(url) / sizeof(url[0]); i++) {
-        ck_assert_msg(base64_decode(BASE64_URL, url[i], strlen(url[i]), data) == -1, "'%s'", url[i]);
+        ck_assert_msg(base64_decode(BASE64_URL, url[i], strlen(url[i]), data) == -1, "'%s'",
+                      url[i]);
     }
 }
 END_TEST
@@ -109,8 +117,8 @@ START_TEST(challenges)
         int64_t now;
         enum challenge_state state;
     } times[] = {
-        {1000, CHALLENGE_GOOD},    {1299, CHALLENGE_GOOD},     {1300, CHALLENGE_EXPIRED},
-        {9999, CHALLENGE_EXPIRED}, {940, CHALLENGE_GOOD},      {939, CHALLENGE_EARLY},
+        {1000, CHALLENGE_GOOD},    {1299, CHALLENGE_GOOD},         {1300, CHALLENGE_EXPIRED},
+        {9999, CHALLENGE_EXPIRED}, {940, CHALLENGE_GOOD},          {939, CHALLENGE_EARLY},
         {0, CHALLENGE_EARLY},      {INT64_MAX, CHALLENGE_EXPIRED},
     };
 

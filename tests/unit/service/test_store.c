@@ -155,7 +155,8 @@ START_TEST(swept)
     ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 2000)), 0);
     ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 1000, 1, NULL)), 0);
     ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, late)), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 1000, 2, NULL)), -EEXIST);
+    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 1000, 2, NULL)),
+                     -EEXIST);
     ck_assert_int_eq(store_ticket_get(db, ticket, 1, got), -ENOENT);
     ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, late + 1)), 0);
     ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 1000, 3, NULL)), 0);
@@ -164,7 +165,7 @@ END_TEST
 
 START_TEST(jobs)
 {
-    struct store_job job = {.host = "host", .content = (char *)(uintptr_t)"body", .size = 4}, got;
+    struct store_job job = {.host = "host", .content = (char *)(uintptr_t) "body", .size = 4}, got;
 
     ck_assert_int_eq(IN_TRANSACTION(store_job_take(db, 10, 20, &got)), -ENOENT);
     for (int i = 0; i < STORE_JOBS_PER_HOST; i++) {

@@ -85,8 +85,8 @@ static bool verifies(const void *data, size_t size, const uint8_t pair[64])
 
 static json_object *make_claims(uint32_t enclaves, const char *audience)
 {
-    struct claims_frame frame = {.issuer = "https://issuer", .audience = audience, .now = 1700000000,
-                                 .expires = 1700000600};
+    struct claims_frame frame = {
+        .issuer = "https://issuer", .audience = audience, .now = 1700000000, .expires = 1700000600};
     struct cloister_claims claims;
     json_object *object;
 
@@ -140,8 +140,8 @@ START_TEST(cwt)
         ck_assert(cbor_isa_array(array) && cbor_array_size(array) == 4);
         payload = cbor_array_get(array, 2);
         ck_assert(cbor_isa_bytestring(payload));
-        cbor_item_t *map = cbor_load(cbor_bytestring_handle(payload), cbor_bytestring_length(payload),
-                                     &result);
+        cbor_item_t *map =
+            cbor_load(cbor_bytestring_handle(payload), cbor_bytestring_length(payload), &result);
         ck_assert(map && cbor_isa_map(map) && result.read == cbor_bytestring_length(payload) &&
                   cbor_map_size(map) == (size_t)json_object_object_length(claims));
         cbor_decref(&map);
