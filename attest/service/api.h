@@ -7,20 +7,18 @@
 
 typedef void api_handler(struct worker *worker, struct request *request);
 
-api_handler api_attest, api_attest_result, api_challenge;          /* api_attest.c, api_challenge.c */
-api_handler api_enrol, api_activate, api_ticket;                   /* api_enrol.c */
-api_handler api_hosts, api_host, api_host_delete;                  /* api_hosts.c */
+api_handler api_attest, api_attest_result, api_challenge; /* api_attest.c, api_challenge.c */
+api_handler api_enrol, api_activate, api_ticket;          /* api_enrol.c */
+api_handler api_hosts, api_host, api_host_delete;         /* api_hosts.c */
 api_handler api_policies, api_policy, api_policy_put, api_policy_delete; /* api_policies.c */
-api_handler api_jwks, api_openapi, api_health, api_discovery;      /* api_static.c */
+api_handler api_jwks, api_openapi, api_health, api_discovery;            /* api_static.c */
 
 /* The host whose bearer token the request has. False: it is answered. */
-__attribute__((warn_unused_result)) bool api_authenticate(struct worker *worker,
-                                                          struct request *request,
-                                                          struct store_host *host);
+__attribute__((warn_unused_result)) bool
+api_authenticate(struct worker *worker, struct request *request, struct store_host *host);
 /* The host's id in such a token, and SHA-256 of its secret. False: it is no token, and answered. */
-__attribute__((warn_unused_result)) bool api_host_token(struct request *request,
-                                                        char id[STORE_ID_SIZE],
-                                                        uint8_t digest[STORE_DIGEST]);
+__attribute__((warn_unused_result)) bool
+api_host_token(struct request *request, char id[STORE_ID_SIZE], uint8_t digest[STORE_DIGEST]);
 /* 401. */
 void api_unknown_token(struct request *request);
 

@@ -116,8 +116,7 @@ void api_attest(struct worker *worker, struct request *request)
     uint8_t digest[STORE_DIGEST];
     char id[STORE_ID_SIZE];
 
-    if (request->respond_async ||
-        waited / 1000000 >= (int64_t)worker->service->config.slow_after) {
+    if (request->respond_async || waited / 1000000 >= (int64_t)worker->service->config.slow_after) {
         judge_later(worker, request);
     } else if (api_host_token(request, id, digest)) {
         judge_now(worker, request, id, digest);

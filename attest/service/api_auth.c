@@ -14,8 +14,7 @@ bool api_host_token(struct request *request, char id[STORE_ID_SIZE], uint8_t dig
 {
     const char *token = request->token;
 
-    if (strspn(token, "0123456789abcdef") != STORE_ID_SIZE - 1 ||
-        token[STORE_ID_SIZE - 1] != '.') {
+    if (strspn(token, "0123456789abcdef") != STORE_ID_SIZE - 1 || token[STORE_ID_SIZE - 1] != '.') {
         api_unknown_token(request);
         return false;
     }

@@ -95,8 +95,8 @@ void api_ticket(struct worker *worker, struct request *request)
         if (body.fields[0].given) {
             memcpy(ticket->ek_digest, body.fields[0].bytes.data, STORE_DIGEST);
         }
-        ticket->expires = service_seconds() +
-                          (body.fields[1].given ? body.fields[1].number : TICKET_DEFAULT_S);
+        ticket->expires =
+            service_seconds() + (body.fields[1].given ? body.fields[1].number : TICKET_DEFAULT_S);
         request->context = ticket;
         request->apply = apply_ticket;
     }
@@ -112,7 +112,8 @@ static void refuse_key(struct request *request, const char *field, const char *w
     reply_error(request, 403, "refused", "%s: %s", field, why);
 }
 
-/* Is this endorsement key to be believed? Either the ticket names it, or its certificate is good. */
+/* Is this endorsement key to be believed? Either the ticket names it, or its certificate is good.
+ */
 static bool believe(struct worker *worker, struct request *request, const struct body *body,
                     EVP_PKEY *ek, const struct enrolment *enrolment)
 {

@@ -91,8 +91,7 @@ void api_hosts(struct worker *worker, struct request *request)
         reply_error(request, 400, "bad-request", "?after=ID of a host expected");
         return;
     }
-    if (!page.list || !object ||
-        store_host_list(worker->db, after, PAGE, list_row, &page)) {
+    if (!page.list || !object || store_host_list(worker->db, after, PAGE, list_row, &page)) {
         json_object_put(page.list);
         json_object_put(object);
         reply_unavailable(request);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Policies with their reference values (cloister/verify.h); a policy's ETag is its text's SHA-256. */
+/* Policies with their reference values (cloister/verify.h); a policy's ETag is its text's SHA-256.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,8 +80,8 @@ static int apply_put(struct db *db, struct request *request)
     struct change *change = request->context;
     char text[2 * STORE_DIGEST + 1];
     json_object *object;
-    int rc = store_policy_put(db, request->argument, request->body, request->size,
-                              change->digest, service_seconds());
+    int rc = store_policy_put(db, request->argument, request->body, request->size, change->digest,
+                              service_seconds());
 
     if (rc) {
         return rc;
@@ -102,8 +103,7 @@ void api_policy_put(struct worker *worker, struct request *request)
     struct change *change = calloc(1, sizeof(*change));
     struct cloister_policy *policy = NULL;
     char why[256] = "";
-    int rc = change ? cloister_policy_parse(request->body, request->size, &policy, why,
-                                            sizeof(why))
+    int rc = change ? cloister_policy_parse(request->body, request->size, &policy, why, sizeof(why))
                     : -ENOMEM;
 
     (void)worker;

@@ -125,8 +125,7 @@ bool body_parse(const char *text, size_t size, struct body *body, const struct f
     return !in.rc;
 }
 
-bool body_take(struct request *request, struct body *body, const struct field *fields,
-               size_t count)
+bool body_take(struct request *request, struct body *body, const struct field *fields, size_t count)
 {
     char why[256] = "out of memory";
 

@@ -19,8 +19,8 @@ enum challenge_state {
     CHALLENGE_UNKNOWN, /* not made by this service */
     CHALLENGE_OTHER,   /* made for another host */
     CHALLENGE_EXPIRED,
-    CHALLENGE_EARLY,   /* made in the future: the clock was set back */
-    CHALLENGE_FAILED,  /* OpenSSL failed */
+    CHALLENGE_EARLY,  /* made in the future: the clock was set back */
+    CHALLENGE_FAILED, /* OpenSSL failed */
 };
 
 /* Fills `challenge` but for host and times; text[SEAL_MAX_TEXT + 1]. 0 or -EIO. */

@@ -16,7 +16,7 @@ static const struct setting {
     const char *key;
     enum kind kind;
     size_t offset;
-    const char *fallback;  /* of a text; NULL: must be set */
+    const char *fallback;         /* of a text; NULL: must be set */
     uint32_t least, most, number; /* of a number, and its default; 0: one per CPU or so */
 } settings[] = {
     {"listen", TEXT, offsetof(struct config, listen), "0.0.0.0:8443", 0, 0, 0},
@@ -33,7 +33,7 @@ static const struct setting {
     {"challenge-lifetime", NUMBER, offsetof(struct config, challenge_lifetime), NULL, 1, 3600, 300},
     {"enrolment-lifetime", NUMBER, offsetof(struct config, enrolment_lifetime), NULL, 1, 3600, 300},
     {"request-timeout", NUMBER, offsetof(struct config, request_timeout), NULL, 1, 600, 20},
-    {"connections", NUMBER, offsetof(struct config, connections), NULL, 1, 100000, 4096},
+    {"connections", NUMBER, offsetof(struct config, connections), NULL, 1, 100000, 1024},
     {"queue", NUMBER, offsetof(struct config, queue), NULL, 1, 100000, 512},
     {"event-threads", NUMBER, offsetof(struct config, event_threads), NULL, 0, 64, 0},
     {"workers", NUMBER, offsetof(struct config, workers), NULL, 0, 256, 0},
@@ -68,8 +68,8 @@ static int set_number(const struct setting *setting, char *field, const char *va
     uint32_t number = (uint32_t)found;
 
     if (*value < '0' || *value > '9' || *end || found < setting->least || found > setting->most) {
-        snprintf(why, why_size, "%s: a number from %u to %u is expected, not '%.60s'",
-                 setting->key, setting->least, setting->most, value);
+        snprintf(why, why_size, "%s: a number from %u to %u is expected, not '%.60s'", setting->key,
+                 setting->least, setting->most, value);
         return -EINVAL;
     }
     if (number) { /* 0 is the default, which is set already */
@@ -91,8 +91,8 @@ static int set(const struct setting *setting, struct config *config, const char 
         expected = "1 to 511 bytes";
     } else if (setting->kind == PATH && *value != '/') {
         expected = "an absolute path";
-    } else if (setting->kind == URL && (strncmp(value, "https://", 8) || !value[8] ||
-                                        value[strlen(value) - 1] == '/')) {
+    } else if (setting->kind == URL &&
+               (strncmp(value, "https://", 8) || !value[8] || value[strlen(value) - 1] == '/')) {
         expected = "https://... without a closing slash";
     }
     if (expected) {
@@ -116,8 +116,7 @@ static char *trim(char *text)
 }
 
 /* `seen`: a bit for each setting. */
-static int parse_line(struct config *config, char *text, uint32_t *seen, char *why,
-                      size_t why_size)
+static int parse_line(struct config *config, char *text, uint32_t *seen, char *why, size_t why_size)
 {
     char *value;
 

@@ -29,16 +29,17 @@ EVP_PKEY *credential_ek(struct cloister_bytes public, const char **why);
  * fixed there, ECDSA P-256 with SHA-256. `digest` gets SHA-256 of its TPMT_PUBLIC: its Name without
  * the algorithm (part 1, 16). False after `why`.
  */
-__attribute__((warn_unused_result)) bool
-credential_ak(struct cloister_bytes public, uint8_t digest[32], const char **why);
+__attribute__((warn_unused_result)) bool credential_ak(struct cloister_bytes public,
+                                                       uint8_t digest[32], const char **why);
 
 /*
  * Wraps the secret for the TPM with key `ek` and an object of the name SHA-256 `ak_digest`.
  * 0 or -EIO: OpenSSL.
  */
-__attribute__((warn_unused_result)) int
-credential_make(EVP_PKEY *ek, const uint8_t ak_digest[32], const uint8_t secret[CREDENTIAL_SECRET],
-                uint8_t blob[CREDENTIAL_BLOB], uint8_t encrypted[CREDENTIAL_ENCRYPTED_MAX],
-                size_t *encrypted_size);
+__attribute__((warn_unused_result)) int credential_make(EVP_PKEY *ek, const uint8_t ak_digest[32],
+                                                        const uint8_t secret[CREDENTIAL_SECRET],
+                                                        uint8_t blob[CREDENTIAL_BLOB],
+                                                        uint8_t encrypted[CREDENTIAL_ENCRYPTED_MAX],
+                                                        size_t *encrypted_size);
 
 #endif

@@ -78,8 +78,7 @@ static EVP_PKEY *read_ecc(struct reader *in, OSSL_PARAM_BLD *builder)
     memcpy(point + 33 - x.size, x.data, x.size);
     memcpy(point + 65 - y.size, y.data, y.size);
     if (!OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) ||
-        !OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                          sizeof(point))) {
+        !OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point))) {
         return NULL;
     }
     return make_key("EC", builder); /* which refuses a point that is not on the curve */

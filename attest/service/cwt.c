@@ -25,7 +25,8 @@ static void wrote(struct output *out, size_t size)
     out->bad |= size == 0;
 }
 
-#define PUT(out, encode, value) wrote(out, encode(value, (out)->data + (out)->used, (out)->room - (out)->used))
+#define PUT(out, encode, value)                                                                    \
+    wrote(out, encode(value, (out)->data + (out)->used, (out)->room - (out)->used))
 
 static void put_raw(struct output *out, const void *data, size_t size)
 {
@@ -57,10 +58,12 @@ static const struct label {
     uint64_t number;
     enum form form;
 } labels[] = {
-    {"iss", 1, PLAIN},          {"sub", 2, PLAIN},   {"aud", 3, PLAIN},
-    {"exp", 4, PLAIN},          {"nbf", 5, PLAIN},   {"iat", 6, PLAIN},
-    {"jti", 7, HEX},            {"eat_nonce", 10, HEX}, {"ueid", 256, URL64},
-    {"dbgstat", 263, DEBUG_STATUS}, {"submods", 266, PLAIN},
+    {"iss", 1, PLAIN},       {"sub", 2, PLAIN},
+    {"aud", 3, PLAIN},       {"exp", 4, PLAIN},
+    {"nbf", 5, PLAIN},       {"iat", 6, PLAIN},
+    {"jti", 7, HEX},         {"eat_nonce", 10, HEX},
+    {"ueid", 256, URL64},    {"dbgstat", 263, DEBUG_STATUS},
+    {"submods", 266, PLAIN},
 };
 
 static void put_value(struct output *out, json_object *value, bool claims);

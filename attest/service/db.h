@@ -46,7 +46,8 @@ struct db {
     const struct db_backend *backend;
 };
 
-/* `where`: sqlite:PATH or postgresql://... NULL: no memory, or neither. It connects at the first use. */
+/* `where`: sqlite:PATH or postgresql://... NULL: no memory, or neither. It connects at the first
+ * use. */
 struct db *db_open(const char *where);
 void db_close(struct db *db);
 

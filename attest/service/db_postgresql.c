@@ -53,13 +53,16 @@ static int failed(struct postgresql *pg, const char *what)
 
 static int connect(struct postgresql *pg)
 {
-    const char *const keys[] = {"dbname", "connect_timeout", "tcp_user_timeout", "options",
-                                "fallback_application_name", NULL};
+    const char *const keys[] = {"dbname",  "connect_timeout",           "tcp_user_timeout",
+                                "options", "fallback_application_name", NULL};
     const char *const values[] = {
-        pg->url, CONNECT_S, STATEMENT_MS,
+        pg->url,
+        CONNECT_S,
+        STATEMENT_MS,
         "-c statement_timeout=" STATEMENT_MS " -c lock_timeout=" STATEMENT_MS
         " -c idle_in_transaction_session_timeout=10000 -c client_min_messages=warning",
-        "cloister-attestd", NULL};
+        "cloister-attestd",
+        NULL};
 
     if (pg->connection) {
         return 0;
@@ -80,8 +83,10 @@ static int connect(struct postgresql *pg)
 static int prepare(struct postgresql *pg, unsigned int id, const char *name, const char *sql,
                    const struct db_value *values, size_t count)
 {
-    static const Oid types[] = {[DB_NULL] = OID_BYTEA, [DB_NUMBER] = OID_INT8,
-                                [DB_TEXT] = OID_TEXT, [DB_BYTES] = OID_BYTEA};
+    static const Oid types[] = {[DB_NULL] = OID_BYTEA,
+                                [DB_NUMBER] = OID_INT8,
+                                [DB_TEXT] = OID_TEXT,
+                                [DB_BYTES] = OID_BYTEA};
     Oid given[DB_MAX_VALUES];
     PGresult *result;
 

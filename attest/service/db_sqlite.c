@@ -30,8 +30,7 @@ static void disconnect(struct sqlite *lite)
 
 static int failed(struct sqlite *lite, const char *what)
 {
-    say_error("store: %s: %s", what,
-              lite->handle ? sqlite3_errmsg(lite->handle) : "out of memory");
+    say_error("store: %s: %s", what, lite->handle ? sqlite3_errmsg(lite->handle) : "out of memory");
     return -EIO;
 }
 
@@ -64,8 +63,8 @@ static int bind(sqlite3_stmt *statement, int index, const struct db_value *value
     case DB_TEXT:
         return sqlite3_bind_text(statement, index, value->data, (int)value->size, SQLITE_STATIC);
     case DB_BYTES:
-        return sqlite3_bind_blob(statement, index, value->size ? value->data : "",
-                                 (int)value->size, SQLITE_STATIC);
+        return sqlite3_bind_blob(statement, index, value->size ? value->data : "", (int)value->size,
+                                 SQLITE_STATIC);
     default:
         return sqlite3_bind_null(statement, index);
     }
@@ -110,8 +109,8 @@ static int run(struct db *db, unsigned int id, const char *sql, const struct db_
         return -EIO;
     }
     if (!lite->statements[id] &&
-        sqlite3_prepare_v3(lite->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
-                           &lite->statements[id], NULL) != SQLITE_OK) {
+        sqlite3_prepare_v3(lite->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &lite->statements[id],
+                           NULL) != SQLITE_OK) {
         return failed(lite, sql);
     }
     statement = lite->statements[id];

@@ -26,6 +26,8 @@
 #define MAX_HEADERS 8192
 #define BACKLOG 1024
 #define HIGH_WATER (REQUEST_MAX_BODY + 65536u) /* of what is read ahead of one connection */
+#define LARGEST                                                                                    \
+    (REQUEST_MAX_BODY + 16384u) /* libevent refuses what is larger, with a page of its own */
 #define DRAIN_S 10
 
 /* One event thread. Locking: `lock` protects the list of replies; the rest is the thread's own. */
@@ -111,6 +113,19 @@ static void connection_gone(void *parent, void *data, CRYPTO_EX_DATA *all, int i
 }
 
 /*
+ * libevent writes each piece of a reply as a TLS record of its own, with a system call; head and
+ * body become one piece before it begins to.
+ */
+static void join_pieces(struct evbuffer *output, const struct evbuffer_cb_info *info,
+                        void *argument)
+{
+    (void)argument;
+    if (info->n_added) {
+        evbuffer_pullup(output, -1);
+    }
+}
+
+/*
  * Where there is no memory, a stream without TLS: libevent makes one anyway if it gets none, and
  * on_request() answers nothing there.
  */
@@ -140,6 +155,7 @@ static struct bufferevent *connection_new(struct event_base *base, void *argumen
     }
     connection->stream = stream;
     bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
+    evbuffer_add_cb(bufferevent_get_output(stream), join_pieces, NULL);
     bufferevent_setwatermark(stream, EV_READ, 0, HIGH_WATER);
     SSL_set_ex_data(ssl, connection_index, connection);
     loop->connections++;
@@ -344,6 +360,28 @@ static bool take_body(struct request *request, struct evbuffer *body)
     return true;
 }
 
+/*
+ * One length, in one way (RFC 9112, 6.3): of several, somebody between the client and us may have
+ * taken another. False: it is answered, and the connection ends.
+ */
+static bool one_length(struct request *request, struct evkeyvalq *headers)
+{
+    struct evkeyval *header;
+    int found = 0;
+
+    TAILQ_FOREACH(header, headers, next)
+    {
+        found += !evutil_ascii_strcasecmp(header->key, "Content-Length") ||
+                 !evutil_ascii_strcasecmp(header->key, "Transfer-Encoding");
+    }
+    if (found > 1) {
+        reply_error(request, 400, "bad-request", "the body's length is given more than once");
+        evhttp_add_header(evhttp_request_get_output_headers(request->carrier), "Connection",
+                          "close");
+    }
+    return found <= 1;
+}
+
 /* True: a worker shall answer it. False: it is answered. */
 static bool examine(struct request *request, const SSL *ssl)
 {
@@ -370,7 +408,8 @@ static bool examine(struct request *request, const SSL *ssl)
     }
     strcpy(request->query, query ? query : "");
     request->respond_async = prefer && strstr(prefer, "respond-async"); /* RFC 7240, 4.1 */
-    return take_token(request, headers) && admit(request, tls_administrator(ssl)) &&
+    return one_length(request, headers) && take_token(request, headers) &&
+           admit(request, tls_administrator(ssl)) &&
            take_body(request, evhttp_request_get_input_buffer(carrier));
 }
 
@@ -381,7 +420,8 @@ static bool examine(struct request *request, const SSL *ssl)
 static bool has_room(struct request *request, struct service *service)
 {
     uint32_t waiting = atomic_fetch_add(&service->in_flight, 1);
-    uint32_t room = request->route->begins ? (service->config.queue + 1) / 2 : service->config.queue;
+    uint32_t room =
+        request->route->begins ? (service->config.queue + 1) / 2 : service->config.queue;
     int64_t seconds;
 
     if (waiting < room && !atomic_load(&service->stopping)) {
@@ -429,14 +469,34 @@ static void on_request(struct evhttp_request *carrier, void *argument)
 
 /* --- beginning and end --------------------------------------------------------------------- */
 
+static bool parse_address(const char *where, struct sockaddr_storage *address, int *size, char *why,
+                          size_t why_size)
+{
+    memset(address, 0, sizeof(*address));
+    *size = sizeof(*address);
+    if (evutil_parse_sockaddr_port(where, (struct sockaddr *)address, size)) {
+        snprintf(why, why_size, "listen: ADDRESS:PORT is expected, not '%.100s'", where);
+        return false;
+    }
+    return true;
+}
+
+bool http_check(const struct config *config, char *why, size_t why_size)
+{
+    SSL_CTX *tls = tls_context(config, why, why_size);
+    struct sockaddr_storage address;
+    int size;
+
+    SSL_CTX_free(tls);
+    return tls && parse_address(config->listen, &address, &size, why, why_size);
+}
+
 static int listen_at(const char *where, char *why, size_t why_size)
 {
     struct sockaddr_storage address;
-    int size = sizeof(address), one = 1, fd = -1;
+    int size, one = 1, fd = -1;
 
-    memset(&address, 0, sizeof(address));
-    if (evutil_parse_sockaddr_port(where, (struct sockaddr *)&address, &size)) {
-        snprintf(why, why_size, "listen: ADDRESS:PORT is expected, not '%.100s'", where);
+    if (!parse_address(where, &address, &size, why, why_size)) {
         return -1;
     }
     fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -468,10 +528,10 @@ static bool open_loop(struct http *http, struct loop *loop)
     }
     loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_done, loop);
     fd = dup(http->fd);
-    loop->listener = fd < 0 ? NULL
-                            : evconnlistener_new(loop->base, NULL, NULL,
-                                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
-                                                 fd);
+    loop->listener = fd < 0
+                         ? NULL
+                         : evconnlistener_new(loop->base, NULL, NULL,
+                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (!loop->wake || event_add(loop->wake, NULL) || !loop->listener ||
         !evhttp_bind_listener(loop->server, loop->listener)) {
         return false;
@@ -481,7 +541,9 @@ static bool open_loop(struct http *http, struct loop *loop)
     evhttp_set_allowed_methods(loop->server, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
                                                  EVHTTP_REQ_DELETE);
     evhttp_set_max_headers_size(loop->server, MAX_HEADERS);
-    evhttp_set_max_body_size(loop->server, REQUEST_MAX_BODY);
+    evhttp_set_max_body_size(loop->server, LARGEST);
+    evhttp_set_flags(loop->server,
+                     EVHTTP_SERVER_LINGERING_CLOSE); /* who sent too much is told so */
     evhttp_set_timeout(loop->server, (int)config->request_timeout);
     evhttp_set_default_content_type(loop->server, NULL);
     return true;

@@ -15,6 +15,9 @@
 
 struct http;
 
+/* Could it be opened, but for whether the address is ours and free? False: `why`. */
+__attribute__((warn_unused_result)) bool http_check(const struct config *config, char *why,
+                                                    size_t why_size);
 /* Listens, and reads certificates: NULL after `why`. */
 struct http *http_open(struct service *service, char *why, size_t why_size);
 /* Serves until http_stop(). False: no thread could be started. */

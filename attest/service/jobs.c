@@ -111,8 +111,7 @@ struct jobs *jobs_start(struct service *service)
         return NULL;
     }
     jobs->service = service;
-    if (!worker_prepare(&jobs->worker, service) ||
-        pthread_create(&jobs->thread, NULL, run, jobs)) {
+    if (!worker_prepare(&jobs->worker, service) || pthread_create(&jobs->thread, NULL, run, jobs)) {
         worker_release(&jobs->worker);
         free(jobs);
         return NULL;

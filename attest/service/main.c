@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "http.h"
 #include "jobs.h"
@@ -16,12 +17,15 @@
 /* Exit statuses, as in cloister-attestd(8). */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };
 
+#define DESCRIPTORS 256u /* for everything but connections */
+
 static const char usage[] =
     "Usage: cloister-attestd [OPTION]...\n"
-    "Verifies the attestation evidence of Cloister hosts and answers with signed tokens, over HTTPS.\n"
+    "Verifies the attestation evidence of Cloister hosts and answers with signed tokens, over "
+    "HTTPS.\n"
     "\n"
     "  -c, --config FILE  read settings from FILE (" CONFIG_FILE ")\n"
-    "      --check        check settings, keys, certificates, the address and the store, then exit\n"
+    "      --check        check settings, keys, certificates and the store, then exit\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
@@ -38,8 +42,10 @@ struct arguments {
 static void parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -89,7 +95,26 @@ static void wait_for_signal(const sigset_t *signals)
     say_info("ending: %s", strsignal(number));
 }
 
-static int serve(struct http *http, const sigset_t *signals)
+/* A descriptor for each connection, and some for ourselves. */
+static bool raise_descriptors(char *why, size_t why_size)
+{
+    struct rlimit limit;
+    rlim_t wanted = service.config.connections + DESCRIPTORS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max < wanted) {
+        snprintf(why, why_size, "connections: %u need %llu descriptors; %llu are allowed",
+                 service.config.connections, (unsigned long long)wanted,
+                 (unsigned long long)limit.rlim_max);
+        return false;
+    }
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+        return !setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return true;
+}
+
+static int run(struct http *http, const sigset_t *signals)
 {
     struct writer *writer = writer_start(&service);
     struct workers *workers = writer ? workers_start(&service, writer) : NULL;
@@ -116,10 +141,25 @@ static int serve(struct http *http, const sigset_t *signals)
     return rc;
 }
 
+static int serve(const sigset_t *signals)
+{
+    char why[700] = "";
+    struct http *http =
+        raise_descriptors(why, sizeof(why)) ? http_open(&service, why, sizeof(why)) : NULL;
+    int rc;
+
+    if (!http) {
+        say_error("%s", why);
+        return EXIT_CONFIG;
+    }
+    rc = run(http, signals);
+    http_close(http);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.config = CONFIG_FILE};
-    struct http *http = NULL;
     sigset_t signals;
     char why[700];
     int rc = EXIT_CONFIG;
@@ -134,13 +174,10 @@ int main(int argc, char **argv)
     config_initialise(&service.config);
     if (config_load(&service.config, arguments.config, why, sizeof(why)) ||
         service_load(&service, why, sizeof(why)) ||
-        !(http = http_open(&service, why, sizeof(why)))) {
+        !http_check(&service.config, why, sizeof(why))) {
         say_error("%s", why);
     } else {
-        rc = arguments.check ? check_store() : serve(http, &signals);
-    }
-    if (http) {
-        http_close(http);
+        rc = arguments.check ? check_store() : serve(&signals);
     }
     service_release(&service);
     return rc;

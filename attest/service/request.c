@@ -45,9 +45,8 @@ void reply_json(struct request *request, int status, json_object *object)
 {
     size_t size = 0;
     const char *text =
-        object ? json_object_to_json_string_length(object,
-                                                   JSON_C_TO_STRING_PLAIN |
-                                                       JSON_C_TO_STRING_NOSLASHESCAPE, &size)
+        object ? json_object_to_json_string_length(
+                     object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size)
                : NULL;
 
     reply_text(request, status, text ? strndup(text, size) : NULL, size);

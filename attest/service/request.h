@@ -14,7 +14,7 @@
 
 #include "store.h"
 
-#define REQUEST_MAX_BODY (1024u * 1024u + 4096u)
+#define REQUEST_MAX_BODY (384u * 1024u) /* of any route */
 #define REQUEST_TOKEN_SIZE 128u
 
 struct route;
@@ -23,7 +23,7 @@ struct evhttp_request;
 
 struct request {
     struct request *next;
-    struct loop *loop;             /* http.c */
+    struct loop *loop;              /* http.c */
     struct evhttp_request *carrier; /* the loop's own */
     const struct route *route;
     int64_t queued; /* ns, CLOCK_MONOTONIC */
@@ -47,7 +47,7 @@ struct request {
      * committed one said is sent.
      */
     int (*apply)(struct db *db, struct request *request);
-    void *context; /* of apply(); freed with the request, */
+    void *context;                  /* of apply(); freed with the request, */
     void (*release)(void *context); /* after this, if not NULL */
 };
 
@@ -55,7 +55,7 @@ struct request *request_new(void);
 void request_free(struct request *request);
 
 /* Each gives the reply; a former one is forgotten. Out of memory becomes 503. */
-void reply_json(struct request *request, int status, json_object *object); /* releases it */
+void reply_json(struct request *request, int status, json_object *object);     /* releases it */
 void reply_text(struct request *request, int status, char *text, size_t size); /* frees it */
 /* {"error": code, "message": text} */
 void reply_error(struct request *request, int status, const char *code, const char *format, ...)

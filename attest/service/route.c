@@ -7,33 +7,30 @@
 
 #define KIB 1024u
 
-/* clang-format off */
 static const struct route routes[] = {
-    {ROUTE_POST,   "/v1/attest",          WHO_HOST,          384 * KIB,  api_attest,         false, false},
-    {ROUTE_POST,   "/v1/challenge",       WHO_HOST,          1 * KIB,    api_challenge,      false, true},
-    {ROUTE_GET,    "/v1/attest/{id}",     WHO_HOST,          0,          api_attest_result,  false, false},
-    {ROUTE_POST,   "/v1/hosts/enrol",     WHO_TICKET,        16 * KIB,   api_enrol,          false, true},
-    {ROUTE_POST,   "/v1/hosts/activate",  WHO_ANYBODY,       4 * KIB,    api_activate,       false, false},
-    {ROUTE_POST,   "/v1/tickets",         WHO_ADMINISTRATOR, 1 * KIB,    api_ticket,         false, false},
-    {ROUTE_GET,    "/v1/hosts",           WHO_ADMINISTRATOR, 0,          api_hosts,          false, false},
-    {ROUTE_GET,    "/v1/hosts/{id}",      WHO_ADMINISTRATOR, 0,          api_host,           false, false},
-    {ROUTE_DELETE, "/v1/hosts/{id}",      WHO_ADMINISTRATOR, 0,          api_host_delete,    false, false},
-    {ROUTE_GET,    "/v1/policies",        WHO_ADMINISTRATOR, 0,          api_policies,       false, false},
-    {ROUTE_GET,    "/v1/policies/{id}",   WHO_ADMINISTRATOR, 0,          api_policy,         false, false},
-    {ROUTE_PUT,    "/v1/policies/{id}",   WHO_ADMINISTRATOR, 1024 * KIB, api_policy_put,     false, false},
-    {ROUTE_DELETE, "/v1/policies/{id}",   WHO_ADMINISTRATOR, 0,          api_policy_delete,  false, false},
-    {ROUTE_GET,    "/v1/jwks.json",       WHO_ANYBODY,       0,          api_jwks,           true, false},
-    {ROUTE_GET,    "/v1/openapi.json",    WHO_ANYBODY,       0,          api_openapi,        true, false},
-    {ROUTE_GET,    "/v1/health",          WHO_ANYBODY,       0,          api_health,         true, false},
-    {ROUTE_GET,    "/.well-known/openid-configuration",
-                                          WHO_ANYBODY,       0,          api_discovery,      true, false},
+    {ROUTE_POST, "/v1/attest", WHO_HOST, 384 * KIB, api_attest, false, false},
+    {ROUTE_POST, "/v1/challenge", WHO_HOST, 1 * KIB, api_challenge, false, true},
+    {ROUTE_GET, "/v1/attest/{id}", WHO_HOST, 0, api_attest_result, false, false},
+    {ROUTE_POST, "/v1/hosts/enrol", WHO_TICKET, 16 * KIB, api_enrol, false, true},
+    {ROUTE_POST, "/v1/hosts/activate", WHO_ANYBODY, 4 * KIB, api_activate, false, false},
+    {ROUTE_POST, "/v1/tickets", WHO_ADMINISTRATOR, 1 * KIB, api_ticket, false, false},
+    {ROUTE_GET, "/v1/hosts", WHO_ADMINISTRATOR, 0, api_hosts, false, false},
+    {ROUTE_GET, "/v1/hosts/{id}", WHO_ADMINISTRATOR, 0, api_host, false, false},
+    {ROUTE_DELETE, "/v1/hosts/{id}", WHO_ADMINISTRATOR, 0, api_host_delete, false, false},
+    {ROUTE_GET, "/v1/policies", WHO_ADMINISTRATOR, 0, api_policies, false, false},
+    {ROUTE_GET, "/v1/policies/{id}", WHO_ADMINISTRATOR, 0, api_policy, false, false},
+    {ROUTE_PUT, "/v1/policies/{id}", WHO_ADMINISTRATOR, 384 * KIB, api_policy_put, false, false},
+    {ROUTE_DELETE, "/v1/policies/{id}", WHO_ADMINISTRATOR, 0, api_policy_delete, false, false},
+    {ROUTE_GET, "/v1/jwks.json", WHO_ANYBODY, 0, api_jwks, true, false},
+    {ROUTE_GET, "/v1/openapi.json", WHO_ANYBODY, 0, api_openapi, true, false},
+    {ROUTE_GET, "/v1/health", WHO_ANYBODY, 0, api_health, true, false},
+    {ROUTE_GET, "/.well-known/openid-configuration", WHO_ANYBODY, 0, api_discovery, true, false},
 };
-/* clang-format on */
 
 static bool allowed(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
 }
 
 static bool matches(const char *pattern, const char *path, struct request *request)
@@ -60,8 +57,8 @@ static bool matches(const char *pattern, const char *path, struct request *reque
     return true;
 }
 
-const struct route *route_find(enum route_method method, const char *path,
-                               struct request *request, bool *other)
+const struct route *route_find(enum route_method method, const char *path, struct request *request,
+                               bool *other)
 {
     *other = false;
     /* Paths without a hole come first: /v1/hosts/enrol is no host. */

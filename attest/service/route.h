@@ -25,7 +25,7 @@ struct route {
 };
 
 /* The route, with request->argument set; NULL: 404, or, if *other, 405. */
-const struct route *route_find(enum route_method method, const char *path,
-                               struct request *request, bool *other);
+const struct route *route_find(enum route_method method, const char *path, struct request *request,
+                               bool *other);
 
 #endif

@@ -35,7 +35,9 @@ static char *discovery(const char *issuer)
                     "\"id_token_signing_alg_values_supported\":[\"ES256\"],"
                     "\"claims_supported\":[\"iss\",\"sub\",\"aud\",\"iat\",\"nbf\",\"exp\",\"jti\","
                     "\"ueid\",\"eat_nonce\",\"cloister\",\"submods\"]}",
-                    issuer, issuer) < 0 ? NULL : text;
+                    issuer, issuer) < 0
+               ? NULL
+               : text;
 }
 
 static int load_signer(struct signer *signer, const char *key, const char *path, char *why,
@@ -69,8 +71,8 @@ int service_load(struct service *service, char *why, size_t why_size)
         rc = -EINVAL;
     }
     if (!rc) {
-        service->jwks = signer_jwks(&service->signer,
-                                    service->next_signer.key ? &service->next_signer : NULL);
+        service->jwks =
+            signer_jwks(&service->signer, service->next_signer.key ? &service->next_signer : NULL);
         service->discovery = discovery(config->issuer);
         service->policies = policies_new();
         if (!service->jwks || !service->discovery || !service->policies) {

@@ -21,8 +21,8 @@ static int thumbprint(struct signer *signer)
     char text[256];
     size_t size;
 
-    if (EVP_PKEY_get_octet_string_param(signer->key, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                        sizeof(point), &size) != 1 ||
+    if (EVP_PKEY_get_octet_string_param(signer->key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
+                                        &size) != 1 ||
         size != sizeof(point) || point[0] != 0x04) {
         return -EINVAL;
     }

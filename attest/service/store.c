@@ -12,62 +12,71 @@
 
 #define SCHEMA "1"
 
-/* clang-format off */
-#define STATEMENTS(X) \
-    X(COMMIT, "COMMIT") \
-    X(ROLLBACK, "ROLLBACK") \
-    X(META_ADD, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING") \
-    X(META_GET, "SELECT value FROM meta WHERE name = $1") \
-    X(HOST_GET, "SELECT " HOST_COLUMNS " FROM hosts WHERE id = $1") \
-    X(HOST_POLICY, "SELECT " HOST_COLUMNS ", (SELECT digest FROM policies WHERE id = $1) FROM hosts WHERE id = $2") \
-    X(HOST_LIST, "SELECT " HOST_COLUMNS " FROM hosts WHERE id > $1 ORDER BY id LIMIT $2") \
-    X(HOST_PUT, "INSERT INTO hosts (id, ek_digest, ak_digest, token_digest, enrolled) VALUES ($1, $2, $3, $4, $5) " \
-        "ON CONFLICT (ek_digest) DO UPDATE SET ak_digest = excluded.ak_digest, " \
-        "token_digest = excluded.token_digest, enrolled = excluded.enrolled RETURNING id") \
-    X(HOST_DELETE, "DELETE FROM hosts WHERE id = $1") \
-    X(HOST_SUCCESS, "UPDATE hosts SET last_attempt = $1, last_success = $2, last_reason = '' " \
-        "WHERE id = $3 AND token_digest = $4") \
-    X(HOST_FAILURE, "UPDATE hosts SET last_attempt = $1, last_reason = $2 WHERE id = $3 AND token_digest = $4") \
-    X(TICKET_ADD, "INSERT INTO tickets (digest, ek_digest, expires) VALUES ($1, $2, $3)") \
-    X(TICKET_GET, "SELECT ek_digest FROM tickets WHERE digest = $1 AND expires > $2") \
-    X(TICKET_USE, "DELETE FROM tickets WHERE digest = $1 AND expires > $2") \
-    X(POLICY_GET, "SELECT digest, changed, content FROM policies WHERE id = $1") \
-    X(POLICY_PUT, "INSERT INTO policies (id, content, digest, changed) VALUES ($1, $2, $3, $4) " \
-        "ON CONFLICT (id) DO UPDATE SET content = excluded.content, digest = excluded.digest, " \
-        "changed = excluded.changed") \
-    X(POLICY_DELETE, "DELETE FROM policies WHERE id = $1") \
-    X(POLICY_LIST, "SELECT id, digest, changed FROM policies ORDER BY id") \
-    X(USED_ADD, "INSERT INTO used (nonce, expires) VALUES ($1, $2) ON CONFLICT (nonce) DO NOTHING") \
-    X(JOB_COUNT, "SELECT id FROM jobs WHERE host = $1 AND status = 0") \
-    X(JOB_ADD, "INSERT INTO jobs (id, host, content, expires) VALUES ($1, $2, $3, $4)") \
-    X(JOB_NEXT, "SELECT id, host, status, content FROM jobs WHERE status = 0 AND lease < $1 LIMIT 1") \
-    X(JOB_LEASE, "UPDATE jobs SET lease = $1 WHERE id = $2 AND status = 0 AND lease < $3") \
-    X(JOB_GET, "SELECT id, host, status, content FROM jobs WHERE id = $1 AND host = $2") \
-    X(JOB_FINISH, "UPDATE jobs SET status = $1, content = $2 WHERE id = $3 AND status = 0") \
-    X(SWEEP_USED, "DELETE FROM used WHERE expires < $1") \
-    X(SWEEP_TICKETS, "DELETE FROM tickets WHERE expires < $1") \
+#define STATEMENTS(X)                                                                              \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(ROLLBACK, "ROLLBACK")                                                                        \
+    X(META_ADD, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")    \
+    X(META_GET, "SELECT value FROM meta WHERE name = $1")                                          \
+    X(META_PUT, "INSERT INTO meta (name, value) VALUES ($1, $2) "                                  \
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value")                         \
+    X(HOST_GET, "SELECT " HOST_COLUMNS " FROM hosts WHERE id = $1")                                \
+    X(HOST_POLICY, "SELECT " HOST_COLUMNS                                                          \
+                   ", (SELECT digest FROM policies WHERE id = $1) FROM hosts WHERE id = $2")       \
+    X(HOST_LIST, "SELECT " HOST_COLUMNS " FROM hosts WHERE id > $1 ORDER BY id LIMIT $2")          \
+    X(HOST_PUT, "INSERT INTO hosts (id, ek_digest, ak_digest, token_digest, enrolled) VALUES "     \
+                "($1, $2, $3, $4, $5) "                                                            \
+                "ON CONFLICT (ek_digest) DO UPDATE SET ak_digest = excluded.ak_digest, "           \
+                "token_digest = excluded.token_digest, enrolled = excluded.enrolled RETURNING id") \
+    X(HOST_DELETE, "DELETE FROM hosts WHERE id = $1")                                              \
+    X(HOST_SUCCESS, "UPDATE hosts SET last_attempt = $1, last_success = $2, last_reason = '' "     \
+                    "WHERE id = $3 AND token_digest = $4")                                         \
+    X(HOST_FAILURE,                                                                                \
+      "UPDATE hosts SET last_attempt = $1, last_reason = $2 WHERE id = $3 AND token_digest = $4")  \
+    X(TICKET_ADD, "INSERT INTO tickets (digest, ek_digest, expires) VALUES ($1, $2, $3)")          \
+    X(TICKET_GET, "SELECT ek_digest FROM tickets WHERE digest = $1 AND expires > $2")              \
+    X(TICKET_USE, "DELETE FROM tickets WHERE digest = $1 AND expires > $2")                        \
+    X(POLICY_GET, "SELECT digest, changed, content FROM policies WHERE id = $1")                   \
+    X(POLICY_PUT,                                                                                  \
+      "INSERT INTO policies (id, content, digest, changed) VALUES ($1, $2, $3, $4) "               \
+      "ON CONFLICT (id) DO UPDATE SET content = excluded.content, digest = excluded.digest, "      \
+      "changed = excluded.changed")                                                                \
+    X(POLICY_DELETE, "DELETE FROM policies WHERE id = $1")                                         \
+    X(POLICY_LIST, "SELECT id, digest, changed FROM policies ORDER BY id")                         \
+    X(USED_ADD,                                                                                    \
+      "INSERT INTO used (nonce, expires) VALUES ($1, $2) ON CONFLICT (nonce) DO NOTHING")          \
+    X(JOB_COUNT, "SELECT id FROM jobs WHERE host = $1 AND status = 0")                             \
+    X(JOB_ADD, "INSERT INTO jobs (id, host, content, expires) VALUES ($1, $2, $3, $4)")            \
+    X(JOB_NEXT,                                                                                    \
+      "SELECT id, host, status, content FROM jobs WHERE status = 0 AND lease < $1 LIMIT 1")        \
+    X(JOB_LEASE, "UPDATE jobs SET lease = $1 WHERE id = $2 AND status = 0 AND lease < $3")         \
+    X(JOB_GET, "SELECT id, host, status, content FROM jobs WHERE id = $1 AND host = $2")           \
+    X(JOB_FINISH, "UPDATE jobs SET status = $1, content = $2 WHERE id = $3 AND status = 0")        \
+    X(SWEEP_USED, "DELETE FROM used WHERE expires < $1")                                           \
+    X(SWEEP_TICKETS, "DELETE FROM tickets WHERE expires < $1")                                     \
     X(SWEEP_JOBS, "DELETE FROM jobs WHERE expires < $1")
 
-#define HOST_COLUMNS \
+#define HOST_COLUMNS                                                                               \
     "id, ek_digest, ak_digest, token_digest, enrolled, last_attempt, last_success, last_reason"
 
 /* %s: the backend's type for bytes. */
 static const char *const tables[] = {
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value %s NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS hosts (id TEXT PRIMARY KEY, ek_digest %s NOT NULL UNIQUE, ak_digest %s NOT NULL, "
-        "token_digest %s NOT NULL, enrolled BIGINT NOT NULL, last_attempt BIGINT NOT NULL DEFAULT 0, "
-        "last_success BIGINT NOT NULL DEFAULT 0, last_reason TEXT NOT NULL DEFAULT '')",
-    "CREATE TABLE IF NOT EXISTS tickets (digest %s PRIMARY KEY, ek_digest %s NOT NULL, expires BIGINT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS policies (id TEXT PRIMARY KEY, content %s NOT NULL, digest %s NOT NULL, "
-        "changed BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS hosts (id TEXT PRIMARY KEY, ek_digest %s NOT NULL UNIQUE, "
+    "ak_digest %s NOT NULL, token_digest %s NOT NULL, enrolled BIGINT NOT NULL, "
+    "last_attempt BIGINT NOT NULL DEFAULT 0, last_success BIGINT NOT NULL DEFAULT 0, "
+    "last_reason TEXT NOT NULL DEFAULT '')",
+    "CREATE TABLE IF NOT EXISTS tickets (digest %s PRIMARY KEY, ek_digest %s NOT NULL, "
+    "expires BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS policies (id TEXT PRIMARY KEY, content %s NOT NULL, "
+    "digest %s NOT NULL, changed BIGINT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS used (nonce %s PRIMARY KEY, expires BIGINT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS used_expires ON used (expires)",
-    "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, host TEXT NOT NULL, status BIGINT NOT NULL DEFAULT 0, "
-        "lease BIGINT NOT NULL DEFAULT 0, content %s NOT NULL, expires BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, host TEXT NOT NULL, "
+    "status BIGINT NOT NULL DEFAULT 0, lease BIGINT NOT NULL DEFAULT 0, content %s NOT NULL, "
+    "expires BIGINT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS jobs_host ON jobs (host)",
     "CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs (status, lease)",
 };
-/* clang-format on */
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
@@ -75,7 +84,7 @@ enum statement {
 #define STATEMENT_ID(name, sql) name,
     STATEMENTS(STATEMENT_ID)
 #undef STATEMENT_ID
-    BEGIN,
+        BEGIN,
     STATEMENT_COUNT,
 };
 
@@ -251,8 +260,8 @@ int store_host_and_policy(struct db *db, const char *id, const char *policy,
                           struct store_host *host, uint8_t digest[STORE_DIGEST], bool *known)
 {
     struct host_and_policy both = {host, digest, false};
-    int rc = changed(
-        RUN(db, HOST_POLICY, host_and_policy_row, &both, DB_STRING(policy), DB_STRING(id)));
+    int rc =
+        changed(RUN(db, HOST_POLICY, host_and_policy_row, &both, DB_STRING(policy), DB_STRING(id)));
 
     *known = both.known;
     return rc;
@@ -290,8 +299,7 @@ static void id_row(void *context, const struct db_value *columns, size_t count)
 int store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST], int64_t now,
                      struct store_host *host)
 {
-    int rc = changed(
-        RUN(db, TICKET_USE, NULL, NULL, DB_BLOB(ticket, STORE_DIGEST), DB_INT(now)));
+    int rc = changed(RUN(db, TICKET_USE, NULL, NULL, DB_BLOB(ticket, STORE_DIGEST), DB_INT(now)));
 
     if (rc) {
         return rc;
@@ -399,13 +407,11 @@ int store_policy_list(struct db *db, store_policy_row *row, void *context)
 /* --- attempts ------------------------------------------------------------------------------ */
 
 int store_attempt(struct db *db, const char *host, const uint8_t token_digest[STORE_DIGEST],
-                  const uint8_t *nonce, int64_t expires, int64_t now,
-                  const char *reason)
+                  const uint8_t *nonce, int64_t expires, int64_t now, const char *reason)
 {
     const struct db_value token = DB_BLOB(token_digest, STORE_DIGEST);
-    int fresh = !nonce ? 1
-                       : RUN(db, USED_ADD, NULL, NULL, DB_BLOB(nonce, STORE_DIGEST),
-                             DB_INT(expires));
+    int fresh =
+        !nonce ? 1 : RUN(db, USED_ADD, NULL, NULL, DB_BLOB(nonce, STORE_DIGEST), DB_INT(expires));
     int rc;
 
     if (fresh < 0) {
@@ -414,10 +420,10 @@ int store_attempt(struct db *db, const char *host, const uint8_t token_digest[ST
     if (!fresh) {
         reason = "challenge-replayed";
     }
-    rc = reason ? RUN(db, HOST_FAILURE, NULL, NULL, DB_INT(now), DB_STRING(reason),
-                      DB_STRING(host), token)
-                : RUN(db, HOST_SUCCESS, NULL, NULL, DB_INT(now), DB_INT(now), DB_STRING(host),
-                      token);
+    rc = reason
+             ? RUN(db, HOST_FAILURE, NULL, NULL, DB_INT(now), DB_STRING(reason), DB_STRING(host),
+                   token)
+             : RUN(db, HOST_SUCCESS, NULL, NULL, DB_INT(now), DB_INT(now), DB_STRING(host), token);
     rc = changed(rc);
     return rc ? rc : fresh ? 0 : -EEXIST;
 }
@@ -457,8 +463,8 @@ int store_job_take(struct db *db, int64_t now, int64_t lease, struct store_job *
     job->content = NULL;
     rc = changed(RUN(db, JOB_NEXT, job_row, job, DB_INT(now)));
     if (!rc) {
-        rc = changed(
-            RUN(db, JOB_LEASE, NULL, NULL, DB_INT(lease), DB_STRING(job->id), DB_INT(now)));
+        rc =
+            changed(RUN(db, JOB_LEASE, NULL, NULL, DB_INT(lease), DB_STRING(job->id), DB_INT(now)));
     }
     if (!rc && !job->content) {
         rc = -EIO;
@@ -479,11 +485,10 @@ int store_job_get(struct db *db, const char *id, const char *host, struct store_
     return !rc && !job->content ? -EIO : rc;
 }
 
-int store_job_finish(struct db *db, const char *id, int64_t status, const char *reply,
-                     size_t size)
+int store_job_finish(struct db *db, const char *id, int64_t status, const char *reply, size_t size)
 {
-    return changed(RUN(db, JOB_FINISH, NULL, NULL, DB_INT(status), DB_BLOB(reply, size),
-                       DB_STRING(id)));
+    return changed(
+        RUN(db, JOB_FINISH, NULL, NULL, DB_INT(status), DB_BLOB(reply, size), DB_STRING(id)));
 }
 
 int store_sweep(struct db *db, int64_t now)
@@ -494,4 +499,9 @@ int store_sweep(struct db *db, int64_t now)
         return -EIO;
     }
     return 0;
+}
+
+int store_probe(struct db *db, int64_t now)
+{
+    return done(RUN(db, META_PUT, NULL, NULL, DB_STRING("probe"), DB_BLOB(&now, sizeof(now))));
 }

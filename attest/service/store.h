@@ -21,9 +21,9 @@
 
 struct store_host {
     char id[STORE_ID_SIZE];
-    uint8_t ek_digest[STORE_DIGEST];    /* SHA-256 of the EK's TPM2B_PUBLIC */
-    uint8_t ak_digest[STORE_DIGEST];    /* SHA-256 of the AK's TPMT_PUBLIC */
-    uint8_t token_digest[STORE_DIGEST]; /* SHA-256 of its bearer token's secret */
+    uint8_t ek_digest[STORE_DIGEST];              /* SHA-256 of the EK's TPM2B_PUBLIC */
+    uint8_t ak_digest[STORE_DIGEST];              /* SHA-256 of the AK's TPMT_PUBLIC */
+    uint8_t token_digest[STORE_DIGEST];           /* SHA-256 of its bearer token's secret */
     int64_t enrolled, last_attempt, last_success; /* 0: never */
     char last_reason[STORE_REASON_SIZE];          /* of the last attempt: "" if it succeeded */
 };
@@ -42,14 +42,15 @@ STORE_ACTION store_prepare(struct db *db, uint8_t sealing_key[SEAL_KEY_SIZE]);
 
 /* Hosts. */
 STORE_ACTION store_host_get(struct db *db, const char *id, struct store_host *host);
-/* The host, and the digest of the policy's text; -ENOENT: no host; *known: is there such a policy? */
+/* The host, and the digest of the policy's text; -ENOENT: no host; *known: is there such a policy?
+ */
 STORE_ACTION store_host_and_policy(struct db *db, const char *id, const char *policy,
                                    struct store_host *host, uint8_t digest[STORE_DIGEST],
                                    bool *known);
 typedef void store_host_row(void *context, const struct store_host *host);
 /* At most `limit` hosts, by id, after `after` ("": from the first). */
-STORE_ACTION store_host_list(struct db *db, const char *after, uint32_t limit,
-                             store_host_row *row, void *context);
+STORE_ACTION store_host_list(struct db *db, const char *after, uint32_t limit, store_host_row *row,
+                             void *context);
 /*
  * Uses the ticket up and enters the host. A host with this EK is replaced but keeps its id, which
  * `host` gets. -ENOENT: the ticket is unknown, used, or past `now`.
@@ -86,9 +87,8 @@ STORE_ACTION store_policy_list(struct db *db, store_policy_row *row, void *conte
  * host with this token any more.
  */
 STORE_ACTION store_attempt(struct db *db, const char *host,
-                           const uint8_t token_digest[STORE_DIGEST],
-                           const uint8_t *nonce, int64_t expires, int64_t now,
-                           const char *reason);
+                           const uint8_t token_digest[STORE_DIGEST], const uint8_t *nonce,
+                           int64_t expires, int64_t now, const char *reason);
 
 /* Verifications that are answered later. */
 struct store_job {
@@ -110,5 +110,8 @@ STORE_ACTION store_job_finish(struct db *db, const char *id, int64_t status, con
 /* Forgets what has expired; used challenges only a day later, should the clock be set back. */
 #define STORE_USED_MARGIN 86400
 STORE_ACTION store_sweep(struct db *db, int64_t now);
+
+/* Changes something that means nothing: can the store be written to? */
+STORE_ACTION store_probe(struct db *db, int64_t now);
 
 #endif

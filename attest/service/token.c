@@ -11,17 +11,15 @@
 static char *make_jwt(json_object *claims, const struct signer *signer, EVP_PKEY_CTX *context)
 {
     size_t size, used;
-    const char *payload =
-        json_object_to_json_string_length(claims, JSON_C_TO_STRING_PLAIN |
-                                                      JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+    const char *payload = json_object_to_json_string_length(
+        claims, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
     uint8_t signature[SIGNER_SIGNATURE];
     char head[128], *text;
 
     if (!payload) {
         return NULL;
     }
-    snprintf(head, sizeof(head), "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"%s\"}",
-             signer->kid);
+    snprintf(head, sizeof(head), "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"%s\"}", signer->kid);
     text = malloc(BASE64_ROOM(sizeof(head)) + BASE64_ROOM(size) + BASE64_ROOM(sizeof(signature)));
     if (!text) {
         return NULL;

@@ -26,10 +26,9 @@ static const struct field fields[FIELDS] = {
 
 static void set_json(struct verdict *verdict, int status, json_object *object)
 {
-    const char *text =
-        object ? json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-                                                            JSON_C_TO_STRING_NOSLASHESCAPE)
-               : NULL;
+    const char *text = object ? json_object_to_json_string_ext(
+                                    object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+                              : NULL;
 
     free(verdict->reply);
     verdict->reply = text ? strdup(text) : NULL;
@@ -53,7 +52,7 @@ static void set_refused(struct verdict *verdict, const char *step, const char *r
                         const char *meaning, const char *what, const char *expected,
                         const char *found)
 {
-    const char *const members[][2] = {{"step", step}, {"reason", reason}, {"meaning", meaning},
+    const char *const members[][2] = {{"step", step}, {"reason", reason},     {"meaning", meaning},
                                       {"what", what}, {"expected", expected}, {"found", found}};
     json_object *object = json_object_new_object(), *inner = json_object_new_object();
 
@@ -74,8 +73,8 @@ int verdict_note(struct db *db, struct verdict *verdict)
                            verdict->now, *verdict->reason ? verdict->reason : NULL);
 
     if (rc == -EEXIST) {
-        set_refused(verdict, "challenge", "challenge-replayed",
-                    "the challenge was answered before", "challenge", "a new one", "a used one");
+        set_refused(verdict, "challenge", "challenge-replayed", "the challenge was answered before",
+                    "challenge", "a new one", "a used one");
         rc = verdict->reply ? 0 : -EIO;
     }
     return rc;
@@ -106,16 +105,19 @@ static int accept(struct worker *worker, struct verdict *verdict, const struct b
     int size = -1;
 
     memcpy(frame.nonce, verdict->nonce, sizeof(frame.nonce));
-    for (size_t i = 0; i < CLAIMS_ID; i++) {
-        sscanf(verdict->host + 2 * i, "%2hhx", &frame.host[i]);
+    for (size_t i = 0; i < 2 * CLAIMS_ID; i++) { /* the id is lower-case hexadecimal */
+        char digit = verdict->host[i];
+
+        frame.host[i / 2] =
+            (uint8_t)(frame.host[i / 2] << 4 | (digit <= '9' ? digit - '0' : digit - 'a' + 10));
     }
     if (RAND_bytes(frame.token, sizeof(frame.token)) != 1) {
         return -EIO;
     }
     object = claims_build(&frame, claims);
-    token = object ? token_make(cwt ? TOKEN_CWT : TOKEN_JWT, object, &service->signer,
-                                worker->signing)
-                   : NULL;
+    token = object
+                ? token_make(cwt ? TOKEN_CWT : TOKEN_JWT, object, &service->signer, worker->signing)
+                : NULL;
     if (token) {
         size = asprintf(&verdict->reply,
                         "{\"token\":\"%s\",\"format\":\"%s\",\"expires\":%lld,\"claims\":%s}",
@@ -154,8 +156,7 @@ static int verify(struct worker *worker, struct verdict *verdict, const struct b
         return -EIO;
     }
     set_refused(verdict, cloister_step_name(refusal.step), cloister_refusal_name(refusal.code),
-                cloister_refusal_text(refusal.code), refusal.what, refusal.expected,
-                refusal.found);
+                cloister_refusal_text(refusal.code), refusal.what, refusal.expected, refusal.found);
     return 0;
 }
 
@@ -170,8 +171,8 @@ static int judge(struct worker *worker, const struct body *body, const uint8_t *
     struct challenge challenge;
     struct store_host host;
     bool known;
-    int rc = store_host_and_policy(worker->db, verdict->host, policy_id, &host, policy_digest,
-                                   &known);
+    int rc =
+        store_host_and_policy(worker->db, verdict->host, policy_id, &host, policy_digest, &known);
 
     if (rc) {
         return rc == -ENOENT ? -EACCES : rc;

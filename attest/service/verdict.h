@@ -6,7 +6,7 @@
 #include "worker.h"
 
 struct verdict {
-    int status; /* of the reply, HTTP */
+    int status;  /* of the reply, HTTP */
     char *reply; /* freed by verdict_release() */
     size_t size;
     bool attempt;    /* the rest is to be noted by verdict_note() */
@@ -22,9 +22,10 @@ struct verdict {
  * of the token that it came with, or NULL where that has been looked at before. 0; -EIO: the store
  * or OpenSSL failed; -EACCES: no host has this token.
  */
-__attribute__((warn_unused_result)) int
-verdict_reach(struct worker *worker, const char *id, const uint8_t *token_digest,
-              const char *text, size_t size, int64_t received, struct verdict *verdict);
+__attribute__((warn_unused_result)) int verdict_reach(struct worker *worker, const char *id,
+                                                      const uint8_t *token_digest, const char *text,
+                                                      size_t size, int64_t received,
+                                                      struct verdict *verdict);
 /*
  * Notes the attempt in the store, inside a transaction. A challenge that turns out to be used
  * becomes the verdict. 0; -ENOENT: the host was removed, or enrolled anew; -EIO.

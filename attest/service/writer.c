@@ -22,8 +22,8 @@ struct writer {
     pthread_cond_t filled;
     struct request *first, **last;
     bool stopping;
-    int64_t next_sweep;           /* s, monotonic */
-    int64_t offset; /* s, of the clock from the monotonic one when it was looked at last */
+    int64_t next_sweep; /* s, monotonic */
+    int64_t offset;     /* s, of the clock from the monotonic one when it was looked at last */
 };
 
 static int64_t monotonic(void)
@@ -40,6 +40,18 @@ static void prepare(struct writer *writer)
         atomic_store(&service->ready, true);
         say_info("the store is ready");
     }
+}
+
+/* Whoever asks for /v1/health shall hear that the store works again, though nobody else asks. */
+static void probe(struct writer *writer)
+{
+    bool works = !store_begin(writer->db) && !store_probe(writer->db, service_seconds()) &&
+                 !store_commit(writer->db);
+
+    if (!works) {
+        store_rollback(writer->db);
+    }
+    atomic_store(&writer->service->store_works, works);
 }
 
 /*
@@ -140,8 +152,10 @@ static void *run(void *argument)
         }
         if (count) {
             write_batch(writer, batch, count);
+        } else if (!atomic_load(&writer->service->store_works)) {
+            probe(writer);
         }
-        if (atomic_load(&writer->service->ready)) {
+        if (atomic_load(&writer->service->store_works)) {
             sweep(writer);
         }
     }

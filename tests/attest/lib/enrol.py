@@ -137,7 +137,7 @@ def bad_keys(world, service):
     for offset, value, name in ((2, 8, "type"), (4, 4, "name algorithm"), (44, 0x10, "symmetric"), (46, 256, "key size"),
                                 (48, 0x44, "mode"), (50, 0x16, "scheme"), (52, 4, "curve"), (54, 0x20, "KDF")):
         tried(f"EK: {name}", "ek_public", replace16(ek.public, offset, value), ak)
-    for cut in 1, 2, 10, 100:
+    for cut in 1, 2, 10, 60:
         tried(f"EK: {cut} bytes fewer", "ek_public", ek.public[:-cut], ak)
         tried(f"AK: {cut} bytes fewer", "ak_public", ek.public, ak[:-cut])
     tried("EK: a byte more", "ek_public", ek.public + b"\0", ak)

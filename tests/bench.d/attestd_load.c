@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hosts that ask cloister-attestd for verdicts: each connection, one thread, gets a challenge, signs
- * a quote for it, and hands in evidence, again and again, over TLS with keep-alive. The evidence is
- * that of bench-attest: an ECDSA quote and one enclave's report, two signatures.
+ * Hosts that ask cloister-attestd for verdicts: each connection, one thread, gets a challenge,
+ * signs a quote for it, and hands in evidence, again and again, over TLS with keep-alive. The
+ * evidence is that of bench-attest: an ECDSA quote and one enclave's report, two signatures.
  *
- * usage: service-load --key PEM --prepare
+ * usage: attestd-load --key PEM --prepare
  *            makes the TPM's key; prints {"attestation_key", "policy"}
- *        service-load --key PEM --port N --ca PEM --hosts N --connections N --seconds S [--rate R]
+ *        attestd-load --key PEM --port N --ca PEM --hosts N --connections N --seconds S [--rate R]
  *            R: verifications asked for per second, all together; without, as many as there can be.
  *            Who is told 429 comes back after Retry-After; a reply may take 10 s.
  *
@@ -72,7 +72,7 @@ static double now(void)
 static void must(bool good, const char *what)
 {
     if (!good) {
-        fprintf(stderr, "service-load: %s failed\n", what);
+        fprintf(stderr, "attestd-load: %s failed\n", what);
         exit(1);
     }
 }
@@ -90,11 +90,13 @@ static void load_key(void)
     } else {
         tpm_key = EVP_EC_gen("P-256");
         file = fopen(options.key, "w");
-        must(file && PEM_write_PrivateKey(file, tpm_key, NULL, NULL, 0, NULL, NULL) == 1, "the key");
+        must(file && PEM_write_PrivateKey(file, tpm_key, NULL, NULL, 0, NULL, NULL) == 1,
+             "the key");
     }
     fclose(file);
     must(tpm_key && EVP_PKEY_get_octet_string_param(tpm_key, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                                    sizeof(point), &size) == 1, "the key");
+                                                    sizeof(point), &size) == 1,
+         "the key");
     scene_prepare();
     scene_start(SCENE_ECC);
     scene.report_count = 1;
@@ -111,12 +113,14 @@ static void sign_quote(struct host *host, uint8_t signature[72])
     ECDSA_SIG *pair;
 
     must(context && EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, tpm_key) == 1 &&
-             EVP_DigestSign(context, der, &size, host->attest, scene.attest_size) == 1, "signing");
+             EVP_DigestSign(context, der, &size, host->attest, scene.attest_size) == 1,
+         "signing");
     pair = d2i_ECDSA_SIG(NULL, &cursor, (long)size);
     memcpy(signature, "\0\x18\0\x0b\0\x20", 6);
     memcpy(signature + 38, "\0\x20", 2);
     must(pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), signature + 6, 32) == 32 &&
-             BN_bn2binpad(ECDSA_SIG_get0_s(pair), signature + 40, 32) == 32, "signing");
+             BN_bn2binpad(ECDSA_SIG_get0_s(pair), signature + 40, 32) == 32,
+         "signing");
     ECDSA_SIG_free(pair);
     EVP_MD_CTX_free(context);
 }
@@ -132,7 +136,8 @@ static void make_evidence(struct host *host, const char *nonce_text, char *text)
     }
     host->evidence.nonce = (struct cloister_bytes){nonce, sizeof(nonce)};
     must(!cloister_challenge_binding(host->evidence.nonce, &host->evidence.record,
-                                     host->attest + EXTRA_OFFSET), "binding");
+                                     host->attest + EXTRA_OFFSET),
+         "binding");
     sign_quote(host, signature);
     host->evidence.quote.attest = (struct cloister_bytes){host->attest, scene.attest_size};
     host->evidence.quote.signature = (struct cloister_bytes){signature, sizeof(signature)};
@@ -144,7 +149,8 @@ static void make_evidence(struct host *host, const char *nonce_text, char *text)
 
 static bool connect_host(struct host *host)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port),
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)options.port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {TIMEOUT_S, 0};
     int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
@@ -186,7 +192,8 @@ static bool read_reply(struct host *host)
         head = strstr(host->reply, "\r\n\r\n");
         if (head && !wanted) {
             length = strcasestr(host->reply, "Content-Length:");
-            wanted = (size_t)(head + 4 - host->reply) + (length ? strtoul(length + 15, NULL, 10) : 0);
+            wanted =
+                (size_t)(head + 4 - host->reply) + (length ? strtoul(length + 15, NULL, 10) : 0);
             must(wanted < ROOM, "a reply of that size");
         }
     }
@@ -210,9 +217,11 @@ static int ask(struct host *host, const char *path, unsigned long id, const char
     int size, status = 0;
     double began = now();
 
-    size = snprintf(host->request, ROOM,
-                    "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %032lx.bench-%lu\r\n"
-                    "Content-Length: %zu\r\n\r\n%s", path, id, id, strlen(body), body);
+    size =
+        snprintf(host->request, ROOM,
+                 "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %032lx.bench-%lu\r\n"
+                 "Content-Length: %zu\r\n\r\n%s",
+                 path, id, id, strlen(body), body);
     must(size < ROOM, "a request of that size");
     if (!host->ssl && !connect_host(host)) {
         disconnect_host(host);
@@ -235,7 +244,7 @@ static int ask(struct host *host, const char *path, unsigned long id, const char
         rest(after ? strtod(after + 14, NULL) : 0);
     } else if (status && status != 200) {
         host->refused++;
-        fprintf(stderr, "service-load: %s: %s\n", path, host->reply);
+        fprintf(stderr, "attestd-load: %s: %s\n", path, host->reply);
     }
     return status;
 }
@@ -286,7 +295,8 @@ static void *run(void *argument)
             usleep((useconds_t)(wait * 1e6));
         }
         due = due + step > now() - 1 ? due + step : now(); /* what was missed is not made up for */
-        verify_once(host, (turn * (unsigned long)options.connections + host->index) % options.hosts);
+        verify_once(host,
+                    (turn * (unsigned long)options.connections + host->index) % options.hosts);
     }
     disconnect_host(host);
     return NULL;
@@ -335,12 +345,13 @@ static void load(void)
         }
     }
     took = now() - start;
-    printf("{\"accepted\": %lu, \"per_second\": %.0f, \"limited\": %lu, \"without_retry_after\": %lu, "
-           "\"refused\": %lu, \"broken\": %lu, \"timeouts\": %lu, \"handshakes\": %lu, "
-           "\"median_ms\": %lu, \"p99_ms\": %lu, \"seconds\": %.1f}\n",
-           sum.accepted, (double)sum.accepted / took, sum.limited, sum.impolite, sum.refused,
-           sum.broken, sum.late, sum.handshakes, percentile(sum.latencies, sum.accepted, 0.5),
-           percentile(sum.latencies, sum.accepted, 0.99), took);
+    printf(
+        "{\"accepted\": %lu, \"per_second\": %.0f, \"limited\": %lu, \"without_retry_after\": %lu, "
+        "\"refused\": %lu, \"broken\": %lu, \"timeouts\": %lu, \"handshakes\": %lu, "
+        "\"median_ms\": %lu, \"p99_ms\": %lu, \"seconds\": %.1f}\n",
+        sum.accepted, (double)sum.accepted / took, sum.limited, sum.impolite, sum.refused,
+        sum.broken, sum.late, sum.handshakes, percentile(sum.latencies, sum.accepted, 0.5),
+        percentile(sum.latencies, sum.accepted, 0.99), took);
 }
 
 static void prepare(void)
@@ -357,10 +368,14 @@ static void prepare(void)
 int main(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"key", required_argument, NULL, 'k'},   {"ca", required_argument, NULL, 'a'},
-        {"port", required_argument, NULL, 'p'},  {"connections", required_argument, NULL, 'c'},
-        {"hosts", required_argument, NULL, 'h'}, {"seconds", required_argument, NULL, 's'},
-        {"rate", required_argument, NULL, 'r'},  {"prepare", no_argument, NULL, 'm'},
+        {"key", required_argument, NULL, 'k'},
+        {"ca", required_argument, NULL, 'a'},
+        {"port", required_argument, NULL, 'p'},
+        {"connections", required_argument, NULL, 'c'},
+        {"hosts", required_argument, NULL, 'h'},
+        {"seconds", required_argument, NULL, 's'},
+        {"rate", required_argument, NULL, 'r'},
+        {"prepare", no_argument, NULL, 'm'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -395,8 +410,9 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    must(options.key && (options.prepare || (options.ca && options.port && options.connections > 0 &&
-                                             options.hosts > 0)), "reading the arguments");
+    must(options.key && (options.prepare || (options.ca && options.port &&
+                                             options.connections > 0 && options.hosts > 0)),
+         "reading the arguments");
     signal(SIGPIPE, SIG_IGN);
     load_key();
     if (options.prepare) {

@@ -23,7 +23,7 @@ QUEUE = 256
 
 
 def _enrol(path, digest):
-    """Enters the hosts that service-load plays."""
+    """Enters the hosts that attestd-load plays."""
     with sqlite3.connect(path) as store:
         store.executemany(
             "INSERT INTO hosts (id, ek_digest, ak_digest, token_digest, enrolled) VALUES (?, ?, ?, ?, ?)",
@@ -45,13 +45,13 @@ def _cpu(pid):
 
 
 def measure(build):
-    from service import Keys, Service
-    load = [build / "tests/bench.d/service-load"]
+    from service import Keys, Service  # of tests/attest/lib
+    load = [build / "tests/bench.d/attestd-load"]
     with tempfile.TemporaryDirectory(prefix="cloister-bench-") as folder:
         keys = Keys(folder)
         load += ["--key", f"{folder}/tpm.key"]
         prepared = json.loads(subprocess.run([*load, "--prepare"], stdout=subprocess.PIPE, check=True).stdout)
-        with Service(build / "attest/service/cloister-attestd", keys, folder, queue=QUEUE) as service:
+        with Service(build / "attest/service/cloister-attestd", keys, folder, queue=QUEUE, slow_after=60000) as service:
             _enrol(pathlib.Path(folder) / "service.sqlite", prepared["attestation_key"])
             if service.admin("PUT", "/v1/policies/bench", prepared["policy"]).status != 200:
                 raise ValueError("the service does not take the policy")

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: MIT
+"""Two instances with one PostgreSQL, which goes away; one instance is killed."""
+
+import base64
+import glob
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+import threading
+import time
+
+from service import Host, b64, free_port
+from tpms import SoftEk
+from world import sha256
+
+OUTAGE_S = 60
+PREFER = {"Prefer": "respond-async"}
+
+
+class Cluster:
+    """A PostgreSQL of our own, by a user that is not root."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.port = free_port()
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
+        self.tools = found[-1] if found else None
+        self.data = self.folder / "data"
+        self.folder.mkdir()
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def run(self, tool, *arguments):
+        user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        subprocess.run([*user, f"{self.tools}/{tool}", "-D", self.data, *arguments], check=True, cwd=self.folder,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=60)
+
+    def make(self):
+        self.run("initdb", "-A", "trust", "-U", "postgres", "--no-sync")
+        self.start()
+
+    def start(self):
+        self.run("pg_ctl", "-w", "-l", self.folder / "log", "-o",
+                 f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1", "start")
+
+    def stop(self, how="immediate"):
+        self.run("pg_ctl", "-w", "-m", how, "stop")
+
+
+def across(world, first, second):
+    """What one instance began another goes on with."""
+    ek, ak = SoftEk("ecc"), world.maker.bytes("key")
+    ticket = world.ticket(first, ek_sha256=sha256(ek.public))
+    offer = second.post("/v1/hosts/enrol", {"ek_public": b64(ek.public), "ak_public": b64(ak)}, token=ticket).json
+    secret = ek.activate(ak, *(base64.b64decode(offer[name]) for name in ("credential_blob", "encrypted_secret")))
+    made = first.post("/v1/hosts/activate", {"enrolment": offer["enrolment"], "secret": b64(secret)})
+    world.status(made, 200, "enrolled across two instances")
+    host = Host(second, made.json["token"], world.maker.evidence)
+    host.id = made.json["host"]
+    challenge = first.post("/v1/challenge", token=host.token).json
+    world.status(host.attest(challenge), 200, "a challenge of one, answered to the other")
+    host.service = first
+    world.status(host.attest(challenge), 403, "then to the first", "challenge-replayed")
+    world.put_policy(second, "shared")
+    world.status(host.attest(policy="shared"), 200, "a policy made at one counts at the other")
+    world.put_policy(second, "shared", boot=[{"name": "x", "pcrs": {"4": "00" * 32}}])
+    world.status(host.attest(policy="shared"), 403, "changed at one, too", "boot-not-accepted")
+    place = host.attest(headers=PREFER).headers["Location"]
+    host.service = second
+    for _ in range(100):
+        reply = second.get(place, token=host.token)
+        if reply.status != 202:
+            break
+        time.sleep(0.1)
+    world.status(reply, 200, "a verdict that was promised by one, from the other")
+    return host
+
+
+def races(world, first, second, host):
+    """One challenge, answered to both at once, many times: it counts once."""
+    counts = []
+    for _ in range(15):
+        challenge = host.challenge()
+        body = host.body(challenge)
+        replies = []
+
+        def ask(service):
+            replies.append(service.post("/v1/attest", body, token=host.token).status)
+
+        threads = [threading.Thread(target=ask, args=(service,)) for service in (first, second) * 3]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        counts.append((replies.count(200), replies.count(403)))
+    world.tap.equal(set(counts), {(1, 5)}, "one challenge to both at once: it counts once")
+
+
+class Client(threading.Thread):
+    """Attests all the time, to whichever instance answers, as behind one address; keeps what came of it."""
+
+    def __init__(self, services, host):
+        super().__init__()
+        self.services, self.host = list(services), host
+        self.accepted, self.unsure, self.replies, self.slowest, self.going = [], [], [], 0.0, True
+
+    def once(self, ask):
+        """The reply of the first that answers."""
+        for service in list(self.services):
+            try:
+                began = time.monotonic()
+                reply = ask(service)
+                self.slowest = max(self.slowest, time.monotonic() - began)
+                return reply
+            except Exception:  # this instance is gone: the next
+                self.services = self.services[1:] + self.services[:1]
+        return None
+
+    def run(self):
+        while self.going:
+            reply = self.once(lambda service: service.post("/v1/challenge", token=self.host.token))
+            self.replies.append(reply)
+            if reply is None or reply.status != 200:
+                time.sleep(0.1)
+                continue
+            body = self.host.body(reply.json)
+            reply = self.once(lambda service: service.post("/v1/attest", body, token=self.host.token))
+            self.replies.append(reply)
+            if reply is not None:
+                (self.accepted if reply.status == 200 else self.unsure).append((body, reply))
+
+    def end(self):
+        self.going = False
+        self.join(60)
+
+    def statuses(self):
+        return {reply.status if reply else None for reply in self.replies}
+
+
+def killed(world, first, second, host):
+    """SIGKILL to one of two: who asks at their address is answered by the other."""
+    place = second.post("/v1/attest", host.body(host.challenge()), token=host.token, headers=PREFER).headers["Location"]
+    client = Client([second, first], host)
+    client.start()
+    time.sleep(1.5)
+    second.stop(9)
+    before = len(client.accepted)
+    time.sleep(2)
+    client.end()
+    world.tap.ok(len(client.accepted) > before > 0, f"one of two killed: {before} verdicts before, "
+                 f"{len(client.accepted) - before} after")
+    world.tap.ok(client.statuses() <= {200, 403}, "one of two killed: the other answers", str(client.statuses()))
+    lost = [reply for body, reply in client.unsure if reply.json["refused"]["reason"] != "challenge-replayed"]
+    world.tap.ok(not lost and len(client.unsure) <= 1, "one of two killed: nothing is half-done", str(client.unsure))
+    used_up(world, first, client)
+    for _ in range(300):
+        reply = first.get(place, token=host.token)
+        if reply.status != 202:
+            break
+        time.sleep(0.1)
+    world.status(reply, 200, "what the killed one had promised comes from the other")
+    second.start()
+    host.service = second
+    world.status(host.attest(), 200, "the killed one comes back")
+
+
+def used_up(world, service, client):
+    """Each challenge that was answered with a token is used."""
+    again = [service.post("/v1/attest", body, token=client.host.token).json.get("refused", {}).get("reason")
+             for body, _ in client.accepted[-60:]]
+    world.tap.equal(set(again), {"challenge-replayed"}, f"{len(again)} challenges that were answered are used")
+
+
+def outage(world, cluster, first, second, host):
+    host.service = first
+    fresh, used = host.challenge(), host.challenge()
+    world.status(host.attest(used), 200, "before the outage")
+    client = Client([first, second], host)
+    client.start()
+    time.sleep(1)
+    cluster.stop()
+    gone = len(client.replies) + 3  # those under way
+    began = time.monotonic()
+    for name, reply in (("attest", host.attest(fresh)), ("a policy", world.put_policy(first, "gone")),
+                        ("a ticket", first.admin("POST", "/v1/tickets", {})),
+                        ("removing a host", first.admin("DELETE", f"/v1/hosts/{host.id}")),
+                        ("a challenge", first.post("/v1/challenge", token=host.token))):
+        world.status(reply, 503, f"database gone: {name}", "unavailable")
+        world.tap.ok(int(reply.headers.get("Retry-After", 0)) > 0, f"database gone: {name}: Retry-After")
+    time.sleep(max(0, OUTAGE_S - (time.monotonic() - began)))
+    meanwhile = client.replies[gone:]
+    cluster.start()
+    time.sleep(4)
+    client.end()
+    tap = world.tap
+    tap.ok(len(meanwhile) > 100 and {reply.status if reply else None for reply in meanwhile} == {503},
+           f"database gone for {OUTAGE_S} s: {len(meanwhile)} requests, each answered 503", str(client.statuses()))
+    tap.ok(client.slowest < 8, f"database gone: nobody waited longer than {client.slowest:.1f} s")
+    tap.ok(client.replies[-1].status == 200, "the database is back: answered again", repr(client.replies[-1]))
+    reasons = {reply.json["refused"]["reason"] for _, reply in client.unsure if reply.status == 403}
+    tap.ok(reasons <= {"challenge-replayed"}, "nothing else was refused", str(reasons))
+    used_up(world, first, client)
+    world.status(host.attest(used), 403, "what was used before is used", "challenge-replayed")
+    world.status(host.attest(fresh), 200, "what was refused with 503 is not used up")
+    world.status(first.admin("GET", "/v1/policies/gone"), 404, "the policy was not made")
+    world.status(first.admin("GET", f"/v1/hosts/{host.id}"), 200, "the host was not removed")
+
+
+def restarts(world, cluster, first, second, host):
+    """The database is shot again and again under load: no token without its challenge used up."""
+    clients = [Client(pair, host) for pair in ((first, second), (second, first))]
+    for client in clients:
+        client.start()
+    for _ in range(3):
+        time.sleep(1.5)
+        cluster.stop()
+        cluster.start()
+    time.sleep(2.5)
+    for client in clients:
+        client.end()
+        world.tap.ok(client.statuses() <= {200, 403, 503} and client.accepted, "database shot three times: "
+                     f"{len(client.accepted)} tokens, the rest 503", str(client.statuses()))
+        used_up(world, first, client)
+
+
+def run(world):
+    cluster = Cluster(world.folder / "cluster")
+    if not world.tap.ok(cluster.tools and (os.getuid() or shutil.which("runuser")), "PostgreSQL is there"):
+        return
+    cluster.make()
+    try:
+        first = world.service(start=False, name="first", store=cluster.url)
+        second = world.service(start=False, name="second", store=cluster.url)
+        starts = [threading.Thread(target=service.start) for service in (first, second)]
+        for thread in starts:
+            thread.start()
+        for thread in starts:
+            thread.join()
+        world.status(world.put_policy(first), 200, "both start with an empty database")
+        host = across(world, first, second)
+        races(world, first, second, host)
+        killed(world, first, second, host)
+        restarts(world, cluster, first, second, host)
+        outage(world, cluster, first, second, host)
+        world.tap.equal((first.stop(), second.stop()), (0, 0), "both end well")
+        cluster.stop()
+        world.status(first.start(wait=False).get("/v1/health"), 503, "it starts without a database")
+        cluster.start()
+        time.sleep(3)
+        world.status(first.get("/v1/health"), 200, "and works when there is one")
+    finally:
+        try:
+            cluster.stop()
+        except subprocess.SubprocessError:
+            pass
