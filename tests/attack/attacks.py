@@ -383,7 +383,7 @@ def skipped(context, names=None):
 
 def xen_version(machine):
     """As "4.17"."""
-    return machine.dom0("echo $(xl info xen_major)$(xl info xen_minor)", check=True).out.strip()
+    return machine.dom0("echo $(xl info xen_major).$(xl info xen_minor)", check=True).out.strip()
 
 
 def context_of(machine, enclave, neighbour=None):

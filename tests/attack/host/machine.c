@@ -67,6 +67,7 @@ unsigned int frame_arguments(int count, char **arguments, int first, uint64_t *f
     return found;
 }
 
+/* A copy that hypercalls reach, until the next one. */
 static void *reachable(const void *op, size_t size)
 {
     static void *buffer;
