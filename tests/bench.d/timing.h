@@ -65,13 +65,13 @@ static inline uint64_t ticks_of_loop(uint64_t rounds)
 
 /*
  * Ends the program unless one tick is one instruction: a loop that is 1,000 rounds longer must take 2,000 ticks
- * more, to the digit. Returns ticks_of_nothing().
+ * more. Bochs 3.0 was seen to give 2,001; 2.7 and QEMU give 2,000. Returns ticks_of_nothing().
  */
 static inline uint64_t ticks_begin(void)
 {
     uint64_t rounds = 1000, more = ticks_of_loop(2 * rounds) - ticks_of_loop(rounds);
 
-    if (more != 2 * rounds)
+    if (more < 2 * rounds - 2 || more > 2 * rounds + 2)
         errx(1, "the time-stamp counter does not count instructions: %llu ticks for %llu of them",
              (unsigned long long)more, (unsigned long long)(2 * rounds));
     return ticks_of_nothing();
