@@ -187,6 +187,19 @@ static void on_sent(struct evhttp_request *carrier, void *argument)
     connection_deadline(argument);
 }
 
+/* What administrators change, and who tried to without being one, is told to the operator. */
+static void note_change(const struct request *request)
+{
+    static const char *const methods[] = {"GET", "PUT", "POST", "DELETE"};
+    const struct route *route = request->route;
+
+    if (route && route->who == WHO_ADMINISTRATOR && route->method != ROUTE_GET) {
+        say_info("%s: %s %s %s: %d",
+                 *request->administrator ? request->administrator : "no administrator",
+                 methods[route->method], route->path, request->argument, request->status);
+    }
+}
+
 static void send_reply(struct request *request)
 {
     struct evhttp_request *carrier = request->carrier;
@@ -195,6 +208,7 @@ static void send_reply(struct request *request)
     struct evbuffer *body = evbuffer_new();
     char number[16];
 
+    note_change(request);
     evhttp_add_header(headers, "Content-Type", request->reply_type);
     evhttp_add_header(headers, "Cache-Control", "no-store");
     if (request->retry_after) {
@@ -324,8 +338,10 @@ static bool take_token(struct request *request, struct evkeyvalq *headers)
 }
 
 /* Who may ask this? False: not this one, and it is answered. */
-static bool admit(struct request *request, bool administrator)
+static bool admit(struct request *request, const SSL *ssl)
 {
+    bool administrator =
+        tls_administrator(ssl, request->administrator, sizeof(request->administrator));
     enum route_who who = request->route->who;
 
     if (administrator && *request->token) {
@@ -408,8 +424,7 @@ static bool examine(struct request *request, const SSL *ssl)
     }
     strcpy(request->query, query ? query : "");
     request->respond_async = prefer && strstr(prefer, "respond-async"); /* RFC 7240, 4.1 */
-    return one_length(request, headers) && take_token(request, headers) &&
-           admit(request, tls_administrator(ssl)) &&
+    return one_length(request, headers) && take_token(request, headers) && admit(request, ssl) &&
            take_body(request, evhttp_request_get_input_buffer(carrier));
 }
 
