@@ -187,6 +187,18 @@ static void on_sent(struct evhttp_request *carrier, void *argument)
     connection_deadline(argument);
 }
 
+/* What administrators change is told to the operator; what others try would only fill the log. */
+static void note_change(const struct request *request)
+{
+    static const char *const methods[] = {"GET", "PUT", "POST", "DELETE"};
+    const struct route *route = request->route;
+
+    if (*request->administrator && route->method != ROUTE_GET) {
+        say_info("%s: %s %s %s: %d", request->administrator, methods[route->method], route->path,
+                 request->argument, request->status);
+    }
+}
+
 static void send_reply(struct request *request)
 {
     struct evhttp_request *carrier = request->carrier;
@@ -195,6 +207,7 @@ static void send_reply(struct request *request)
     struct evbuffer *body = evbuffer_new();
     char number[16];
 
+    note_change(request);
     evhttp_add_header(headers, "Content-Type", request->reply_type);
     evhttp_add_header(headers, "Cache-Control", "no-store");
     if (request->retry_after) {
@@ -324,8 +337,10 @@ static bool take_token(struct request *request, struct evkeyvalq *headers)
 }
 
 /* Who may ask this? False: not this one, and it is answered. */
-static bool admit(struct request *request, bool administrator)
+static bool admit(struct request *request, const SSL *ssl)
 {
+    bool administrator =
+        tls_administrator(ssl, request->administrator, sizeof(request->administrator));
     enum route_who who = request->route->who;
 
     if (administrator && *request->token) {
@@ -408,8 +423,7 @@ static bool examine(struct request *request, const SSL *ssl)
     }
     strcpy(request->query, query ? query : "");
     request->respond_async = prefer && strstr(prefer, "respond-async"); /* RFC 7240, 4.1 */
-    return one_length(request, headers) && take_token(request, headers) &&
-           admit(request, tls_administrator(ssl)) &&
+    return one_length(request, headers) && take_token(request, headers) && admit(request, ssl) &&
            take_body(request, evhttp_request_get_input_buffer(carrier));
 }
 
@@ -513,6 +527,21 @@ static int listen_at(const char *where, char *why, size_t why_size)
     return fd;
 }
 
+/* What is enabled and disabled again in one turn of the loop costs no system call. */
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (config && !event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST)) {
+        base = event_base_new_with_config(config);
+    }
+    if (config) {
+        event_config_free(config);
+    }
+    return base;
+}
+
 static bool open_loop(struct http *http, struct loop *loop)
 {
     const struct config *config = &http->service->config;
@@ -521,7 +550,7 @@ static bool open_loop(struct http *http, struct loop *loop)
     loop->http = http;
     pthread_mutex_init(&loop->lock, NULL);
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    loop->base = event_base_new();
+    loop->base = make_base();
     loop->server = loop->base ? evhttp_new(loop->base) : NULL;
     if (loop->wake_fd < 0 || !loop->server) {
         return false;

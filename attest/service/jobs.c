@@ -17,28 +17,6 @@ struct jobs {
     pthread_t thread;
 };
 
-/* A job that is ours for a while. 0, -ENOENT or -EIO. */
-static int take(struct jobs *jobs, struct store_job *job)
-{
-    struct db *db = jobs->worker.db;
-    int64_t now = service_seconds();
-    int rc = store_begin(db);
-
-    job->content = NULL;
-    if (!rc) {
-        rc = store_job_take(db, now, now + JOBS_LEASE_S, job);
-        if (rc != -EIO && store_commit(db)) {
-            rc = -EIO;
-        }
-    }
-    if (rc == -EIO) {
-        store_rollback(db);
-        free(job->content);
-        job->content = NULL;
-    }
-    return rc;
-}
-
 /* What is said to the host, and what the store notes about it, in one transaction. */
 static int finish(struct db *db, const struct store_job *job, struct verdict *verdict)
 {
@@ -93,7 +71,10 @@ static void *run(void *argument)
     struct store_job job;
 
     while (!atomic_load(&jobs->service->stopping)) {
-        if (!atomic_load(&jobs->service->ready) || take(jobs, &job)) {
+        int64_t now = service_seconds();
+
+        if (!atomic_load(&jobs->service->ready) ||
+            store_job_take(jobs->worker.db, now, now + JOBS_LEASE_S, &job)) {
             nanosleep(&pause, NULL);
         } else {
             judge(jobs, &job);

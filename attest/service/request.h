@@ -31,6 +31,7 @@ struct request {
     char argument[STORE_POLICY_SIZE]; /* the {id} of its path */
     char query[128];                  /* behind '?', as it came */
     char token[REQUEST_TOKEN_SIZE];   /* its bearer token, or "" */
+    char administrator[96];           /* the subject of its certificate, or "" */
     char *body;                       /* with a zero behind */
     size_t size;
 

@@ -100,7 +100,10 @@ struct store_job {
 /* -EDQUOT: this host waits for STORE_JOBS_PER_HOST already. */
 #define STORE_JOBS_PER_HOST 4
 STORE_ACTION store_job_add(struct db *db, const struct store_job *job, int64_t expires);
-/* One that nobody works on; it is then leased until `lease`, after which another may take it. */
+/*
+ * One that nobody works on; it is then leased until `lease`, after which another may take it. Needs
+ * no transaction.
+ */
 STORE_ACTION store_job_take(struct db *db, int64_t now, int64_t lease, struct store_job *job);
 STORE_ACTION store_job_get(struct db *db, const char *id, const char *host, struct store_job *job);
 /* -ENOENT: it was done, or is too old. */

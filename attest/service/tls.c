@@ -54,7 +54,17 @@ SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size)
     return context;
 }
 
-bool tls_administrator(const SSL *ssl)
+bool tls_administrator(const SSL *ssl, char *name, size_t size)
 {
-    return SSL_get0_peer_certificate(ssl) && SSL_get_verify_result(ssl) == X509_V_OK;
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+
+    name[0] = 0;
+    if (!certificate || SSL_get_verify_result(ssl) != X509_V_OK) {
+        return false;
+    }
+    X509_NAME_oneline(X509_get_subject_name(certificate), name, (int)size);
+    for (char *c = name; *c; c++) {
+        *c = *c >= 0x20 && *c <= 0x7e ? *c : '?';
+    }
+    return true;
 }

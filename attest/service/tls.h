@@ -10,7 +10,10 @@
 
 /* NULL after `why`. */
 SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size);
-/* Did the client show an administrator's certificate? */
-bool tls_administrator(const SSL *ssl);
+/*
+ * Did the client show an administrator's certificate? Then `name` gets its subject, as printable
+ * ASCII, truncated to `size`; else "".
+ */
+bool tls_administrator(const SSL *ssl, char *name, size_t size);
 
 #endif

@@ -16,6 +16,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "attest/lib"))
 
 HOSTS = 100000
 SECONDS = 10
+ROUNDS = 5
 ASKED = 3333  # per second
 CONNECTIONS = 48
 MANY_CONNECTIONS = 512
@@ -44,6 +45,21 @@ def _cpu(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _in_turns(build, run, pid):
+    """Service and OpenSSL alternate, so that what else the machine does is spread over both."""
+    ecdsa, full = [], []
+    before = _cpu(pid)
+    for _ in range(ROUNDS):
+        done = subprocess.run([build / "tests/bench.d/bench-attest", "0.5"], stdout=subprocess.PIPE, check=True)
+        ecdsa.append(json.loads(done.stdout)["ecdsa_p256_verify_per_second"])
+        full.append(run("--connections", CONNECTIONS, "--seconds", SECONDS / ROUNDS))
+    total = {key: sum(one[key] for one in full) for key in full[0]}
+    total["per_second"] = round(total["per_second"] / ROUNDS)
+    total["cpu_us"] = (_cpu(pid) - before) * 1e6 / total["accepted"]
+    total["ecdsa"] = sum(ecdsa) / ROUNDS
+    return total
+
+
 def measure(build):
     from service import Keys, Service  # of tests/attest/lib
     load = [build / "tests/bench.d/attestd-load"]
@@ -63,19 +79,17 @@ def measure(build):
                 return json.loads(done.stdout)
 
             run("--connections", CONNECTIONS, "--seconds", 1)
-            before = _cpu(service.process.pid)
-            full = run("--connections", CONNECTIONS)
-            full["cpu_us"] = (_cpu(service.process.pid) - before) * 1e6 / full["accepted"]
+            full = _in_turns(build, run, service.process.pid)
             asked = run("--connections", MANY_CONNECTIONS, "--rate", ASKED)
             past = run("--connections", MANY_CONNECTIONS)
             memory = _memory(service.process.pid)
     return full, asked, past, memory
 
 
-def results(build, ecdsa, result):
-    """`ecdsa`: signatures that OpenSSL verifies in a second, one thread. `result` makes an entry."""
+def results(build, result):
+    """`result` makes an entry."""
     full, asked, past, memory = measure(build)
-    over = full["per_second"] / (ecdsa / 2)
+    over = full["per_second"] / (full["ecdsa"] / 2)
     broken = sum(run[name] for run in (full, asked, past) for name in ("broken", "refused", "without_retry_after"))
     if broken:
         raise ValueError(f"replies were missing or wrong: {full} {asked} {past}")
@@ -84,7 +98,10 @@ def results(build, ecdsa, result):
                f"{CONNECTIONS} connections; each verification is a challenge and an attestation, both committed to "
                f"SQLite where they change something; service and clients share {os.cpu_count()} CPUs"),
         result("verifications_per_second_service_over_limit", round(over, 3), "ratio",
-               "the same over half of ecdsa_p256_verify_per_second", 0.4),
+               "the same over half of the rate at which OpenSSL verifies ECDSA P-256 signatures in one thread, "
+               f"{full['ecdsa']:.0f}/s, measured in turns", 0.4),
+        result("service_cpu_us_per_verification", round(full["cpu_us"]), "us",
+               "CPU time of the service alone, TLS and both requests included"),
         result("hosts", HOSTS, "hosts", "enrolled, all of them asking", HOSTS),
         result("verifications_per_second_asked", ASKED, "1/s", f"by {MANY_CONNECTIONS} connections"),
         result("verifications_per_second_answered", asked["per_second"], "1/s",

@@ -26,6 +26,10 @@ def run(world):
     for path in ANYBODY:
         world.status(service.get(path), 200, f"GET {path} by nobody")
     world.status(service.admin("GET", "/v1/policies/good"), 200, "the policy is still there")
+    log = service.log.read_text(encoding="utf-8")
+    world.tap.ok("/CN=administrator: PUT /v1/policies/{id} good: 200" in log and
+                 log.count(" DELETE ") < len(ADMINISTRATOR), "changes are in the log, with who made them; no strangers",
+                 log[-1000:])
     strangers(world, service)
     plain(world, service)
     without_ca(world)
