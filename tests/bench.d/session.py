@@ -8,6 +8,7 @@ import sys
 import time
 
 from harness import Machine, domain
+from harness.machine import EMULATORS
 
 TENANT, PEER = "alice", "bob"
 FOLDER = "/opt/bench"
@@ -154,8 +155,9 @@ class BochsSession(Session):
     on, cpu_vendor = "bochs", "Intel"
 
     def machine_name(self):
-        with open(self.machine.log("emulator"), encoding="utf-8", errors="replace") as log:
-            found = re.search(r"Bochs x86 Emulator (\S+)", log.read())
+        done = subprocess.run([EMULATORS[self.on].program, "--help", "cpu"], capture_output=True, text=True,
+                              errors="replace", check=False)
+        found = re.search(r"Bochs x86 Emulator (\S+)", done.stdout + done.stderr)
         return f"Bochs {found[1] if found else '(unknown version)'}, one CPU (emulated)"
 
     def measure(self):
