@@ -85,7 +85,7 @@ def counter(tap, new):
 
 # --- keyvault ----------------------------------------------------------------------------------------
 
-GENERATE, PUBLIC, SIGN_DIGEST, SIGN_MESSAGE, BEGIN, UPDATE, END, CANCEL = range(1, 9)
+GENERATE, PUBLIC, SIGN_DIGEST, SIGN_MESSAGE, BEGIN, UPDATE, END, CANCEL, RECEIVE, IMPORT = range(1, 11)
 SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")  # RFC 5480
 
 
@@ -123,9 +123,19 @@ def keyvault(tap, new):
     for function, data, room in (PUBLIC, b"", 64), (SIGN_DIGEST, bytes(32), 72), (SIGN_MESSAGE, b"", 72), \
             (BEGIN, b"", 8):
         enclave.call(function, data, room, then=tap.equals(f"{function}: no key yet", returned(errno.ENOENT)))
+    for size, room, error in (31, 576, errno.EINVAL), (33, 576, errno.EMSGSIZE), (32, 575, errno.EMSGSIZE), \
+            (32, 576, errno.EOPNOTSUPP):
+        enclave.call(RECEIVE, bytes(size), room, then=tap.equals(
+            f"a request with {size} bytes, room for {room}, on a machine without an identity", returned(error)))
+    for size, room, error in (111, 64, errno.EINVAL), (113, 64, errno.EMSGSIZE), (112, 63, errno.EMSGSIZE), \
+            (112, 64, errno.ENOENT):
+        enclave.call(IMPORT, bytes(size), room, then=tap.equals(
+            f"a key of {size} bytes, room for {room}, that was not asked for", returned(error)))
     enclave.call(GENERATE, capacity=63, then=tap.equals("generate: little room", returned(errno.EMSGSIZE)))
     enclave.call(GENERATE, capacity=64, then=key("generate"))
     enclave.call(GENERATE, capacity=64, then=tap.equals("generate only once", returned(errno.EEXIST)))
+    enclave.call(RECEIVE, bytes(32), 576, then=tap.equals("no request with a key", returned(errno.EEXIST)))
+    enclave.call(IMPORT, bytes(112), 64, then=tap.equals("no other key", returned(errno.EEXIST)))
     enclave.call(PUBLIC, capacity=64, thread=3, then=key("the public key, from another thread"))
     enclave.call(SIGN_MESSAGE, message, 72, then=signature("sign a message", message))
     enclave.call(SIGN_MESSAGE, b"", 72, then=signature("sign nothing", b""))
@@ -153,7 +163,7 @@ def keyvault(tap, new):
     enclave.call(CANCEL, u64(7), then=tap.equals("cancel", returned(0)))
     enclave.call(CANCEL, u64(7), then=tap.equals("cancel only once", returned(errno.EBADMSG)))
     enclave.call(BEGIN, capacity=8, then=tap.equals("begin after cancel", returned(0, u64(19))))
-    for function in range(9, 20):
+    for function in range(11, 20):
         enclave.call(function, bytes(8), 200, then=tap.equals(f"no function {function}", returned(errno.ENOSYS)))
     enclave.run()
     tap.check(keys[0] == keys[1], "the public key stays")

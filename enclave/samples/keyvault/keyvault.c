@@ -127,6 +127,8 @@ static int make_request(const uint8_t *challenge, uint8_t *out)
     if (!result) {
         memcpy(out, vault.transport.public, KEYVAULT_PUBLIC_SIZE);
         memcpy(out + KEYVAULT_PUBLIC_SIZE, &report, sizeof(report));
+    } else {
+        cloister_wipe(&vault.transport, sizeof(vault.transport));
     }
     cloister_wipe(&random, sizeof(random));
     return result;
