@@ -19,7 +19,7 @@ import host as hosts  # noqa: E402
 from harness import Machine, MachineError, stack  # noqa: E402
 from harness.tpm import Tpm  # noqa: E402
 from harness.uefi import Uefi  # noqa: E402
-from service import Keys, Service, b64, free_port, openssl  # noqa: E402
+from service import Client, Keys, Service, b64, free_port, openssl  # noqa: E402
 
 BUILD = hosts.BUILD
 TENANT = "tenant"
@@ -33,11 +33,11 @@ RELAXED = hosts.XEN_CMDLINE.replace("dom0-iommu=strict", "cloister=insecure-dma"
 OTHER = hosts.XEN_CMDLINE + " com1_irq=4"
 
 
-class KeyService:
+class KeyService(Client):
     """cloister-keyservice with a key of its own, which accepts one image of the keyvault."""
 
     def __init__(self, keys, folder, issuer, policy, image):
-        self.keys, self.port = keys, free_port()
+        super().__init__(keys, free_port())
         self.key = folder / "customer.key"
         openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key)
         jwks = folder / "jwks.json"
@@ -48,11 +48,6 @@ class KeyService:
             "--issuer", issuer.settings["issuer"], "--issuer-keys", jwks, "--audience", AUDIENCE, "--policy", policy,
             "--measurement", image[144:192].hex(), "--minimum-security-version", "2", "--certificate",
             keys.path("service.pem"), "--certificate-key", keys.path("service.key")]
-        self.ask = Service.ask.__get__(self)
-        self.post = Service.post.__get__(self)
-        self.connect = Service.connect.__get__(self)
-        self.context = Service.context.__get__(self)
-        self.contexts = {}
 
     def __enter__(self):
         with open(self.log, "wb") as log:
@@ -125,7 +120,7 @@ class Attested:
     def __init__(self, say, file):
         self.say, self.file = say, pathlib.Path(file)
         self.result = {"ok": False, "released": False, "refusals": []}
-        self._names = 0
+        self.good = True  # until something is not refused as it must be
 
     # ---- the parts ----
 
@@ -210,7 +205,6 @@ class Attested:
         if not done:
             raise MachineError(f"cloister-sign: {done.err}")
         self.result["released"] = self.verify(machine, keyservice)
-        self.stolen = token
 
     def verify(self, machine, keyservice):
         """By the customer's own public key, which never was on the host."""
@@ -257,16 +251,14 @@ class Attested:
 
         self.note("token for someone else", keyservice.give(*ask("another service")), "token-audience")
         challenge, transport, token = ask()
-        thief = bytes(openssl_point())
-        self.note("token of another enclave", keyservice.give(challenge, thief, token), "token-enclave-absent")
+        self.note("token of another enclave", keyservice.give(challenge, any_point(), token), "token-enclave-absent")
         time.sleep(LIFETIME + 1)
         self.note("token expired", keyservice.give(challenge, transport, token), "token-expired")
 
     def refuse_host(self, case, reason, host, tpm, attested):
         """The same TPM, another boot."""
         self.say(f"booting the host again: {case}")
-        self._names += 1
-        with self.machine(host, tpm, f"again-{self._names}") as machine:
+        with self.machine(host, tpm, case.replace(" ", "-")) as machine:
             answer = attested.challenge()
             self.note(case, attested.judge(answer, collect(machine, answer["nonce"])), reason)
 
@@ -306,7 +298,6 @@ class Attested:
         self.refuse_host("monitor without IOMMU protection", "monitor-flags", host, tpm, attested)
 
     def run(self):
-        self.good = True
         with tempfile.TemporaryDirectory(prefix="cloister-attested-") as name:
             folder = pathlib.Path(name)
             dom0, tenant = stack.stage(str(BUILD))
@@ -332,7 +323,7 @@ class Attested:
         return self.result["ok"]
 
 
-def openssl_point():
+def any_point():
     """A public key that no enclave made: X || Y."""
     text = openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-conv_form", "uncompressed")
     der = openssl("ec", "-pubout", "-outform", "DER", data=text)

@@ -67,14 +67,56 @@ class Reply:
         return f"{self.status} {self.data[:300]!r}"
 
 
-class Service:
+class Client:
+    """Speaks TLS with what listens on a port of this machine; who it is says its certificate, if it shows one."""
+
+    def __init__(self, keys, port):
+        self.keys, self.port = keys, port
+        self.contexts = {}
+
+    def context(self, identity=None):
+        if identity not in self.contexts:
+            context = ssl.create_default_context(cafile=self.keys.path("ca.pem"))
+            if identity:
+                context.load_cert_chain(self.keys.path(f"{identity}.pem"), self.keys.path(f"{identity}.key"))
+            self.contexts[identity] = context
+        return self.contexts[identity]
+
+    def connect(self, identity=None, timeout=30):
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context(identity), timeout=timeout)
+
+    def ask(self, method, path, body=None, token=None, identity=None, headers=(), connection=None):
+        """One request; a dict becomes JSON. `connection`: one that is kept."""
+        link = connection or self.connect(identity)
+        data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+        given = dict(headers)
+        if token:
+            given["Authorization"] = f"Bearer {token}"
+        link.request(method, path, data, given)
+        reply = link.getresponse()
+        result = Reply(reply.status, reply.headers, reply.read())
+        if not connection:
+            link.close()
+        return result
+
+    def get(self, path, **options):
+        return self.ask("GET", path, **options)
+
+    def post(self, path, body=None, **options):
+        return self.ask("POST", path, body, **options)
+
+    def admin(self, method, path, body=None, **options):
+        return self.ask(method, path, body, identity="administrator", **options)
+
+
+class Service(Client):
     """One instance; `settings` overrides lines of its configuration."""
 
     def __init__(self, program, keys, folder, name="service", wrapper=(), environment=None, **settings):
-        self.program, self.keys, self.name = program, keys, name
+        super().__init__(keys, free_port())
+        self.program, self.name = program, name
         self.wrapper, self.environment = list(wrapper), environment or {}
         self.folder = pathlib.Path(folder)
-        self.port = free_port()
         self.settings = {
             "listen": f"127.0.0.1:{self.port}",
             "certificate": keys.path("service.pem"), "certificate-key": keys.path("service.key"),
@@ -85,7 +127,6 @@ class Service:
         self.config = self.folder / f"{name}.conf"
         self.log = self.folder / f"{name}.log"
         self.process = None
-        self.contexts = {}
 
     def write_config(self):
         self.config.write_text("".join(f"{key} = {value}\n" for key, value in self.settings.items()
@@ -127,40 +168,6 @@ class Service:
 
     def __exit__(self, *_):
         self.stop()
-
-    def context(self, identity=None):
-        if identity not in self.contexts:
-            context = ssl.create_default_context(cafile=self.keys.path("ca.pem"))
-            if identity:
-                context.load_cert_chain(self.keys.path(f"{identity}.pem"), self.keys.path(f"{identity}.key"))
-            self.contexts[identity] = context
-        return self.contexts[identity]
-
-    def connect(self, identity=None, timeout=30):
-        return http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context(identity), timeout=timeout)
-
-    def ask(self, method, path, body=None, token=None, identity=None, headers=(), connection=None):
-        """One request; a dict becomes JSON. `connection`: one that is kept."""
-        link = connection or self.connect(identity)
-        data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
-        given = dict(headers)
-        if token:
-            given["Authorization"] = f"Bearer {token}"
-        link.request(method, path, data, given)
-        reply = link.getresponse()
-        result = Reply(reply.status, reply.headers, reply.read())
-        if not connection:
-            link.close()
-        return result
-
-    def get(self, path, **options):
-        return self.ask("GET", path, **options)
-
-    def post(self, path, body=None, **options):
-        return self.ask("POST", path, body, **options)
-
-    def admin(self, method, path, body=None, **options):
-        return self.ask(method, path, body, identity="administrator", **options)
 
 
 def b64(data):
