@@ -23,6 +23,7 @@ enum {
 int command_verify(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_predict(int argc, char **argv);
+int command_token(int argc, char **argv);
 
 /* Says what is wrong on standard error, as one line. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cloister-verify: judges evidence, shows it, and predicts PCR values. */
+/* cloister-verify: judges evidence and tokens, shows evidence, and predicts PCR values. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
     {"verify", command_verify, "judge evidence by a policy"},
     {"show", command_show, "show what evidence says, without believing it"},
+    {"token", command_token, "check a token of an attestation service"},
     {"predict", command_predict, "compute PCR values from files, or say which file differs"},
 };
 

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import struct
+import subprocess
 import time
 
 from cryptography.exceptions import InvalidSignature
@@ -87,6 +88,7 @@ def jwt(world, service, host):
     tap.ok(verifies(keys[header["kid"]], signed, unurl(third)), "JWT: an independent ES256 verifies it")
     tap.ok(not verifies(keys[header["kid"]], signed[:-1] + b"A", unurl(third)), "JWT: changed, it does not verify")
     tap.equal(claims, reply.json["claims"], "JWT: the reply's claims are the token's")
+    relying_party(world, service, reply.json["token"], claims)
     tap.equal((claims["iss"], claims["aud"], claims["sub"]), ("https://attest.example", AUDIENCE, host.id),
               "JWT: issuer, audience, subject")
     tap.ok(claims["iat"] == claims["nbf"] and now - 2 <= claims["iat"] <= now + 5 and
@@ -104,6 +106,31 @@ def jwt(world, service, host):
     other = host.attest().json
     tap.ok(other["claims"]["jti"] != claims["jti"] and "aud" not in other["claims"], "JWT: jti is new, aud as asked")
     world.status(host.attest(challenge), 403, "the same challenge again", "challenge-replayed")
+
+
+def relying_party(world, service, token, claims):
+    """cloister-verify token: accepts it as it is, and nothing else."""
+    enclave = claims["submods"]["enclave-0"]["cloister"]
+    (world.folder / "token").write_text(token + "\n", encoding="ascii")
+    (world.folder / "jwks.json").write_bytes(service.get("/v1/jwks.json").data)
+    expected = {"issuer": claims["iss"], "audience": claims["aud"], "policy": claims["cloister"]["policy_sha256"],
+                "report-data": enclave["report_data"], "measurement": enclave["measurement"]}
+    version = enclave["security_version"]
+    for code, changes in (
+            (None, {}), (None, {"author": enclave["author"], "minimum-security-version": version}),
+            ("token-issuer", {"issuer": "https://other.example"}), ("token-audience", {"audience": "other"}),
+            ("token-policy", {"policy": "00" * 32}), ("token-enclave-absent", {"report-data": "00" * 64}),
+            ("token-enclave-code", {"measurement": "00" * 48}), ("token-enclave-code", {"author": "00" * 32}),
+            ("token-enclave-version", {"minimum-security-version": version + 1})):
+        options = [f"--{name}={value}" for name, value in {**expected, **changes}.items()]
+        done = subprocess.run([world.build / "attest/command/cloister-verify", "token", "--json", "--token",
+                               world.folder / "token", "--keys", world.folder / "jwks.json", *options],
+                              capture_output=True, text=True)
+        verdict = json.loads(done.stdout or "{}")
+        world.tap.ok(done.returncode == bool(code) and verdict.get("accepted") is not bool(code) and
+                     verdict.get("refusal", {}).get("code") == code,
+                     f"cloister-verify token: {code or 'accepted'}, with {' '.join(changes) or 'nothing'} changed",
+                     f"status {done.returncode}: {done.stdout}{done.stderr}")
 
 
 def cwt(world, service, host):

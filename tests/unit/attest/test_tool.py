@@ -46,7 +46,7 @@ def usage(tool):
     tool.check("help", ACCEPTED, "--help", says="usage: cloister-verify COMMAND")
     tool.check("version", ACCEPTED, "--version", says="cloister-verify 0")
     tool.check("unknown command", USAGE, "nonsense", says="nonsense")
-    for command in "verify", "show", "predict":
+    for command in "verify", "show", "predict", "token":
         tool.check(f"{command} --help", ACCEPTED, command, "--help", says=f"usage: cloister-verify {command}")
         tool.check(f"{command} without arguments", USAGE, command)
         tool.check(f"{command}: unknown option", USAGE, command, "--nonsense", says="--nonsense")

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* cloister-verify token */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cloister/token.h"
+#include "command.h"
+
+#define MAX_KEYS_SIZE (64u * 1024u)
+#define MAX_LEEWAY 3600u
+
+static const char help[] =
+    "usage: cloister-verify token --token FILE --keys FILE --issuer URL --audience NAME\n"
+    "           --policy HEX --report-data HEX (--measurement HEX | --author HEX) [OPTION...]\n\n"
+    "Checks a token of cloister-attestd (a JWT) as whoever hands something to an enclave must.\n\n"
+    "  --token FILE        the token; white space at its end does not count\n"
+    "  --keys FILE         the issuer's key set, from URL/v1/jwks.json\n"
+    "  --issuer URL        who must have issued it\n"
+    "  --audience NAME     who it must be for\n"
+    "  --policy HEX        SHA-256 of the policy by which the host must have been judged\n"
+    "  --report-data HEX   64 bytes that the enclave's report must carry\n"
+    "  --measurement HEX   the enclave's code, 48 bytes\n"
+    "  --author HEX        its author, 32 bytes\n"
+    "  --minimum-security-version N\n"
+    "                      0 by default\n"
+    "  --leeway SECONDS    how far the issuer's clock may differ: 0 to 3600, 0 by default\n"
+    "  --json              one JSON object\n\n"
+    "Exit status: 0 accepted; 1 refused; 2 usage; 3 an input cannot be read or is not valid.\n";
+
+struct inputs {
+    const char *token_path, *keys_path;
+    uint8_t policy[32], report_data[64], measurement[48], author[32];
+    struct cloister_token_expectation expectation;
+    bool json;
+    struct cloister_token_keys *keys;
+    uint8_t *token;
+    size_t size;
+};
+
+static int take_hex(char **argv, const char *option, uint8_t *bytes, size_t size,
+                    const uint8_t **expected)
+{
+    int found = hex_read(optarg, bytes, size);
+
+    *expected = bytes;
+    return found == (int)size
+               ? 0
+               : complain_usage(argv[0], "%s: %zu bytes in hexadecimal expected", option, size);
+}
+
+static int take_number(char **argv, const char *option, uint32_t most, uint32_t *number)
+{
+    char *end;
+    unsigned long value;
+
+    errno = 0;
+    value = strtoul(optarg, &end, 10);
+    *number = (uint32_t)value;
+    return !errno && *optarg >= '0' && *optarg <= '9' && !*end && value <= most
+               ? 0
+               : complain_usage(argv[0], "%s: 0 to %u expected", option, most);
+}
+
+static int take_option(char **argv, int option, struct inputs *in)
+{
+    struct cloister_token_expectation *expected = &in->expectation;
+
+    switch (option) {
+    case 't':
+        in->token_path = optarg;
+        return 0;
+    case 'k':
+        in->keys_path = optarg;
+        return 0;
+    case 'i':
+        expected->issuer = optarg;
+        return 0;
+    case 'a':
+        expected->audience = optarg;
+        return 0;
+    case 'p':
+        return take_hex(argv, "--policy", in->policy, sizeof(in->policy), &expected->policy);
+    case 'r':
+        return take_hex(argv, "--report-data", in->report_data, sizeof(in->report_data),
+                        &expected->report_data);
+    case 'm':
+        return take_hex(argv, "--measurement", in->measurement, sizeof(in->measurement),
+                        &expected->measurement);
+    case 'w':
+        return take_hex(argv, "--author", in->author, sizeof(in->author), &expected->author);
+    case 'v':
+        return take_number(argv, "--minimum-security-version", UINT32_MAX,
+                           &expected->minimum_security_version);
+    case 'l':
+        return take_number(argv, "--leeway", MAX_LEEWAY, &expected->leeway);
+    case 'j':
+        in->json = true;
+        return 0;
+    default:
+        return complain_option(argv, optind);
+    }
+}
+
+static int read_inputs(struct inputs *in)
+{
+    uint8_t *text;
+    size_t size;
+    char why[256] = "out of memory";
+    int rc = file_read(in->keys_path, MAX_KEYS_SIZE, &text, &size);
+
+    if (rc) {
+        return rc;
+    }
+    rc = cloister_token_keys_parse((const char *)text, size, &in->keys, why, sizeof(why));
+    free(text);
+    if (rc) {
+        complain("%s: %s", in->keys_path, why);
+        return STATUS_INPUT;
+    }
+    rc = file_read(in->token_path, CLOISTER_TOKEN_MAX_SIZE + 2, &in->token, &in->size);
+    while (!rc && in->size && strchr(" \r\n", in->token[in->size - 1])) {
+        in->size--;
+    }
+    return rc;
+}
+
+static void print_json(const struct cloister_token_refusal *refusal)
+{
+    json_object *object = out_new(), *inner;
+
+    out_truth(object, "accepted", !refusal->code);
+    if (refusal->code) {
+        inner = out_new();
+        out_text(inner, "code", cloister_token_refusal_name(refusal->code));
+        out_text(inner, "meaning", cloister_token_refusal_text(refusal->code));
+        out_text(inner, "expected", refusal->expected);
+        out_text(inner, "found", refusal->found);
+        out_add(object, "refusal", inner);
+    }
+    out_print(object);
+}
+
+static void print_text(const struct cloister_token_refusal *refusal)
+{
+    if (!refusal->code) {
+        puts("accepted");
+        return;
+    }
+    printf("refused: %s (%s)\n    expected  %s\n    found     %s\n",
+           cloister_token_refusal_text(refusal->code), cloister_token_refusal_name(refusal->code),
+           refusal->expected, refusal->found);
+}
+
+static int judge(struct inputs *in)
+{
+    struct cloister_token_refusal refusal;
+    int rc;
+
+    in->expectation.now = time(NULL);
+    rc = cloister_token_verify((const char *)in->token, in->size, in->keys, &in->expectation,
+                               &refusal);
+    if (rc && rc != -EACCES) {
+        complain("OpenSSL failed, or out of memory");
+        return STATUS_INPUT;
+    }
+    (in->json ? print_json : print_text)(&refusal);
+    return rc ? STATUS_REFUSED : STATUS_ACCEPTED;
+}
+
+static bool is_complete(const struct inputs *in)
+{
+    const struct cloister_token_expectation *expected = &in->expectation;
+
+    return in->token_path && in->keys_path && expected->issuer && expected->audience &&
+           expected->policy && expected->report_data && (expected->measurement || expected->author);
+}
+
+int command_token(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"token", required_argument, NULL, 't'},
+        {"keys", required_argument, NULL, 'k'},
+        {"issuer", required_argument, NULL, 'i'},
+        {"audience", required_argument, NULL, 'a'},
+        {"policy", required_argument, NULL, 'p'},
+        {"report-data", required_argument, NULL, 'r'},
+        {"measurement", required_argument, NULL, 'm'},
+        {"author", required_argument, NULL, 'w'},
+        {"minimum-security-version", required_argument, NULL, 'v'},
+        {"leeway", required_argument, NULL, 'l'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct inputs in = {0};
+    int option, rc = 0;
+
+    opterr = 0;
+    while (!rc && (option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return STATUS_ACCEPTED;
+        }
+        rc = take_option(argv, option, &in);
+    }
+    if (!rc && optind != argc) {
+        rc = complain_usage(argv[0], "'%s' is no option", argv[optind]);
+    } else if (!rc && !is_complete(&in)) {
+        rc = complain_usage(argv[0], "--token, --keys, --issuer, --audience, --policy, "
+                                     "--report-data, and --measurement or --author are needed");
+    }
+    if (!rc) {
+        rc = read_inputs(&in);
+    }
+    if (!rc) {
+        rc = judge(&in);
+    }
+    free(in.token);
+    cloister_token_keys_free(in.keys);
+    return rc;
+}
