@@ -3,6 +3,7 @@
 #ifndef CLOISTER_VERIFY_COMMAND_H
 #define CLOISTER_VERIFY_COMMAND_H
 
+#include <getopt.h>
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,14 @@ int complain_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* For getopt's '?': which option it was. Returns STATUS_USAGE. */
 int complain_option(char **argv, int index);
+
+/*
+ * Hands each option to `take`, '?' included, until that returns a status. 0, that status, STATUS_USAGE for what
+ * is no option, or OPTIONS_HELPED: --help was asked for and printed.
+ */
+int options_take(int argc, char **argv, const struct option *options, const char *help,
+                 int (*take)(char **argv, int option, void *inputs), void *inputs);
+#define OPTIONS_HELPED (-1)
 
 /* A whole file, which the caller frees, with a zero behind it. STATUS_INPUT after having
  * complained; a file larger than `limit` is such a failure. */

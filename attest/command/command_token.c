@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister-verify token */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,8 +64,9 @@ static int take_number(char **argv, const char *option, uint32_t most, uint32_t 
                : complain_usage(argv[0], "%s: 0 to %u expected", option, most);
 }
 
-static int take_option(char **argv, int option, struct inputs *in)
+static int take_option(char **argv, int option, void *inputs)
 {
+    struct inputs *in = inputs;
     struct cloister_token_expectation *expected = &in->expectation;
 
     switch (option) {
@@ -197,19 +197,12 @@ int command_token(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct inputs in = {0};
-    int option, rc = 0;
+    int rc = options_take(argc, argv, options, help, take_option, &in);
 
-    opterr = 0;
-    while (!rc && (option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return STATUS_ACCEPTED;
-        }
-        rc = take_option(argv, option, &in);
+    if (rc == OPTIONS_HELPED) {
+        return STATUS_ACCEPTED;
     }
-    if (!rc && optind != argc) {
-        rc = complain_usage(argv[0], "'%s' is no option", argv[optind]);
-    } else if (!rc && !is_complete(&in)) {
+    if (!rc && !is_complete(&in)) {
         rc = complain_usage(argv[0], "--token, --keys, --issuer, --audience, --policy, "
                                      "--report-data, and --measurement or --author are needed");
     }

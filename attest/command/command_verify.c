@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister-verify verify */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,8 +46,9 @@ static int take_hex(char **argv, const char *option, uint8_t *bytes, size_t leas
     return 0;
 }
 
-static int take_option(char **argv, int option, struct inputs *in)
+static int take_option(char **argv, int option, void *inputs)
 {
+    struct inputs *in = inputs;
     size_t size;
     int rc = 0;
 
@@ -247,19 +247,12 @@ int command_verify(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct inputs in = {0};
-    int option, rc = 0;
+    int rc = options_take(argc, argv, options, help, take_option, &in);
 
-    opterr = 0;
-    while (!rc && (option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return STATUS_ACCEPTED;
-        }
-        rc = take_option(argv, option, &in);
+    if (rc == OPTIONS_HELPED) {
+        return STATUS_ACCEPTED;
     }
-    if (!rc && optind != argc) {
-        rc = complain_usage(argv[0], "'%s' is no option", argv[optind]);
-    } else if (!rc && (!in.evidence_path || !in.policy_path || !in.challenge.nonce.data)) {
+    if (!rc && (!in.evidence_path || !in.policy_path || !in.challenge.nonce.data)) {
         rc = complain_usage(argv[0], "--evidence, --policy and --nonce are needed");
     }
     if (!rc) {

@@ -59,6 +59,25 @@ int complain_option(char **argv, int index)
                           argv[index - 1]);
 }
 
+int options_take(int argc, char **argv, const struct option *options, const char *help,
+                 int (*take)(char **argv, int option, void *inputs), void *inputs)
+{
+    int option, rc = 0;
+
+    opterr = 0;
+    while (!rc && (option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return OPTIONS_HELPED;
+        }
+        rc = take(argv, option, inputs);
+    }
+    if (!rc && optind != argc) {
+        rc = complain_usage(argv[0], "'%s' is no option", argv[optind]);
+    }
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
