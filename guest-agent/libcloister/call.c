@@ -39,7 +39,7 @@ static int refuse_outcome(struct cloister_enclave *enclave, unsigned int thread,
         threads_bury(&enclave->threads, thread);
         if (values->value0 == CLOISTER_VECTOR_VIEW)
             reason = CLOISTER_REASON_ENCLAVE_VIEW;
-        else if (values->value0 >= CLOISTER_VECTOR_SHUTDOWN)
+        else if (values->value0 == CLOISTER_VECTOR_STATE)
             reason = CLOISTER_REASON_WORLD_STATE;
         return error_rule(
             error, EFAULT, CLOISTER_ORIGIN_ENCLAVE, reason, values->value0, values->value1,

@@ -211,10 +211,12 @@ START_TEST(tells_faults)
         uint16_t reason;
     } faults[] = {{6, CLOISTER_REASON_ENCLAVE_FAULT},
                   {CLOISTER_VECTOR_VIEW, CLOISTER_REASON_ENCLAVE_VIEW},
-                  {CLOISTER_VECTOR_SHUTDOWN, CLOISTER_REASON_WORLD_STATE}};
+                  {CLOISTER_VECTOR_SHUTDOWN, CLOISTER_REASON_ENCLAVE_FAULT},
+                  {CLOISTER_VECTOR_STATE, CLOISTER_REASON_WORLD_STATE},
+                  {CLOISTER_VECTOR_MACHINE, CLOISTER_REASON_ENCLAVE_FAULT}};
 
-    start(3, faulty);
-    for (size_t i = 0; i < 3; i++) {
+    start(5, faulty);
+    for (size_t i = 0; i < 5; i++) {
         fault_vector = faults[i].vector;
         ck_assert_int_eq(cloister_enclave_call(enclave, 1, NULL, 0, NULL, 0, NULL, &error),
                          -EFAULT);
@@ -223,9 +225,9 @@ START_TEST(tells_faults)
         ck_assert_uint_eq(error.allowed, 0x10000042);
         ck_assert_uint_eq(error.origin, CLOISTER_ORIGIN_ENCLAVE);
     }
-    /* All three are dead now, and not entered again. */
+    /* All five are dead now, and not entered again. */
     ck_assert_int_eq(cloister_enclave_call(enclave, 1, NULL, 0, NULL, 0, NULL, &error), -EIO);
-    ck_assert_uint_eq(fake_world.enters, 3);
+    ck_assert_uint_eq(fake_world.enters, 5);
     ck_assert_uint_eq(fake_world.refusals, 0);
     stop();
 }
