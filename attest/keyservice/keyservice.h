@@ -24,7 +24,7 @@ struct keyservice {
     const char *listen;       /* address:port; port 0: any */
     const char *certificate, *certificate_key;
     struct cloister_token_keys *issuer_keys;
-    struct cloister_token_expectation expectation; /* but for now and report_data */
+    struct cloister_token_expectation expectation; /* each request sets `now` and `report_data` in a copy */
     uint8_t key[KEYVAULT_PRIVATE_SIZE];
     struct challenges challenges;
 };

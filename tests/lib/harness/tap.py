@@ -18,6 +18,7 @@ class Tap:
     def __init__(self, suite, out=None):
         self.suite, self.out = suite, out or sys.stdout
         self.passed = self.failed = 0
+        self.skipped = set()
         self._machine = None
         self._start = time.monotonic()
 
@@ -44,7 +45,8 @@ class Tap:
         return bool(condition)
 
     def skip(self, name, why):
-        """What cannot be tried here; it counts neither way."""
+        """What cannot be tried here; it counts neither way. A suite asserts in the end what it has skipped."""
+        self.skipped.add(name)
         self.comment(f"SKIP {name}: {why}")
 
     def equal(self, got, wanted, name):
