@@ -7,7 +7,9 @@
  *   POST /v1/key         {"challenge": hex, "transport_key": Base64, "token": JWT}
  *                                            -> 200 {"wrapped": Base64}
  *                                               403 {"refused": {code, text, expected, found}}
- * An error is {"error": text} with 400, 404, 405 or 500. A challenge is good for one key and CHALLENGE_LIFETIME
+ * An error is {"error": text} with 400 or 500; other paths, methods and sizes get libevent's own page, 404, 501
+ * and 413. Neither the number of connections nor how slowly a request comes is bounded: that is for whatever stands
+ * before it (cloister-attestd does both itself). A challenge is good for one key and CHALLENGE_LIFETIME
  * seconds; keyvault.h (enclave/samples/keyvault) says how the key is wrapped.
  */
 #ifndef CLOISTER_KEYSERVICE_H

@@ -19,7 +19,7 @@ import host as hosts  # noqa: E402
 from harness import Machine, MachineError, stack  # noqa: E402
 from harness.tpm import Tpm  # noqa: E402
 from harness.uefi import Uefi  # noqa: E402
-from service import Client, Keys, Service, b64, free_port, openssl  # noqa: E402
+from service import Keys, KeyService, Service, b64, openssl  # noqa: E402
 
 BUILD = hosts.BUILD
 TENANT = "tenant"
@@ -31,42 +31,6 @@ REQUEST_SIZE, REPORT_AT, REQUEST = 576, 64, 9  # keyvault.h
 QUOTE_SIGNATURE = bytes.fromhex("0018000b0020")  # TPMT_SIGNATURE: ECDSA, SHA-256, 32 bytes of r follow
 RELAXED = hosts.XEN_CMDLINE.replace("dom0-iommu=strict", "cloister=insecure-dma")
 OTHER = hosts.XEN_CMDLINE + " com1_irq=4"
-
-
-class KeyService(Client):
-    """cloister-keyservice with a key of its own, which accepts one image of the keyvault."""
-
-    def __init__(self, keys, folder, issuer, policy, image):
-        super().__init__(keys, free_port())
-        self.key = folder / "customer.key"
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key)
-        jwks = folder / "jwks.json"
-        jwks.write_bytes(issuer.get("/v1/jwks.json").data)
-        self.log = folder / "keyservice.log"
-        self.command = [
-            BUILD / "attest/keyservice/cloister-keyservice", "--listen", f"127.0.0.1:{self.port}", "--key", self.key,
-            "--issuer", issuer.settings["issuer"], "--issuer-keys", jwks, "--audience", AUDIENCE, "--policy", policy,
-            "--measurement", image[144:192].hex(), "--minimum-security-version", "2", "--certificate",
-            keys.path("service.pem"), "--certificate-key", keys.path("service.key")]
-
-    def __enter__(self):
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=log)
-        for _ in range(100):
-            if "ready at" in self.log.read_text(encoding="ascii"):
-                return self
-            time.sleep(0.05)
-        raise MachineError(f"the key service did not start: {self.log.read_text(encoding='ascii')}")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(10)
-
-    def challenge(self):
-        return self.post("/v1/challenge").json["challenge"]
-
-    def give(self, challenge, transport, token):
-        return self.post("/v1/key", {"challenge": challenge, "transport_key": b64(transport), "token": token})
 
 
 class AttestedHost:
@@ -313,8 +277,8 @@ class Attested:
                 if put.status not in (200, 201):
                     raise MachineError(f"the policy is refused: {put}")
                 attested = AttestedHost(service, "keyvaults")
-                policy = hashlib.sha256(text).hexdigest()
-                with KeyService(keys, folder, service, policy, images["good"]) as keyservice:
+                with KeyService(BUILD, keys, folder, service, audience=AUDIENCE, policy=hashlib.sha256(text).hexdigest(),
+                                measurement=images["good"][144:192].hex(), minimum_security_version=2) as keyservice:
                     self.first_boot(host, tpm, images, (attested, keyservice))
                 self.other_boots(host, tpm, attested, folder)
                 service.admin("DELETE", f"/v1/hosts/{attested.id}")

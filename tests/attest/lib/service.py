@@ -191,3 +191,50 @@ class Host:
         challenge = challenge or self.challenge(connection=connection)
         return self.service.post("/v1/attest", self.body(challenge, **changes), token=self.token, headers=headers,
                                  connection=connection)
+
+
+class KeyService(Client):
+    """cloister-keyservice with a key of its own; `options` change those of its command, None leaves one out."""
+
+    def __init__(self, build, keys, folder, issuer, **options):
+        super().__init__(keys, free_port())
+        self.folder = pathlib.Path(folder)
+        self.program = build / "attest/keyservice/cloister-keyservice"
+        self.key, jwks = self.folder / "customer.key", self.folder / "jwks.json"
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key)
+        jwks.write_bytes(issuer.get("/v1/jwks.json").data)
+        self.options = {
+            "listen": f"127.0.0.1:{self.port}", "key": self.key, "issuer": issuer.settings["issuer"], "issuer-keys": jwks,
+            "certificate": keys.path("service.pem"), "certificate-key": keys.path("service.key"),
+            **{name.replace("_", "-"): value for name, value in options.items()},
+        }
+
+    def command(self, **changes):
+        options = {**self.options, **{name.replace("_", "-"): value for name, value in changes.items()}}
+        return [self.program, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
+
+    def run(self, *more, **changes):
+        """One run that must end by itself: (status, all it said)."""
+        done = subprocess.run([*self.command(**changes), *more], capture_output=True, text=True, timeout=20)
+        return done.returncode, done.stdout + done.stderr
+
+    def __enter__(self):
+        log = self.folder / "keyservice.log"
+        with open(log, "wb") as file:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stderr=file)
+        for _ in range(100):
+            if "ready at" in log.read_text(encoding="ascii"):
+                return self
+            time.sleep(0.05)
+        self.process.kill()
+        raise RuntimeError(f"the key service did not start: {log.read_text(encoding='ascii')}")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.status = self.process.wait(10)
+
+    def challenge(self):
+        return self.post("/v1/challenge").json["challenge"]
+
+    def give(self, challenge, transport, token):
+        return self.post("/v1/key", {"challenge": challenge, "transport_key": b64(transport), "token": token})
