@@ -13,7 +13,6 @@
 #include "refuse.h"
 #include "wrap.h"
 
-#define MAX_BODY (CLOISTER_TOKEN_MAX_SIZE + 1024u)
 #define TRANSPORT_TEXT (BASE64_ROOM(KEYVAULT_PUBLIC_SIZE) - 1)
 
 struct key_request {
@@ -146,7 +145,7 @@ int keyservice_key(struct keyservice *service, const char *body, size_t size, js
     char why[200] = "too large";
     struct json_reader in = {.why = why, .why_size = sizeof(why)};
     struct key_request request = {0};
-    json_object *document = size <= MAX_BODY ? json_document(&in, body, size) : NULL;
+    json_object *document = size <= KEYSERVICE_MAX_BODY ? json_document(&in, body, size) : NULL;
     const char *wrong = document ? read_request(&in, document, &request) : why;
     int status = wrong ? fail(reply, 400, wrong) : release(service, &request, reply);
 

@@ -22,6 +22,8 @@
 #include "cloister/token.h"
 #include "keyvault.h"
 
+#define KEYSERVICE_MAX_BODY (CLOISTER_TOKEN_MAX_SIZE + 1024u)
+
 struct keyservice {
     const char *listen;       /* address:port; port 0: any */
     const char *certificate, *certificate_key;

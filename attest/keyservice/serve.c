@@ -17,7 +17,6 @@
 
 #define TIMEOUT 10 /* s, of a connection on which nothing moves */
 #define MAX_HEADERS 8192
-#define MAX_BODY (CLOISTER_TOKEN_MAX_SIZE + 1024)
 
 struct server {
     struct keyservice *service;
@@ -105,7 +104,8 @@ static struct evhttp *open_http(struct server *server)
         evhttp_set_bevcb(http, on_connection, server);
         evhttp_set_timeout(http, TIMEOUT);
         evhttp_set_max_headers_size(http, MAX_HEADERS);
-        evhttp_set_max_body_size(http, MAX_BODY);
+        evhttp_set_max_body_size(http, KEYSERVICE_MAX_BODY);
+        evhttp_set_flags(http, EVHTTP_SERVER_LINGERING_CLOSE); /* who sent too much is told so */
         evhttp_set_allowed_methods(http, EVHTTP_REQ_POST);
         evhttp_set_cb(http, "/v1/challenge", on_challenge, server);
         evhttp_set_cb(http, "/v1/key", on_key, server);
