@@ -19,7 +19,7 @@
 
 #include "cloister/eventlog.h"
 #include "scene.h"
-#include "suite.h"
+#include "../suite.h"
 
 #define KINDS 4
 #define ROOM 8192u

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "scene.h"
-#include "suite.h"
+#include "../suite.h"
 
 static inline void check_refused(int rc, enum cloister_refusal_code code, const char *what)
 {

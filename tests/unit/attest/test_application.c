@@ -8,7 +8,7 @@
 
 #include "cloister/predict.h"
 #include "scene.h"
-#include "suite.h"
+#include "../suite.h"
 
 /* Offsets in the file that make_image() makes. */
 enum {

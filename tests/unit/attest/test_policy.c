@@ -5,7 +5,7 @@
 
 #include "cloister/verify.h"
 #include "scene.h"
-#include "suite.h"
+#include "../suite.h"
 
 #define D32 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define D48 D32 "00112233445566778899aabbccddeeff"

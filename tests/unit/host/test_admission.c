@@ -8,7 +8,7 @@
 
 #include "admission.h"
 #include "digest.h"
-#include "suite.h"
+#include "../suite.h"
 
 static struct admission policy;
 static struct cloister_image_header image;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "config.h"
-#include "suite.h"
+#include "../suite.h"
 
 static struct config config;
 static char why[256];

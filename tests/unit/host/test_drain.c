@@ -8,7 +8,7 @@
 #include "fake_ring.h"
 #include "names.h"
 #include "notes.h"
-#include "suite.h"
+#include "../suite.h"
 
 #define CPUS 3u
 

@@ -14,7 +14,7 @@
 #include "helper.h"
 #include "loop.h"
 #include "say.h"
-#include "suite.h"
+#include "../suite.h"
 
 #define MAX_ANSWERS 80
 

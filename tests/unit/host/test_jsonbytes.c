@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "jsonbytes.h"
-#include "suite.h"
+#include "../suite.h"
 
 START_TEST(round_trip)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "line.h"
-#include "suite.h"
+#include "../suite.h"
 
 static char text[4096];
 static struct line line;

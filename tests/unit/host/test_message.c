@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "message.h"
-#include "suite.h"
+#include "../suite.h"
 
 #define RECORD sizeof(struct cloister_page_record)
 

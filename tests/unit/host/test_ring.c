@@ -7,7 +7,7 @@
 
 #include "fake_ring.h"
 #include "ring.h"
-#include "suite.h"
+#include "../suite.h"
 
 static struct fake_ring memory;
 static struct ring ring;

@@ -8,7 +8,7 @@
 #include "fake_monitor.h"
 #include "notes.h"
 #include "session.h"
-#include "suite.h"
+#include "../suite.h"
 
 #define DOMAIN 3u
 #define RECORD sizeof(struct cloister_page_record)

@@ -7,7 +7,7 @@
 
 #include "fake_log.h"
 #include "stream.h"
-#include "suite.h"
+#include "../suite.h"
 
 static const char *directory;
 static struct chainlog log_;

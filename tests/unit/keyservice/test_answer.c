@@ -8,7 +8,7 @@
 
 #include <openssl/ec.h>
 
-#include "../attest/suite.h"
+#include "../suite.h"
 #include "base64.h"
 #include "keyservice.h"
 #include "refuse.h"

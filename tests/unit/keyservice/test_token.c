@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../attest/suite.h"
+#include "../suite.h"
 #include "base64.h"
 #include "tokens.h"
 

@@ -9,7 +9,7 @@
 
 #include <bearssl_rand.h>
 
-#include "../attest/suite.h"
+#include "../suite.h"
 #include "transport.h"
 #include "wrap.h"
 

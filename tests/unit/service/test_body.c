@@ -5,7 +5,7 @@
 
 #include "body.h"
 #include "route.h"
-#include "suite.h"
+#include "../suite.h"
 
 static const struct field fields[] = {
     {"text", FIELD_TEXT, false, 1, 4},

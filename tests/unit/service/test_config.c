@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "config.h"
-#include "suite.h"
+#include "../suite.h"
 
 #define NEEDED "certificate = /a\ncertificate-key = /b\nsigning-key = /c\nissuer = https://d\n"
 

@@ -9,7 +9,7 @@
 #include "credential.h"
 #include "ekcert.h"
 #include "scene.h"
-#include "suite.h"
+#include "../suite.h"
 
 #include <openssl/core_names.h>
 

@@ -7,7 +7,7 @@
 #include "base64.h"
 #include "challenge.h"
 #include "seal.h"
-#include "suite.h"
+#include "../suite.h"
 
 static const uint8_t key[SEAL_KEY_SIZE] = {1, 2, 3};
 

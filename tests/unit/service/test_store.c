@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "store.h"
-#include "suite.h"
+#include "../suite.h"
 
 static char folder[32];
 static struct db *db;

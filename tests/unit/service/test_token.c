@@ -14,7 +14,7 @@
 #include "base64.h"
 #include "claims.h"
 #include "scene.h"
-#include "suite.h"
+#include "../suite.h"
 #include "token.h"
 
 static struct signer signer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One Check suite per program, as TAP on standard output. */
-#ifndef CLOISTER_TEST_HOST_SUITE_H
-#define CLOISTER_TEST_HOST_SUITE_H
+#ifndef CLOISTER_TEST_SUITE_H
+#define CLOISTER_TEST_SUITE_H
 
 #include <check.h>
 
