@@ -91,7 +91,7 @@ def races(world, first, second, host):
         def ask(service):
             replies.append(service.post("/v1/attest", body, token=host.token).status)
 
-        threads = [threading.Thread(target=ask, args=(service,)) for service in (first, second) * 3]
+        threads = [threading.Thread(target=ask, args=(service,), daemon=True) for service in (first, second) * 3]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -104,7 +104,7 @@ class Client(threading.Thread):
     """Attests all the time, to whichever instance answers, as behind one address; keeps what came of it."""
 
     def __init__(self, services, host):
-        super().__init__()
+        super().__init__(daemon=True)
         self.services, self.host = list(services), host
         self.accepted, self.unsure, self.replies, self.slowest, self.going = [], [], [], 0.0, True
 
@@ -136,6 +136,8 @@ class Client(threading.Thread):
     def end(self):
         self.going = False
         self.join(60)
+        if self.is_alive():
+            raise RuntimeError("a client waits for ever")
 
     def statuses(self):
         return {reply.status if reply else None for reply in self.replies}
@@ -235,7 +237,7 @@ def run(world):
     try:
         first = world.service(start=False, name="first", store=cluster.url)
         second = world.service(start=False, name="second", store=cluster.url)
-        starts = [threading.Thread(target=service.start) for service in (first, second)]
+        starts = [threading.Thread(target=service.start, daemon=True) for service in (first, second)]
         for thread in starts:
             thread.start()
         for thread in starts:

@@ -141,7 +141,8 @@ class Service(Client):
     def start(self, wait=True):
         self.write_config()
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([*self.wrapper, self.program, "--config", self.config], stderr=log,
+            self.process = subprocess.Popen([*self.wrapper, self.program, "--config", self.config],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env={**os.environ, **self.environment})
         for _ in range(200):
             if self.process.poll() is not None:
@@ -221,7 +222,7 @@ class KeyService(Client):
     def __enter__(self):
         log = self.folder / "keyservice.log"
         with open(log, "wb") as file:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stderr=file)
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         for _ in range(100):
             if "ready at" in log.read_text(encoding="ascii"):
                 return self

@@ -111,7 +111,7 @@ def flood(world):
         except Exception as error:  # whatever a client may see
             errors.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(24)]
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(24)]
     for thread in threads:
         thread.start()
     for thread in threads:

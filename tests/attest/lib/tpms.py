@@ -7,6 +7,7 @@ import os
 import pathlib
 import struct
 import subprocess
+import threading
 import time
 
 from cryptography.hazmat.primitives import hashes
@@ -22,15 +23,17 @@ def sized(data):
 
 
 class Maker:
-    """The program evidence-maker: a simulated monitor."""
+    """The program evidence-maker: a simulated monitor. Any thread may ask."""
 
     def __init__(self, program):
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._asking = threading.Lock()
 
     def ask(self, *words):
-        self.process.stdin.write(" ".join(words) + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
+        with self._asking:  # two readers of one pipe: one gets both lines, the other waits for ever
+            self.process.stdin.write(" ".join(words) + "\n")
+            self.process.stdin.flush()
+            return self.process.stdout.readline().strip()
 
     def bytes(self, *words):
         return bytes.fromhex(self.ask(*words))
