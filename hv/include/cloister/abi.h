@@ -75,12 +75,22 @@
  *                -EFAULT  as for REPORT                                          ENCLAVE_BUFFER
  *                -EPERM   a higher security version than its own                 SEAL_VERSION
  *                -EOPNOTSUPP  this boot has no sealing root       TPM_ABSENT, TPM_FAILED, SEAL_ROOT
- * Registers other than RAX, RDI and RSI are preserved over OCALL, AEX_COUNT, REPORT and KEY. Any other RAX, and
+ *   COUNTER    a monotonic counter (counter.h); does not leave the enclave. RDI = guest-physical address of a
+ *              struct cloister_counter, aligned to 128, as for REPORT (RSI = 0). RAX = 0, or nothing was changed:
+ *                -EINVAL  as for REPORT; unknown policy or operation, or reserved bytes not 0
+ *                                                     SEAL_POLICY, COUNTER_OPERATION, RESERVED_NOT_ZERO
+ *                -EFAULT  as for REPORT                                          ENCLAVE_BUFFER
+ *                -ENOENT  READ, REMOVE: there is none                            COUNTER_ABSENT
+ *                -ENOSPC  INCREMENT: the domain or the machine has too many      COUNTER_LIMIT
+ *                -EAGAIN  the host has not loaded the last boot's yet            COUNTERS_UNLOADED
+ *                -EOPNOTSUPP  as for KEY
+ * Registers other than RAX, RDI and RSI are preserved over OCALL, AEX_COUNT, REPORT, KEY and COUNTER. Any other RAX, and
  * any instruction that is not plain computation, raises #GP(0) (#UD for CPUID) inside the enclave.
  */
 #ifndef CLOISTER_ABI_H
 #define CLOISTER_ABI_H
 
+#include "counter.h"
 #include "image.h"
 #include "reason.h"
 #include "report.h"
@@ -110,6 +120,7 @@ enum cloister_enclave_call {
     CLOISTER_ENCLAVE_AEX_COUNT = 3,
     CLOISTER_ENCLAVE_REPORT = 4,
     CLOISTER_ENCLAVE_KEY = 5,
+    CLOISTER_ENCLAVE_COUNTER = 6,
 };
 
 /* Vectors of CLOISTER_EXIT_FAULT beyond the CPU's 0..31. */
@@ -154,6 +165,11 @@ struct cloister_head {
 #define CLOISTER_OP_TRACE_RING 10u
 #define CLOISTER_OP_RECORD 11u
 #define CLOISTER_OP_HEARTBEAT 12u
+#define CLOISTER_OP_COUNTERS_LOAD 13u
+#define CLOISTER_OP_COUNTERS_SAVE 14u
+#define CLOISTER_OP_COUNTERS_READ 15u
+#define CLOISTER_OP_COUNTERS_COMMIT 16u
+#define CLOISTER_OP_COUNTERS_FORGET 17u
 
 /* INFO: what this monitor is and how it is doing. */
 #define CLOISTER_INFO_SVM (1u << 0)          /* worlds by AMD SVM */
@@ -188,7 +204,10 @@ struct cloister_info {
     uint64_t refusals;      /* everything refused, recorded or rate-limited */
     uint64_t suppressed;    /* of those, not recorded because of the rate limit */
     uint16_t seal_reason;   /* NONE, or why enclaves get no sealing keys */
-    uint16_t reserved0[3];
+    uint16_t counters_reason; /* NONE, or why enclaves get no counters; COUNTERS_UNLOADED until LOAD */
+    uint32_t counters;      /* in use, of CLOISTER_COUNTERS */
+    uint64_t counters_value; /* the last that was drawn: more than committed, there is something to SAVE */
+    uint64_t counters_committed;
 };
 
 /*
@@ -378,6 +397,69 @@ struct cloister_heartbeat {
 };
 
 /*
+ * Counters over power failures (counter.h). In each boot the host loads the copy of the last one, once. Whenever
+ * INFO's counters_value is more than counters_committed, it
+ *   1. SAVEs and writes the copy to disk, without losing the last one,
+ *   2. extends NV index CLOISTER_COUNTERS_INDEX by `extend`, as the TPM's owner, unless it has `expected` already,
+ *   3. starts an HMAC session at the TPM, unbound and unsalted, with SHA-256 (TPM 2.0 part 3, 11.1), gives the
+ *      TPM's nonce to READ, and reads the index with that session: TPM2_NV_Read (31.13) of 32 bytes at offset 0,
+ *      the index authorizes itself, session attributes continueSession, caller's nonce and HMAC as READ says,
+ *   4. gives the response to COMMIT.
+ * Until COMMIT every SAVE gives the same copy. What happens in between cannot take anything back: after a crash
+ * the newer of the two copies is loaded if the TPM vouches for it, else the older.
+ */
+#define CLOISTER_COUNTERS_INDEX 0x0180c107u
+
+/*
+ * COUNTERS_LOAD: the copy of the last boot, or none: then all counters of before are lost.
+ *   EINVAL   COUNTERS_IMAGE (the TPM does not vouch for it), BATCH (size: found, allowed)
+ *   EBUSY    COUNTERS_LOADED
+ *   EOPNOTSUPP  TPM_ABSENT, TPM_FAILED, SEAL_ROOT, SEAL_AUTHORIZATION, HOST_ENTROPY; so for all of these
+ */
+struct cloister_counters_load {
+    struct cloister_head head;
+    uint64_t image; /* address of a struct cloister_counters_image */
+    uint32_t size;  /* its size, or 0: none */
+    uint32_t reserved0;
+};
+
+/* COUNTERS_SAVE. EAGAIN: COUNTERS_UNLOADED. ENOENT: COUNTERS_COMMITTED, there is nothing to save. */
+struct cloister_counters_save {
+    struct cloister_head head;
+    uint64_t image;       /* address where a struct cloister_counters_image goes */
+    uint8_t extend[32];   /* out: the data of TPM2_NV_Extend */
+    uint8_t expected[32]; /* out: what the index has after it */
+};
+
+/* COUNTERS_READ: the authorization of the TPM2_NV_Read. ENOENT: COUNTERS_COMMITTED, nothing was saved. */
+struct cloister_counters_read {
+    struct cloister_head head;
+    uint8_t nonce_tpm[32];
+    uint8_t nonce_caller[32]; /* out */
+    uint8_t hmac[32];         /* out */
+};
+
+/*
+ * COUNTERS_COMMIT: what was saved is durable.
+ *   ENOENT   COUNTERS_COMMITTED, nothing was saved
+ *   EACCES   COUNTERS_PROOF (not the TPM's answer, or not about what was saved)
+ */
+struct cloister_counters_commit {
+    struct cloister_head head;
+    uint8_t value[32];     /* of the index */
+    uint8_t nonce_tpm[32]; /* of the response */
+    uint8_t hmac[32];
+};
+
+/* COUNTERS_FORGET: removes a domain's counters. EAGAIN: COUNTERS_UNLOADED. */
+struct cloister_counters_forget {
+    struct cloister_head head;
+    uint8_t domain_uuid[16];
+    uint32_t removed; /* out */
+    uint32_t reserved0;
+};
+
+/*
  * TEST: only in a build with CLOISTER_TEST, which INFO shows as CLOISTER_INFO_TEST; else ENOSYS. It looks
  * where nobody may look and breaks what the audit must find. ENOENT: no such page.
  */
@@ -415,5 +497,10 @@ _Static_assert(sizeof(struct cloister_domain) == 80, "ABI");
 _Static_assert(sizeof(struct cloister_audit) == 120, "ABI");
 _Static_assert(sizeof(struct cloister_record) == 280, "ABI");
 _Static_assert(sizeof(struct cloister_heartbeat) == 600, "ABI");
+_Static_assert(sizeof(struct cloister_counters_load) == 40, "ABI");
+_Static_assert(sizeof(struct cloister_counters_save) == 96, "ABI");
+_Static_assert(sizeof(struct cloister_counters_read) == 120, "ABI");
+_Static_assert(sizeof(struct cloister_counters_commit) == 120, "ABI");
+_Static_assert(sizeof(struct cloister_counters_forget) == 48, "ABI");
 
 #endif

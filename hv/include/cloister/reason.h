@@ -81,7 +81,16 @@
     X(64, ENCLAVE_BUFFER, "the buffer must be aligned and in a page of the enclave's own, writable")\
     X(65, SEAL_ROOT, "the TPM's sealing root is for another boot configuration, or locked: see SEALING.md") \
     X(66, SEAL_POLICY, "no such sealing policy")                                                   \
-    X(67, SEAL_VERSION, "no key for a higher security version than the enclave's own")
+    X(67, SEAL_VERSION, "no key for a higher security version than the enclave's own")             \
+    X(68, SEAL_AUTHORIZATION, "no statement of the update key authorizes this boot configuration: see SEALING.md") \
+    X(69, COUNTER_OPERATION, "no such operation on a counter")                                     \
+    X(70, COUNTER_ABSENT, "there is no such counter")                                              \
+    X(71, COUNTER_LIMIT, "the domain, or the machine, has as many counters as it may have")        \
+    X(72, COUNTERS_UNLOADED, "the host has not loaded the counters of the last boot yet")          \
+    X(73, COUNTERS_LOADED, "counters are loaded once in a boot, before they are used")             \
+    X(74, COUNTERS_IMAGE, "the TPM does not vouch for these counters: older, another machine's, or changed") \
+    X(75, COUNTERS_COMMITTED, "there is nothing to commit")                                        \
+    X(76, COUNTERS_PROOF, "this is not the TPM's word for the counters that were saved")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {
