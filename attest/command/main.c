@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cloister-verify: judges evidence and tokens, shows evidence, and predicts PCR values. */
+/* cloister-verify: judges evidence and tokens, shows evidence, predicts and authorizes PCR values. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,7 @@ static const struct {
     {"show", command_show, "show what evidence says, without believing it"},
     {"token", command_token, "check a token of an attestation service"},
     {"predict", command_predict, "compute PCR values from files, or say which file differs"},
+    {"authorize", command_authorize, "sign a boot configuration for hosts with an update key"},
 };
 
 static void help(FILE *stream)
@@ -22,7 +23,7 @@ static void help(FILE *stream)
     fprintf(stream, "usage: cloister-verify COMMAND [OPTION...]\n\n"
                     "Verifies attestation evidence of Cloister hosts and enclaves.\n\n");
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
     }
     fprintf(stream, "\n  --help, --version\n\n"
                     "`cloister-verify COMMAND --help` explains a command; cloister-verify(1) "
