@@ -120,6 +120,20 @@ def planned_update(tap, folder, host, reference):
         tap.equal(tpm("tpm2_nvreadpublic", ROOT_INDEX), root, "it is the same index all the time")
 
 
+# Options that name no key: one digit less, one that is none, a second one behind the operator's.
+NAME = "5a" * 32
+MALFORMED = ([NAME[1:]], [NAME[1:] + "g"], [""], [NAME, NAME])
+
+
+def malformed_option(tap, number):
+    """Without firmware and GRUB: it is about the option alone."""
+    words = [f"cloister-update-key={value}" for value in MALFORMED[number]]
+    with Boot("measured-option", xen=XEN_ELF, xen_options=words, tpm="crb") as machine:
+        console = machine.console()
+        tap.ok(REFUSED in machine.said and "(-22," in machine.said and "cloister-update-key= must stand there once" in console,
+               f"{' '.join(words)}: it is said, and there are no sealing keys", machine.said)
+
+
 def make(folder):
     folder.mkdir()
     return folder
