@@ -237,14 +237,20 @@ START_TEST(planned_update)
 }
 END_TEST
 
-/* Once A's statement is gone, A opens nothing any more. */
+/* Once A's statement is gone, A opens nothing any more; but it holds for whoever kept a copy. */
 START_TEST(withdrawn)
 {
+    struct cloister_update old = update;
+
     state(0, 'B', operator);
     dom0_publishes();
     boot('A');
     no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EACCES);
     boot('B');
+    opens_the_first_root();
+    update = old;
+    dom0_publishes();
+    boot('A');
     opens_the_first_root();
 }
 END_TEST
