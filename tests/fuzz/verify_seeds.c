@@ -21,7 +21,7 @@ const char *const verify_policies[VERIFY_POLICIES] = {
     "\"measurement\":\"" M16 M16 M16 "\",\"author\":\"" A32 "\",\"minimum-security-version\":5}],"
     "\"maximum-report-age\":10,\"require-flags\":[\"ibpb\"],\"minimum-monitor-version\":\"0.1.0\"}",
     "{\"attestation-keys\":[\"" ZERO32 "\"],\"insecure-any-boot\":true,\"host-only\":true,"
-    "\"require-event-log\":true,\"insecure-allow-debug\":true,\"insecure-allow-dma\":true,"
+    "\"allow-update-key\":true,\"require-event-log\":true,\"insecure-allow-debug\":true,\"insecure-allow-dma\":true,"
     "\"enclaves\":[{\"name\":\"a\",\"author\":\"" A32 "\"},{\"name\":\"b\",\"author\":\"" ZERO32
     "\"}],\"insecure-allow-smt\":true,\"insecure-allow-test-build\":true}",
     "{}",
