@@ -16,6 +16,7 @@
 static struct {
     struct host_lock lock;
     enum cloister_reason reason; /* as in struct cloister_info */
+    bool loading;                /* LOAD has `saved` for itself */
     bool saving;                 /* `saved` waits for COMMIT */
     uint64_t committed;
     uint8_t auth[SHA256_SIZE];     /* of the index */
@@ -112,14 +113,23 @@ void counters_init(struct tpm *tpm, br_hmac_drbg_context *generator)
     counters.reason = counters_open(tpm, generator);
 }
 
+/* Whether there are counters; under the lock. */
+static int available(void)
+{
+    switch (counters.reason) {
+    case CLOISTER_REASON_NONE:
+        return 0;
+    case CLOISTER_REASON_COUNTERS_UNLOADED:
+        return -EAGAIN;
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
 /* --- for enclaves --------------------------------------------------------------------------- */
 
 static int decode(const struct cloister_counter *request, enum cloister_reason *reason)
 {
-    *reason = counters.reason;
-    if (*reason) {
-        return *reason == CLOISTER_REASON_COUNTERS_UNLOADED ? -EAGAIN : -EOPNOTSUPP;
-    }
     *reason = CLOISTER_REASON_COUNTER_OPERATION;
     if (request->operation < CLOISTER_COUNTER_READ ||
         request->operation > CLOISTER_COUNTER_REMOVE) {
@@ -134,7 +144,12 @@ static int perform(struct cloister_counter *request, const struct cloister_count
 {
     struct cloister_counters_entry *found = NULL, *space = NULL;
     unsigned int of_domain = 0;
+    int rc = available();
 
+    if (rc) {
+        *reason = counters.reason;
+        return rc;
+    }
     for (unsigned int i = 0; i < CLOISTER_COUNTERS; i++) {
         struct cloister_counters_entry *entry = &counters.now.counters[i];
         if (!entry->value) {
@@ -201,12 +216,28 @@ static void vouch(const struct cloister_counters_image *image, uint8_t extend[SH
     sha256(image->previous, SHA256_SIZE, extend, SHA256_SIZE, expected);
 }
 
+/* Whoever may load, and nobody else until load_end(): `saved` is used for it. */
+static int load_begin(struct cloister_head *head)
+{
+    int rc = 0;
+
+    host_lock(&counters.lock);
+    if (counters.reason == CLOISTER_REASON_NONE || counters.loading) {
+        rc = refuse(head, -EBUSY, CLOISTER_REASON_COUNTERS_LOADED, 0, 0);
+    } else if (counters.reason != CLOISTER_REASON_COUNTERS_UNLOADED) {
+        rc = refuse(head, -EOPNOTSUPP, counters.reason, 0, 0);
+    }
+    counters.loading |= !rc;
+    host_unlock(&counters.lock);
+    return rc;
+}
+
 static int load(struct cloister_counters_load *op)
 {
-    struct cloister_counters_image *image = &counters.saved;
+    const struct cloister_counters_image *image = &counters.saved;
     uint8_t extend[SHA256_SIZE], expected[SHA256_SIZE];
 
-    if (host_copy_in(image, op->image, sizeof(*image))) {
+    if (host_copy_in(&counters.saved, op->image, sizeof(counters.saved))) {
         return refuse(&op->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, op->image, 0);
     }
     vouch(image, extend, expected);
@@ -219,38 +250,38 @@ static int load(struct cloister_counters_load *op)
     return 0;
 }
 
+static void load_end(bool loaded)
+{
+    host_lock(&counters.lock);
+    counters.loading = false;
+    counters.reason = loaded ? CLOISTER_REASON_NONE : CLOISTER_REASON_COUNTERS_UNLOADED;
+    host_unlock(&counters.lock);
+}
+
 int counters_load(struct cloister_counters_load *op)
 {
-    int rc = 0;
-
     if (op->reserved0) {
         return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, op->reserved0, 0);
     }
     if (op->size && op->size != sizeof(counters.now)) {
         return refuse(&op->head, -EINVAL, CLOISTER_REASON_BATCH, op->size, sizeof(counters.now));
     }
-    host_lock(&counters.lock);
-    if (counters.reason == CLOISTER_REASON_NONE) {
-        rc = refuse(&op->head, -EBUSY, CLOISTER_REASON_COUNTERS_LOADED, 0, 0);
-    } else if (counters.reason != CLOISTER_REASON_COUNTERS_UNLOADED) {
-        rc = refuse(&op->head, -EOPNOTSUPP, counters.reason, 0, 0);
-    } else if (op->size) {
-        rc = load(op);
+    int rc = load_begin(&op->head);
+    if (rc) {
+        return rc;
     }
-    if (!rc) {
-        counters.reason = CLOISTER_REASON_NONE;
-    }
-    host_unlock(&counters.lock);
+    rc = op->size ? load(op) : 0;
+    load_end(!rc);
     return rc;
 }
 
 /* Counters are loaded; `waiting`: and a copy waits for COMMIT. */
 static int need(struct cloister_head *head, bool waiting)
 {
-    if (counters.reason) {
-        return refuse(head,
-                      counters.reason == CLOISTER_REASON_COUNTERS_UNLOADED ? -EAGAIN : -EOPNOTSUPP,
-                      counters.reason, 0, 0);
+    int rc = available();
+
+    if (rc) {
+        return refuse(head, rc, counters.reason, 0, 0);
     }
     return waiting ? 0 : refuse(head, -ENOENT, CLOISTER_REASON_COUNTERS_COMMITTED, 0, 0);
 }
@@ -263,16 +294,17 @@ int counters_save(struct cloister_counters_save *op)
         counters.saved = counters.now;
         memcpy(counters.saved.previous, counters.vouched, sizeof(counters.vouched));
         vouch(&counters.saved, counters.extend, counters.expected);
-    }
-    if (!rc && host_copy_out(op->image, &counters.saved, sizeof(counters.saved))) {
-        rc = refuse(&op->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, op->image, 0);
+        counters.saving = true;
     }
     if (!rc) {
         memcpy(op->extend, counters.extend, sizeof(op->extend));
         memcpy(op->expected, counters.expected, sizeof(op->expected));
-        counters.saving = true;
     }
     host_unlock(&counters.lock);
+    /* Only COMMIT lets the copy change: a host that does so meanwhile spoils its own. */
+    if (!rc && host_copy_out(op->image, &counters.saved, sizeof(counters.saved))) {
+        rc = refuse(&op->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, op->image, 0);
+    }
     return rc;
 }
 
