@@ -27,8 +27,8 @@ MANY_CONNECTIONS = 512
 QUEUE = 256
 ENROL_POSTGRESQL = (
     "INSERT INTO hosts (id, ek_digest, ak_digest, token_digest, enrolled) SELECT lpad(to_hex(i), 32, '0'), "
-    "sha256(convert_to('ek ' || i, 'UTF8')), decode('{digest}', 'hex'), sha256(convert_to('bench-' || i, 'UTF8')), {now} "
-    "FROM generate_series(0, {hosts} - 1) AS i")
+    "sha256(convert_to('ek ' || i, 'UTF8')), decode('{digest}', 'hex'), sha256(convert_to('bench-' || i, 'UTF8')), "
+    "{now} FROM generate_series(0, {hosts} - 1) AS i")
 
 
 def _enrol(path, digest):
