@@ -27,6 +27,7 @@ int command_show(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_token(int argc, char **argv);
 int command_heartbeat(int argc, char **argv);
+int command_authorize(int argc, char **argv);
 
 /* Says what is wrong on standard error, as one line. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -62,7 +63,8 @@ int plan_read(struct cloister_plan *plan, const char *path, const struct cloiste
 /* Adds the values of the PCRs 0 .. 7 that the plan has nothing about. The same. */
 int plan_reference(struct cloister_plan *plan, const char *path);
 /*
- * PCR values as tpm2_pcrread prints them, or "INDEX VALUE" in each line; room for CLOISTER_EVIDENCE_PCRS.
+ * PCR values as tpm2_pcrread or `cloister-verify predict` prints them, or "INDEX VALUE" in each line; room
+ * for CLOISTER_EVIDENCE_PCRS.
  * The same.
  */
 int pcrs_read(const char *path, struct cloister_pcr *pcrs, size_t *count);

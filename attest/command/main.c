@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cloister-verify: judges evidence, heartbeats and tokens, shows evidence, predicts PCR values. */
+/* cloister-verify: judges evidence, heartbeats and tokens, shows evidence, predicts and authorizes PCR values. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +16,7 @@ static const struct {
     {"show", command_show, "show what evidence says, without believing it"},
     {"token", command_token, "check a token of an attestation service"},
     {"predict", command_predict, "compute PCR values from files, or say which file differs"},
+    {"authorize", command_authorize, "sign a boot configuration for hosts with an update key"},
 };
 
 static void help(FILE *stream)

@@ -219,6 +219,9 @@ const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meani
  *                          needs measurement or author; all members of an entry must hold
  *   "host-only"            true: evidence without an enclave's report is accepted. Such claims say
  *                          nothing about any enclave.
+ *   "allow-update-key"     true: booted with cloister-update-key= (cloister/update.h). Whoever has that key
+ *                          can give what enclaves seal on this host to another Xen, also to one that
+ *                          "boot" does not name. Whose key it is, the command line in PCR 8 says.
  *   "maximum-report-age"   seconds, 1 .. 31622400: an enclave's report that does not itself answer
  *                          the challenge is accepted up to this age, measured against a heartbeat
  *                          in the same evidence that answers the challenge

@@ -552,6 +552,29 @@ START_TEST(report_flags)
 }
 END_TEST
 
+/* Nothing insecure, but for whoever asks to know: in the record, and in a report. */
+START_TEST(update_key)
+{
+    uint32_t *flags = _i ? &scene.reports[1].flags : &scene.record.flags;
+
+    *flags |= CLOISTER_INFO_UPDATE_KEY;
+    if (_i) {
+        scene_sign_report(1);
+        refuses(CLOISTER_REFUSED_REPORT_FLAGS, "reports[1].flags");
+    } else {
+        scene_record();
+        refuses(CLOISTER_REFUSED_MONITOR_FLAGS, "record.flags");
+    }
+    ck_assert_str_eq(scene.refusal.expected, "without update-key");
+    scene_policy_replace("{", "{\"allow-update-key\": true,");
+    accepts();
+    ck_assert(!scene.claims.insecure);
+    ck_assert_uint_eq(scene.claims.monitor_flags, scene.record.flags);
+    scene_policy_replace("true", "false");
+    refuses(_i ? CLOISTER_REFUSED_REPORT_FLAGS : CLOISTER_REFUSED_MONITOR_FLAGS, "flags");
+}
+END_TEST
+
 START_TEST(required_flags)
 {
     scene_policy_replace("{", "{\"require-flags\": [\"ibpb\", \"svm\"],");
@@ -952,6 +975,7 @@ int main(void)
     tcase_add_test(tcase, boot_alternatives);
     tcase_add_test(tcase, monitor_version);
     tcase_add_loop_test(tcase, monitor_flags, 0, flags);
+    tcase_add_loop_test(tcase, update_key, 0, 2);
     tcase_add_loop_test(tcase, report_flags, 0, flags);
     tcase_add_test(tcase, required_flags);
     tcase_add_test(tcase, report_form);
