@@ -29,7 +29,8 @@ static const char help[] =
     "  --pcrs PCRS         the configuration's PCR values 4, 7, 8 and 9: what cloister-verify predict\n"
     "                      or tpm2_pcrread printed\n"
     "  --reference PCRS    values that --pcrs does not tell, from a machine that booted as it should\n"
-    "  --record-pcr N      the PCR of the monitor's record, 0 to 15 (default: 13)\n"
+    "  --record-pcr N      the PCR of the monitor's record on these hosts, 0 to 15 (default: 13);\n"
+    "                      with any other, their dom0 could open the root\n"
     "  --add STATEMENTS    keep the statements of this file\n"
     "  --drop DIGEST       but not this one\n"
     "  --out FILE          where the statements go, for NV index 0x0180c106\n"
@@ -143,6 +144,19 @@ static const struct cloister_pcr *find_pcr(const struct cloister_pcr *pcrs, size
     return NULL;
 }
 
+/* Signed with a PCR that no monitor extends, it would be dom0 whom the statement lets in. */
+static int check_record_pcr(const struct inputs *in, const struct cloister_pcr *pcr)
+{
+    static const uint8_t zero[32];
+
+    if (!pcr || memcmp(pcr->value, zero, sizeof(zero))) {
+        return 0;
+    }
+    complain("%s: PCR %u is zero on this machine: it is not the record's (--record-pcr)", in->pcrs,
+             in->record_pcr);
+    return STATUS_INPUT;
+}
+
 /* TPM2_PolicyPCR (TPM 2.0 part 3, 23.7) of the values, that of the record still zero. */
 static int policy_make(struct inputs *in)
 {
@@ -158,6 +172,9 @@ static int policy_make(struct inputs *in)
 
     if (!rc && in->reference) {
         rc = pcrs_read(in->reference, given[1], &counts[1]);
+    }
+    if (!rc) {
+        rc = check_record_pcr(in, find_pcr(given[0], counts[0], in->record_pcr));
     }
     for (uint32_t i = 0; !rc && i <= LAST_STATIC_PCR; i++) {
         const struct cloister_pcr *pcr = find_pcr(given[0], counts[0], i);

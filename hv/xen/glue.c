@@ -78,7 +78,7 @@ custom_param("cloister-tpm", parse_tpm);
 
 /*
  * cloister-update-key=NAME: the key whose holder authorizes updates (cloister/update.h). What is no name
- * must not mean none: that would make another root.
+ * must not mean none, and nobody puts another key behind the operator's: once, or there is no root.
  */
 static uint8_t __ro_after_init update_key[32];
 static int __ro_after_init update_key_status = -ENOENT;
@@ -87,7 +87,8 @@ static int __init cf_check parse_update_key(const char *s)
 {
     unsigned int i;
 
-    update_key_status = strlen(s) == 2 * sizeof(update_key) ? 0 : -EINVAL;
+    update_key_status = update_key_status == -ENOENT && strlen(s) == 2 * sizeof(update_key)
+                        ? 0 : -EINVAL;
     for ( i = 0; !update_key_status && i < sizeof(update_key); i++ )
     {
         const char pair[] = { s[2 * i], s[2 * i + 1], 0 }, *end;
@@ -499,7 +500,7 @@ static void __init seal_say(void)
     const struct seal_status *status = seal_status();
 
     if ( update_key_status == -EINVAL )
-        printk(XENLOG_ERR "Cloister: cloister-update-key= must be 64 hexadecimal digits\n");
+        printk(XENLOG_ERR "Cloister: cloister-update-key= must stand there once, with 64 hexadecimal digits\n");
     if ( !status->reason )
         printk("Cloister: sealing root %s\n", status->fresh ? "made" : "read, and locked");
     else if ( status->reason != CLOISTER_REASON_TPM_ABSENT )

@@ -74,7 +74,7 @@
  *                -EINVAL  as for REPORT; unknown policy or reserved bytes not 0  SEAL_POLICY, RESERVED_NOT_ZERO
  *                -EFAULT  as for REPORT                                          ENCLAVE_BUFFER
  *                -EPERM   a higher security version than its own                 SEAL_VERSION
- *                -EOPNOTSUPP  this boot has no sealing root       TPM_ABSENT, TPM_FAILED, SEAL_ROOT
+ *                -EOPNOTSUPP  this boot has no sealing root       TPM_ABSENT, TPM_FAILED, SEAL_ROOT, SEAL_AUTHORIZATION
  *   COUNTER    a monotonic counter (counter.h); does not leave the enclave. RDI = guest-physical address of a
  *              struct cloister_counter, aligned to 128, as for REPORT (RSI = 0). RAX = 0, or nothing was changed:
  *                -EINVAL  as for REPORT; unknown policy or operation, or reserved bytes not 0

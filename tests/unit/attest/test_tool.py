@@ -393,7 +393,7 @@ def authorize(tool):
     key = ["authorize", "--key", "key.pem"]
     tool.check("the option of a key", ACCEPTED, *key, says=option)
     tool.check("the option, as JSON", ACCEPTED, *key, "--json", says=key_name(public))
-    values = {pcr: f"{pcr:02x}" * 32 for pcr in range(24)}
+    values = {pcr: f"{pcr + 1:02x}" * 32 for pcr in range(24)}
     write_values(values)
     sign = [*key, "--pcrs", "values", "--out", "statements"]
     tool.check("a configuration", ACCEPTED, *sign, says=f"authorized {policy_digest(values).hex()} (now)")
@@ -406,6 +406,9 @@ def authorize(tool):
         wanted = policy_digest({**values, 13: ""}, record)
         tool.tap.equal((done["policy"], done["authorized"], slots("statements")[1][0][:32]),
                        (wanted.hex(), [wanted.hex()], wanted), "the record's PCR is zero, unless it is bound anyway")
+    write_values({**values, 13: "00" * 32})
+    tool.check("a machine whose monitor extends another PCR", INPUT, *sign, says="PCR 13 is zero")
+    tool.check("and which one", ACCEPTED, *sign, "--record-pcr", "14", says=policy_digest({**values, 13: ""}, 14).hex())
     authorize_predicted(tool, sign)
     authorize_several(tool, sign)
     authorize_keys(tool)

@@ -282,6 +282,10 @@ END_TEST
 
 /* --- statements that say nothing for configuration B ----------------------------------------- */
 
+#define BAD_SIGNATURE 0x2dbu /* TPM_RC_SIGNATURE, parameter 2 */
+#define BAD_KEY 0x2e7u       /* TPM_RC_ECC_POINT, parameter 2 */
+#define ANOTHER_KEY 0x4c4u   /* TPM_RC_VALUE, parameter 4: the ticket is not this key's */
+
 static struct cloister_update_statement *const of_b = &update.statements[1];
 
 static void bad_r(void)
@@ -406,25 +410,26 @@ static void shifted(void)
 static const struct {
     const char *name;
     void (*spoil)(void);
+    uint32_t code; /* what the TPM says to it */
 } spoilt[] = {
-    {"r", bad_r},
-    {"s", bad_s},
-    {"no signature", no_signature},
-    {"all ones", all_ones},
-    {"r and s swapped", swapped},
-    {"another's signature", another_s_signature},
-    {"another key and its signature", another_key},
-    {"another key", another_key_alone},
-    {"no point of the curve", not_on_the_curve},
-    {"no key", no_key},
-    {"the signature of another policy", another_policy},
-    {"another configuration", another_configuration},
-    {"another digest", a_policy_of_one_bit_less},
-    {"not hashed", not_hashed},
-    {"with a policyRef", with_reference},
-    {"a bad one before the good one", spoilt_before},
-    {"nothing", nothing},
-    {"shifted by a byte", shifted},
+    {"r", bad_r, BAD_SIGNATURE},
+    {"s", bad_s, BAD_SIGNATURE},
+    {"no signature", no_signature, BAD_SIGNATURE},
+    {"all ones", all_ones, BAD_SIGNATURE},
+    {"r and s swapped", swapped, BAD_SIGNATURE},
+    {"another's signature", another_s_signature, BAD_SIGNATURE},
+    {"another key and its signature", another_key, ANOTHER_KEY},
+    {"another key", another_key_alone, BAD_SIGNATURE},
+    {"no point of the curve", not_on_the_curve, BAD_KEY},
+    {"no key", no_key, BAD_KEY},
+    {"the signature of another policy", another_policy, BAD_SIGNATURE},
+    {"another configuration", another_configuration, 0},
+    {"another digest", a_policy_of_one_bit_less, 0},
+    {"not hashed", not_hashed, BAD_SIGNATURE},
+    {"with a policyRef", with_reference, BAD_SIGNATURE},
+    {"a bad one before the good one", spoilt_before, BAD_SIGNATURE},
+    {"nothing", nothing, BAD_KEY},
+    {"shifted by a byte", shifted, BAD_KEY},
 };
 
 START_TEST(refused_statements)
@@ -437,6 +442,8 @@ START_TEST(refused_statements)
     dom0_publishes();
     boot('B');
     no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EACCES);
+    ck_assert_msg(seal_status()->tpm_code == spoilt[_i].code, "%s: %#x", spoilt[_i].name,
+                  seal_status()->tpm_code);
     update = good;
     dom0_publishes();
     boot('B');
@@ -465,6 +472,8 @@ END_TEST
 
 START_TEST(refused_indices)
 {
+    /* What hv/SEALING.md says about each. */
+    static const uint32_t codes[] = {0x18b, 0x14a, 0x146, 0x146, 0x12f, 0x9a2, 0};
     uint8_t longer[sizeof(update) + 16] = {0};
     bool accepted = false;
 
@@ -506,6 +515,7 @@ START_TEST(refused_indices)
     } else {
         no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EACCES);
     }
+    ck_assert_uint_eq(seal_status()->tpm_code, codes[_i]);
     dom0_publishes();
     boot('B');
     opens_the_first_root();
