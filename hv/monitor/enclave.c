@@ -22,14 +22,22 @@ void enclaves_init(void)
 
 /* --- finding and holding --------------------------------------------------------------------- */
 
+/* Where the list, in the order of ids, has or would have the first one of at least `id`. */
+static struct enclave **link_from(uint64_t id)
+{
+    struct enclave **link = &enclaves.first;
+
+    while (*link && (*link)->id < id) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
 static struct enclave *find(uint32_t id)
 {
-    struct enclave *enclave = enclaves.first;
+    struct enclave *enclave = *link_from(id);
 
-    while (enclave && enclave->id != id) {
-        enclave = enclave->next;
-    }
-    return enclave;
+    return enclave && enclave->id == id ? enclave : NULL;
 }
 
 /* Takes the builder token of a BUILDING enclave; NULL with the refusal in *rc and *head. */
@@ -156,14 +164,11 @@ static int enclave_make(struct enclave *enclave, struct cloister_head *head)
     return 0;
 }
 
-/* Registers a made enclave with its tenant and in the list. Ids grow, so it goes to the end. */
+/* Registers a made enclave in the list. */
 static void enclave_publish(struct enclave *enclave)
 {
     host_lock(&enclaves.lock);
-    struct enclave **link = &enclaves.first;
-    while (*link && (*link)->id < enclave->id) {
-        link = &(*link)->next;
-    }
+    struct enclave **link = link_from(enclave->id);
     enclave->next = *link;
     *link = enclave;
     enclaves.created++;
@@ -602,11 +607,7 @@ static void leaf_release(uint64_t gpfn, frame_t frame, void *context)
 static void unpublish(struct enclave *enclave)
 {
     host_lock(&enclaves.lock);
-    struct enclave **link = &enclaves.first;
-    while (*link != enclave) {
-        link = &(*link)->next;
-    }
-    *link = enclave->next;
+    *link_from(enclave->id) = enclave->next;
     enclaves.destroyed++;
     host_unlock(&enclaves.lock);
 }
@@ -696,21 +697,10 @@ static struct cloister_enclave_info describe(const struct enclave *enclave)
     return info;
 }
 
-/* The first enclave with an id of at least `start`. */
-static struct enclave *find_from(uint64_t start)
-{
-    struct enclave *enclave = enclaves.first;
-
-    while (enclave && enclave->id < start) {
-        enclave = enclave->next;
-    }
-    return enclave;
-}
-
 static bool describe_from(uint32_t start, struct cloister_enclave_info *info)
 {
     host_lock(&enclaves.lock);
-    const struct enclave *enclave = find_from(start);
+    const struct enclave *enclave = *link_from(start);
     if (enclave) {
         *info = describe(enclave);
     }
@@ -758,7 +748,7 @@ int enclaves_audit(struct cloister_audit *op)
 
     do {
         host_lock(&enclaves.lock);
-        const struct enclave *enclave = find_from(op->cursor[1]);
+        const struct enclave *enclave = *link_from(op->cursor[1]);
         more = enclave != NULL;
         /* Who has the token is changing the view; that is looked at the next time. */
         if (more && (enclave->building || view_audit(&enclave->view, &op->cursor[2], AUDIT_BATCH,
