@@ -88,7 +88,8 @@ static void uncharge(struct enclave *enclave, uint64_t frames)
 
 /* --- creation ------------------------------------------------------------------------------ */
 
-static void threads_free(struct enclave *enclave)
+/* Gives back all that enclave_make() took, but for the view. */
+static void enclave_release(struct enclave *enclave)
 {
     for (uint32_t i = 0; enclave->threads && i < enclave->header.launch.thread_count; i++) {
         struct thread *thread = &enclave->threads[i];
@@ -97,7 +98,8 @@ static void threads_free(struct enclave *enclave)
         }
     }
     host_free(enclave->threads);
-    enclave->threads = NULL;
+    host_free(enclave->shared);
+    uncharge(enclave, enclave->frames);
 }
 
 static int thread_make(struct enclave *enclave, uint32_t index)
@@ -131,12 +133,9 @@ static void enclave_unmake(struct enclave *enclave)
 {
     uint64_t cursor = 0;
 
-    threads_free(enclave);
     while (!view_unmap_all(&enclave->view, &cursor, nothing_mapped, NULL)) {
     }
-    uncharge(enclave, enclave->frames);
-    host_free(enclave->shared);
-    enclave->shared = NULL;
+    enclave_release(enclave);
 }
 
 /* Everything an enclave needs before its first page. */
@@ -150,15 +149,13 @@ static int enclave_make(struct enclave *enclave, struct cloister_head *head)
     }
     enclave->threads = host_alloc(launch->thread_count * sizeof(*enclave->threads));
     enclave->shared = host_alloc(launch->shared_count * sizeof(*enclave->shared));
-    if (!enclave->threads || !enclave->shared || view_init(&enclave->view, enclave->id)) {
+    bool made = enclave->threads && enclave->shared && !view_init(&enclave->view, enclave->id);
+    for (uint32_t i = 0; made && i < launch->thread_count; i++) {
+        made = !thread_make(enclave, i);
+    }
+    if (!made) {
         enclave_unmake(enclave);
         return refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
-    }
-    for (uint32_t i = 0; i < launch->thread_count; i++) {
-        if (thread_make(enclave, i)) {
-            enclave_unmake(enclave);
-            return refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
-        }
     }
     measure_begin(&enclave->measurement, launch);
     return 0;
@@ -623,9 +620,7 @@ static int teardown(struct enclave *enclave)
         return -ERESTART;
     }
     unpublish(enclave);
-    threads_free(enclave);
-    uncharge(enclave, enclave->frames);
-    host_free(enclave->shared);
+    enclave_release(enclave);
     enclave_free(enclave);
     tenant_dismiss(tenant);
     return 0;
@@ -687,7 +682,7 @@ static struct cloister_enclave_info describe(const struct enclave *enclave)
     memcpy(info.family_id, header->family_id, sizeof(info.family_id));
     memcpy(info.image_id, header->image_id, sizeof(info.image_id));
     memcpy(info.name, header->name, sizeof(info.name));
-    for (uint32_t i = 0; enclave->threads && i < header->launch.thread_count; i++) {
+    for (uint32_t i = 0; i < header->launch.thread_count; i++) {
         const struct thread *thread = &enclave->threads[i];
 
         info.interruptions += count_read(&thread->interruptions);

@@ -31,7 +31,6 @@ struct enclave {
     uint32_t id;
     uint8_t state; /* enum cloister_enclave_state */
     bool building; /* an operation has the builder token */
-    uint32_t holds;
     struct tenant *tenant;
     struct enclave *next; /* in the order of ids */
 
