@@ -107,30 +107,15 @@ static void cf_check vmx_world_inject(struct world *world, uint8_t vector, int32
     }
 }
 
-static uint64_t cf_check ept_table_entry(uint64_t frame)
-{
-    return ept_table(frame);
-}
-
-static uint64_t cf_check ept_leaf_entry(uint64_t frame, uint32_t flags)
-{
-    return ept_leaf(frame, flags);
-}
-
-static bool cf_check ept_entry_frame(uint64_t entry, uint64_t *frame)
-{
-    return ept_frame(entry, frame);
-}
-
 const struct world_ops world_ops_vmx = {
     .flag = CLOISTER_INFO_VMX,
     .init = vmx_world_init,
     .start = vmx_world_start,
     .set_rax = vmx_world_set_rax,
     .inject = vmx_world_inject,
-    .table_entry = ept_table_entry,
-    .leaf_entry = ept_leaf_entry,
-    .entry_frame = ept_entry_frame,
+    .table_entry = ept_table,
+    .leaf_entry = ept_leaf,
+    .entry_frame = ept_frame,
 };
 
 bool world_vmx_available(void)
