@@ -290,7 +290,7 @@ uint32_t host_record_pcr(void)
 
 enum cloister_reason host_refusal(void)
 {
-    if ( !world_available() )
+    if ( !world_ops.flag )
         return CLOISTER_REASON_HOST_CPU;
     if ( !dma_is_confined() && !opt_insecure_dma )
         return CLOISTER_REASON_HOST_IOMMU;
