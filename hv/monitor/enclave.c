@@ -431,7 +431,7 @@ static int share_one(struct enclave *enclave, struct cloister_head *head, uint32
         uncharge(enclave, frames);
         return rc;
     }
-    *shared = (struct shared_page){.present = true, .ref = ref, .frame = frame};
+    *shared = (struct shared_page){.present = true, .ref = ref};
     count_add(&enclave->shared_pages, 1);
     return 0;
 }

@@ -24,7 +24,6 @@
 struct shared_page {
     bool present;
     uint32_t ref;
-    frame_t frame;
 };
 
 struct enclave {
