@@ -94,17 +94,9 @@ static void cf_check svm_start(struct world *world, const struct cloister_launch
     vmcb->rflags = X86_EFLAGS_MBS;
     vmcb->rip = launch->entry;
     vmcb->rsp = launch->stack_top + index * launch->stack_stride;
-    vmcb->rax = 0;
     vmcb->kerngsbase = 0;
     vmcb->int_stat.raw = 0;
     vmcb->event_inj.raw = 0;
-}
-
-static void cf_check svm_set_rax(struct world *world, uint64_t rax)
-{
-    struct vmcb_struct *vmcb = world->control;
-
-    vmcb->rax = rax;
 }
 
 static void cf_check svm_inject(struct world *world, uint8_t vector, int32_t error_code)
@@ -143,7 +135,6 @@ const struct world_ops world_ops_svm = {
     .flag = CLOISTER_INFO_SVM,
     .init = svm_init,
     .start = svm_start,
-    .set_rax = svm_set_rax,
     .inject = svm_inject,
     .table_entry = npt_table_entry,
     .leaf_entry = npt_leaf_entry,
@@ -193,6 +184,7 @@ void cloister_svm_enter(struct vcpu *v)
     world_fpu_enter(v, world);
 
     asid_prepare(world, vmcb, tenant);
+    vmcb->rax = world->enclave.rax;
     vmcb->_tsc_offset = tenant->_tsc_offset;
     vmcb->cleanbits.raw = 0;
 #ifdef CLOISTER_TEST
@@ -211,10 +203,12 @@ void cloister_svm_leave(void)
     struct vcpu *v = current;
     struct cpu_user_regs *regs = guest_cpu_user_regs();
     struct world *world = v->arch.cloister.pending;
+    const struct vmcb_struct *vmcb = world->control;
     struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
 
     svm_vmsave_pa(world->control_pa);
     memcpy(&world->enclave, &regs->r15, sizeof(world->enclave));
+    world->enclave.rax = vmcb->rax;
     memcpy(&regs->r15, &world->tenant, sizeof(world->tenant));
     regs->rax = tenant->rax;
     regs->rip = tenant->rip;
@@ -239,15 +233,6 @@ static void event_restore(struct vmcb_struct *vmcb)
         vmcb->event_inj = event;
 }
 
-static enum world_exit_kind decode_call(struct world *world, struct vmcb_struct *vmcb,
-                                        struct thread_exit *exit)
-{
-    vmcb->rip = cpu_has_svm_nrips ? vmcb->nextrip : vmcb->rip + VMMCALL_SIZE;
-    *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = vmcb->rax,
-                                  .value = { world->enclave.rdi, world->enclave.rsi } };
-    return WORLD_EXIT_THREAD;
-}
-
 /* What an exit was; interrupts are on, the tenant's state is complete. */
 static enum world_exit_kind decode(struct world *world, struct thread_exit *exit,
                                    struct cpu_user_regs *regs)
@@ -264,7 +249,10 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return WORLD_EXIT_INTERRUPT;
 
     case VMEXIT_VMMCALL:
-        return decode_call(world, vmcb, exit);
+        vmcb->rip = cpu_has_svm_nrips ? vmcb->nextrip : vmcb->rip + VMMCALL_SIZE;
+        *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = world->enclave.rax,
+                                      .value = { world->enclave.rdi, world->enclave.rsi } };
+        return WORLD_EXIT_THREAD;
 
     case VMEXIT_EXCEPTION_DB:
         svm_inject(world, X86_EXC_DB, NO_ERROR_CODE);

@@ -2,9 +2,9 @@
 /*
  * The world switch for Intel VMX. Section numbers are of the Intel SDM, volume 3.
  *
- * A VMCS can be written only while it is a CPU's current one, so init, start, set_rax and inject leave in
- * struct world what the next entry writes. Each exit clears the VMCS (VMCLEAR): outside, no CPU holds any
- * of it (25.11.1), and a thread may go on anywhere, or its frames may be given back.
+ * A VMCS can be written only while it is a CPU's current one, so init, start and inject leave in struct world
+ * what the next entry writes. Each exit clears the VMCS (VMCLEAR): outside, no CPU holds any of it (25.11.1),
+ * and a thread may go on anywhere, or its frames may be given back.
  */
 #include "compat.h"
 #include "ept.h"
@@ -81,11 +81,6 @@ static void cf_check vmx_world_start(struct world *world, const struct cloister_
     world->vmx.shadow_gs = 0;
 }
 
-static void cf_check vmx_world_set_rax(struct world *world, uint64_t rax)
-{
-    world->enclave.rax = rax;
-}
-
 static void cf_check vmx_world_inject(struct world *world, uint8_t vector, int32_t error_code)
 {
     world->vmx.event = INTR_INFO_VALID_MASK | vector |
@@ -101,7 +96,6 @@ const struct world_ops world_ops_vmx = {
     .flag = CLOISTER_INFO_VMX,
     .init = vmx_world_init,
     .start = vmx_world_start,
-    .set_rax = vmx_world_set_rax,
     .inject = vmx_world_inject,
     .table_entry = ept_table,
     .leaf_entry = ept_leaf,

@@ -182,7 +182,7 @@ void host_world_answer(struct thread *thread, uint64_t arg0, uint64_t arg1)
 
     world->enclave.rdi = arg0;
     world->enclave.rsi = arg1;
-    world_ops.set_rax(world, 0);
+    world->enclave.rax = 0;
 }
 
 void host_world_abandon(struct thread *thread)
@@ -261,7 +261,7 @@ static void thread_left(struct vcpu *v, struct world *world, const struct thread
         break;
 
     case THREAD_ANSWER:
-        world_ops.set_rax(world, result.outcome);
+        world->enclave.rax = result.outcome;
         break;
 
     case THREAD_INJECT:

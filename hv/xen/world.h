@@ -94,8 +94,6 @@ struct world_ops {
     uint32_t flag; /* CLOISTER_INFO_SVM or _VMX */
     void (*init)(struct world *world, uint64_t view_root);
     void (*start)(struct world *world, const struct cloister_launch *launch, uint32_t index);
-    /* Puts a value into the RAX of the next entry. */
-    void (*set_rax)(struct world *world, uint64_t rax);
     /* Raises an exception at the next entry; error_code may be NO_ERROR_CODE. */
     void (*inject)(struct world *world, uint8_t vector, int32_t error_code);
     uint64_t (*table_entry)(uint64_t frame);
