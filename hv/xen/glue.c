@@ -2,7 +2,6 @@
 /* The monitor's seam (monitor/host.h) on Xen, and the hooks that need no world. */
 #include "glue.h"
 
-#include <xen/domain_page.h>
 #include <xen/event.h>
 #include <xen/guest_access.h>
 #include <xen/hypercall.h>

@@ -3,10 +3,7 @@
 #include "compat.h"
 #include "world.h"
 
-#include <xen/init.h>
-
 #include <asm/cloister.h>
-#include <asm/event.h>
 #include <asm/hvm/hvm.h>
 #include <asm/hvm/svm/svmdebug.h>
 #include <asm/traps.h>
