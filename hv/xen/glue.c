@@ -348,17 +348,12 @@ void host_vcpu_start(void *domain, uint16_t vcpu)
 
 int host_grant_acquire(void *domain, uint32_t ref, frame_t *frame)
 {
-    mfn_t mfn;
-    int rc = cloister_grant_acquire(domain, ref, &mfn);
-
-    if ( !rc )
-        frame->number = mfn_x(mfn);
-    return rc;
+    return cloister_grant_acquire(domain, ref, &frame->number);
 }
 
 void host_grant_release(void *domain, uint32_t ref, frame_t frame)
 {
-    cloister_grant_release(domain, ref, _mfn(frame.number));
+    cloister_grant_release(domain, ref, frame.number);
 }
 
 bool cloister_frame_is_protected(unsigned long mfn)

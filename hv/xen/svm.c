@@ -269,18 +269,17 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
 
     case VMEXIT_EXCEPTION_MC:
         do_machine_check(regs);
-        return world_exit_vector(exit, CLOISTER_VECTOR_MACHINE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_MACHINE);
 
     case VMEXIT_SHUTDOWN:
-        return world_exit_vector(exit, CLOISTER_VECTOR_SHUTDOWN);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_SHUTDOWN);
 
     case VMEXIT_INVALID:
     case (uint32_t)VMEXIT_INVALID: /* as QEMU 7.2 writes it */
-        return world_exit_vector(exit, CLOISTER_VECTOR_STATE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
 
     default:
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_FORBIDDEN };
-        return WORLD_EXIT_THREAD;
+        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
     }
 }
 

@@ -449,10 +449,7 @@ static enum world_exit_kind decode_exception(struct world *world, struct thread_
     else if ( is_exception(vmx, X86_ET_HW_EXC, X86_EXC_AC) )
         vmx_world_inject(world, X86_EXC_AC, 0);
     else /* INT1 */
-    {
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_FORBIDDEN };
-        return WORLD_EXIT_THREAD;
-    }
+        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
     return WORLD_EXIT_REPEAT;
 }
 
@@ -461,9 +458,9 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
     const struct world_vmx *vmx = &world->vmx;
 
     if ( is_machine_check(vmx) )
-        return world_exit_vector(exit, CLOISTER_VECTOR_MACHINE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_MACHINE);
     if ( vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY )
-        return world_exit_vector(exit, CLOISTER_VECTOR_STATE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
 
     switch ( (uint16_t)vmx->reason )
     {
@@ -473,8 +470,9 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return WORLD_EXIT_INTERRUPT;
 
     case EXIT_REASON_NOTIFY:
-        return vmx->qualification & NOTIFY_VM_CONTEXT_INVALID
-                   ? world_exit_vector(exit, CLOISTER_VECTOR_STATE) : WORLD_EXIT_INTERRUPT;
+        if ( vmx->qualification & NOTIFY_VM_CONTEXT_INVALID )
+            return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
+        return WORLD_EXIT_INTERRUPT;
 
     case EXIT_REASON_EXCEPTION_NMI:
         return decode_exception(world, exit);
@@ -493,14 +491,13 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return WORLD_EXIT_THREAD;
 
     case EXIT_REASON_EPT_MISCONFIG: /* ept.h: there is none */
-        return world_exit_vector(exit, CLOISTER_VECTOR_STATE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
 
     case EXIT_REASON_TRIPLE_FAULT:
-        return world_exit_vector(exit, CLOISTER_VECTOR_SHUTDOWN);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_SHUTDOWN);
 
     default:
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_FORBIDDEN };
-        return WORLD_EXIT_THREAD;
+        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
     }
 }
 

@@ -80,10 +80,11 @@ enum world_exit_kind {
     WORLD_EXIT_REPEAT,    /* go on: an event has been put back */
 };
 
-/* A thread's exit with CLOISTER_VECTOR_SHUTDOWN, _STATE or _MACHINE. */
-static inline enum world_exit_kind world_exit_vector(struct thread_exit *exit, uint64_t vector)
+/* An exit for the monitor that is told by its kind and a number. */
+static inline enum world_exit_kind world_exit_thread(struct thread_exit *exit, enum thread_exit_kind kind,
+                                                     uint64_t number)
 {
-    *exit = (struct thread_exit){ .kind = THREAD_EXIT_VECTOR, .number = vector };
+    *exit = (struct thread_exit){ .kind = kind, .number = number };
     return WORLD_EXIT_THREAD;
 }
 
