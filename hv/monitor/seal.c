@@ -5,6 +5,7 @@
 #include <cloister/update.h>
 
 #include "hash.h"
+#include "refuse.h"
 #include "wipe.h"
 
 #define ROOT_SIZE 32u
@@ -232,14 +233,6 @@ void seal_derive(const char *salt, const struct seal_info *info, uint8_t key[32]
     br_hkdf_produce(&kdf, info, info ? sizeof(*info) : 0, key, 32);
     wipe(&kdf, sizeof(kdf));
     wipe_stack();
-}
-
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-    while (size > 0 && !bytes[size - 1]) {
-        size--;
-    }
-    return size == 0;
 }
 
 int seal_check(uint32_t policy, const uint8_t *reserved, size_t size, enum cloister_reason *reason)

@@ -44,37 +44,21 @@ static struct enclave *find_by_handle(struct tenant *tenant, const uint64_t hand
     return enclave;
 }
 
-/* What ENTER does with a thread in its state. */
-static struct call_refusal decode_enter(const struct thread *thread)
+/* What ENTER (else RESUME) does with a thread in its state. */
+static struct call_refusal decode_claim(const struct thread *thread, bool enter)
 {
     uint32_t id = thread->enclave->id;
 
     switch (thread_state(thread)) {
     case CLOISTER_THREAD_IDLE:
-        return refusal(0, CLOISTER_REASON_NONE, id);
-    case CLOISTER_THREAD_RUNNING:
-        return refusal(-EBUSY, CLOISTER_REASON_THREAD_BUSY, id);
+        return enter ? refusal(0, CLOISTER_REASON_NONE, id)
+                     : refusal(-EINVAL, CLOISTER_REASON_THREAD_IDLE, id);
     case CLOISTER_THREAD_INTERRUPTED:
     case CLOISTER_THREAD_OCALL:
-        return refusal(-EBUSY, CLOISTER_REASON_THREAD_INTERRUPTED, id);
-    case CLOISTER_THREAD_DEAD:
-        break;
-    }
-    return refusal(-EIO, CLOISTER_REASON_THREAD_DEAD, id);
-}
-
-static struct call_refusal decode_resume(const struct thread *thread)
-{
-    uint32_t id = thread->enclave->id;
-
-    switch (thread_state(thread)) {
-    case CLOISTER_THREAD_INTERRUPTED:
-    case CLOISTER_THREAD_OCALL:
-        return refusal(0, CLOISTER_REASON_NONE, id);
+        return enter ? refusal(-EBUSY, CLOISTER_REASON_THREAD_INTERRUPTED, id)
+                     : refusal(0, CLOISTER_REASON_NONE, id);
     case CLOISTER_THREAD_RUNNING:
         return refusal(-EBUSY, CLOISTER_REASON_THREAD_BUSY, id);
-    case CLOISTER_THREAD_IDLE:
-        return refusal(-EINVAL, CLOISTER_REASON_THREAD_IDLE, id);
     case CLOISTER_THREAD_DEAD:
         break;
     }
@@ -115,10 +99,8 @@ static struct call_refusal serve(struct tenant *tenant, const struct thread_call
 
     switch (call->operation) {
     case CLOISTER_CALL_ENTER:
-        refused = decode_enter(thread);
-        break;
     case CLOISTER_CALL_RESUME:
-        refused = decode_resume(thread);
+        refused = decode_claim(thread, call->operation == CLOISTER_CALL_ENTER);
         break;
     case CLOISTER_CALL_STATUS:
         result->outcome = 0;
