@@ -4,6 +4,7 @@
 #include "count.h"
 #include "launch.h"
 #include "refuse.h"
+#include "wipe.h"
 
 static struct {
     struct host_lock lock;
@@ -217,8 +218,7 @@ static void tenant_dismiss(struct tenant *tenant)
 
 static void enclave_free(struct enclave *enclave)
 {
-    memset(enclave, 0, sizeof(*enclave));
-    __asm__ volatile("" : : "r"(enclave) : "memory"); /* the wipe is not optimised away */
+    wipe(enclave, sizeof(*enclave));
     host_free(enclave);
 }
 
