@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The control operations: one table describes them all; the head of abi.h is their manual. */
+#include "counters.h"
 #include "monitor.h"
 #include "nospec.h"
 #include "refuse.h"
 #include "report.h"
 #include "seal.h"
 
-static int serve_info(void *arg)
+static int serve_info(struct cloister_info *op)
 {
-    struct cloister_info *op = arg;
-
     op->abi_version = CLOISTER_ABI_VERSION;
     op->flags = host_flags();
     op->create_reason = host_refusal();
@@ -24,49 +23,10 @@ static int serve_info(void *arg)
     op->overhead_frames = frame_count(FRAME_FREE);
     op->refusals = trace_refusals();
     op->suppressed = trace_suppressed();
+    counters_count(op);
     enclaves_count(op);
     tenants_count(op);
     return 0;
-}
-
-static int serve_create(void *arg)
-{
-    return enclave_create(arg);
-}
-
-static int serve_add_pages(void *arg)
-{
-    return enclave_add_pages(arg);
-}
-
-static int serve_share(void *arg)
-{
-    return enclave_share(arg);
-}
-
-static int serve_init(void *arg)
-{
-    return enclave_init(arg);
-}
-
-static int serve_destroy(void *arg)
-{
-    return enclave_destroy(arg);
-}
-
-static int serve_quota(void *arg)
-{
-    return tenant_quota(arg);
-}
-
-static int serve_list(void *arg)
-{
-    return enclave_list(arg);
-}
-
-static int serve_domain(void *arg)
-{
-    return tenant_statistics(arg);
 }
 
 static bool audit_frame(frame_t frame, struct frame_entry entry, void *context)
@@ -89,9 +49,8 @@ static void audit_stage(struct cloister_audit *op, uint64_t stage)
     op->cursor[0] = stage;
 }
 
-static int serve_audit(void *arg)
+static int serve_audit(struct cloister_audit *op)
 {
-    struct cloister_audit *op = arg;
     int rc = 0;
 
     if (op->cursor[0] == AUDIT_FRAMES) {
@@ -116,10 +75,8 @@ static int serve_audit(void *arg)
     return rc;
 }
 
-static int serve_trace_ring(void *arg)
+static int serve_trace_ring(struct cloister_trace_ring *op)
 {
-    struct cloister_trace_ring *op = arg;
-
     op->cpus = host_cpu_count();
     if (op->cpu >= op->cpus) {
         return refuse(&op->head, -ENXIO, CLOISTER_REASON_BATCH, op->cpu, op->cpus - 1);
@@ -128,16 +85,6 @@ static int serve_trace_ring(void *arg)
         op->frames[page] = host_trace_ring_frame(op->cpu, page);
     }
     return 0;
-}
-
-static int serve_record(void *arg)
-{
-    return report_record(arg);
-}
-
-static int serve_heartbeat(void *arg)
-{
-    return report_heartbeat(arg);
 }
 
 union control_arg {
@@ -155,31 +102,82 @@ union control_arg {
     struct cloister_trace_ring trace_ring;
     struct cloister_record record;
     struct cloister_heartbeat heartbeat;
+    struct cloister_counters_load counters_load;
+    struct cloister_counters_save counters_save;
+    struct cloister_counters_read counters_read;
+    struct cloister_counters_commit counters_commit;
+    struct cloister_counters_forget counters_forget;
 };
 
-struct control_op {
+static const struct {
     uint16_t size; /* of the argument */
     bool changes;  /* traced when it succeeds, too */
-    int (*serve)(void *arg);
-};
-
-static const struct control_op control_ops[] = {
-    [CLOISTER_OP_INFO] = {sizeof(struct cloister_info), false, serve_info},
-    [CLOISTER_OP_CREATE] = {sizeof(struct cloister_create), true, serve_create},
-    [CLOISTER_OP_ADD_PAGES] = {sizeof(struct cloister_add_pages), false, serve_add_pages},
-    [CLOISTER_OP_SHARE] = {sizeof(struct cloister_share), false, serve_share},
-    [CLOISTER_OP_INIT] = {sizeof(struct cloister_init), true, serve_init},
-    [CLOISTER_OP_DESTROY] = {sizeof(struct cloister_destroy), true, serve_destroy},
-    [CLOISTER_OP_QUOTA] = {sizeof(struct cloister_quota), true, serve_quota},
-    [CLOISTER_OP_LIST] = {sizeof(struct cloister_list), false, serve_list},
-    [CLOISTER_OP_DOMAIN] = {sizeof(struct cloister_domain), false, serve_domain},
-    [CLOISTER_OP_AUDIT] = {sizeof(struct cloister_audit), false, serve_audit},
-    [CLOISTER_OP_TRACE_RING] = {sizeof(struct cloister_trace_ring), false, serve_trace_ring},
-    [CLOISTER_OP_RECORD] = {sizeof(struct cloister_record), false, serve_record},
-    [CLOISTER_OP_HEARTBEAT] = {sizeof(struct cloister_heartbeat), false, serve_heartbeat},
+} control_ops[] = {
+    [CLOISTER_OP_INFO] = {sizeof(struct cloister_info), false},
+    [CLOISTER_OP_CREATE] = {sizeof(struct cloister_create), true},
+    [CLOISTER_OP_ADD_PAGES] = {sizeof(struct cloister_add_pages), false},
+    [CLOISTER_OP_SHARE] = {sizeof(struct cloister_share), false},
+    [CLOISTER_OP_INIT] = {sizeof(struct cloister_init), true},
+    [CLOISTER_OP_DESTROY] = {sizeof(struct cloister_destroy), true},
+    [CLOISTER_OP_QUOTA] = {sizeof(struct cloister_quota), true},
+    [CLOISTER_OP_LIST] = {sizeof(struct cloister_list), false},
+    [CLOISTER_OP_DOMAIN] = {sizeof(struct cloister_domain), false},
+    [CLOISTER_OP_AUDIT] = {sizeof(struct cloister_audit), false},
+    [CLOISTER_OP_TRACE_RING] = {sizeof(struct cloister_trace_ring), false},
+    [CLOISTER_OP_RECORD] = {sizeof(struct cloister_record), false},
+    [CLOISTER_OP_HEARTBEAT] = {sizeof(struct cloister_heartbeat), false},
+    [CLOISTER_OP_COUNTERS_LOAD] = {sizeof(struct cloister_counters_load), true},
+    [CLOISTER_OP_COUNTERS_SAVE] = {sizeof(struct cloister_counters_save), false},
+    [CLOISTER_OP_COUNTERS_READ] = {sizeof(struct cloister_counters_read), false},
+    [CLOISTER_OP_COUNTERS_COMMIT] = {sizeof(struct cloister_counters_commit), false},
+    [CLOISTER_OP_COUNTERS_FORGET] = {sizeof(struct cloister_counters_forget), true},
 };
 
 #define CONTROL_OPS (sizeof(control_ops) / sizeof(control_ops[0]))
+
+static int dispatch(uint32_t op, union control_arg *arg)
+{
+    switch (op) {
+    case CLOISTER_OP_INFO:
+        return serve_info(&arg->info);
+    case CLOISTER_OP_CREATE:
+        return enclave_create(&arg->create);
+    case CLOISTER_OP_ADD_PAGES:
+        return enclave_add_pages(&arg->add_pages);
+    case CLOISTER_OP_SHARE:
+        return enclave_share(&arg->share);
+    case CLOISTER_OP_INIT:
+        return enclave_init(&arg->init);
+    case CLOISTER_OP_DESTROY:
+        return enclave_destroy(&arg->destroy);
+    case CLOISTER_OP_QUOTA:
+        return tenant_quota(&arg->quota);
+    case CLOISTER_OP_LIST:
+        return enclave_list(&arg->list);
+    case CLOISTER_OP_DOMAIN:
+        return tenant_statistics(&arg->domain);
+    case CLOISTER_OP_AUDIT:
+        return serve_audit(&arg->audit);
+    case CLOISTER_OP_TRACE_RING:
+        return serve_trace_ring(&arg->trace_ring);
+    case CLOISTER_OP_RECORD:
+        return report_record(&arg->record);
+    case CLOISTER_OP_HEARTBEAT:
+        return report_heartbeat(&arg->heartbeat);
+    case CLOISTER_OP_COUNTERS_LOAD:
+        return counters_load(&arg->counters_load);
+    case CLOISTER_OP_COUNTERS_SAVE:
+        return counters_save(&arg->counters_save);
+    case CLOISTER_OP_COUNTERS_READ:
+        return counters_read(&arg->counters_read);
+    case CLOISTER_OP_COUNTERS_COMMIT:
+        return counters_commit(&arg->counters_commit);
+    case CLOISTER_OP_COUNTERS_FORGET:
+        return counters_forget(&arg->counters_forget);
+    default:
+        return -ENOSYS; /* none that is in control_ops */
+    }
+}
 
 /* It has done something that is worth a record. */
 static bool has_changed(uint32_t op, const union control_arg *arg)
@@ -244,11 +242,11 @@ static void trace_control(uint32_t op, int rc, const union control_arg *arg, boo
 
 static int serve(uint32_t op, uint64_t address, union control_arg *arg, bool *known)
 {
-    const struct control_op *entry = &control_ops[index_nospec(op, CONTROL_OPS)];
+    const uint16_t size = control_ops[index_nospec(op, CONTROL_OPS)].size;
     int rc;
 
     /* What could not be answered is not begun. */
-    if (host_copy_in(arg, address, entry->size) || host_copy_out(address, arg, entry->size)) {
+    if (host_copy_in(arg, address, size) || host_copy_out(address, arg, size)) {
         return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
     }
     *known = true;
@@ -257,9 +255,9 @@ static int serve(uint32_t op, uint64_t address, union control_arg *arg, bool *kn
                     arg->head.reserved0 | arg->head.reserved1, 0);
     } else {
         arg->head = (struct cloister_head){.reason = CLOISTER_REASON_NONE};
-        rc = entry->serve(arg);
+        rc = dispatch(op, arg);
     }
-    if (host_copy_out(address, arg, entry->size) && (!rc || rc == -ERESTART)) {
+    if (host_copy_out(address, arg, size) && (!rc || rc == -ERESTART)) {
         return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
     }
     return rc;

@@ -75,15 +75,19 @@ struct tpm_writer tpm_begin(struct tpm *tpm, enum tpm_code code, uint32_t sessio
 
 /* One session, without an HMAC: a password's is the password itself, a policy's need not have one
  * (part 1, 19.4 and 19.7). */
-void tpm_authorize(struct tpm_writer *command, uint32_t session)
+void tpm_authorize_with(struct tpm_writer *command, uint32_t session, const void *password,
+                        uint16_t size)
 {
-    const uint8_t continue_session = 1; /* part 2, 8.4: TPMA_SESSION */
-
-    put_u32(command, 4 + 2 + 1 + 2);
+    put_u32(command, 4u + 2 + 1 + 2 + size);
     put_u32(command, session);
     put_u16(command, 0); /* nonceCaller */
-    put_u8(command, continue_session);
-    put_u16(command, 0); /* hmac */
+    put_u8(command, TPM_CONTINUE_SESSION);
+    put_sized(command, password, size);
+}
+
+void tpm_authorize(struct tpm_writer *command, uint32_t session)
+{
+    tpm_authorize_with(command, session, "", 0);
 }
 
 /* What stands behind the parameters if the command had a session (part 1, 18.8). */
