@@ -5,7 +5,7 @@
  *   counters       the copy that the monitor loaded in this boot, or has committed since
  *   counters.next  a later one: written, and perhaps vouched for by the TPM already
  *   counters.old   the TPM did not vouch for it when this boot began; it did for the one that was `next`
- *   counters.lost-N, counters.next.lost-N   the TPM vouched for neither; N counts from 1
+ *   counters.lost-N, counters.old.lost-N   the TPM vouched for neither, the second was `counters`; N counts from 1
  *
  * No step overwrites a copy that the TPM may vouch for: `counters` is only replaced by a `next` that it vouches for,
  * `next` only by what the monitor saves until then, which is the same copy each time. Each step is on the disk when
