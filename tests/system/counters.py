@@ -140,7 +140,7 @@ def test_forged(tap, machine):
 
 def test_another_domain(tap, machine):
     """The same image, and so the same sealing key, in another domain."""
-    machine.start_tenant("bob", memory=128, enclave_memory=32)
+    machine.start_tenant("bob", memory=256, enclave_memory=32)
     stack.wait_agent(machine, "bob")
     machine.push(str(BUILD / "tests/enclaves/probe.image"), PROBE, tenant="bob")
     other, why = use(machine, READ, tenant="bob")
