@@ -13,7 +13,7 @@ import struct
 import subprocess
 import tempfile
 
-from scene import BUILD, log_lines, wait_for
+from scene import BUILD, SAMPLES, log_lines, wait_for
 from attestation import CONFIG, restart
 from identity import PROBE, probe
 from harness import MachineError, stack
@@ -24,6 +24,7 @@ INDEX = "0x0180c107"
 STATE = "/var/lib/cloister"
 MANY = 2000
 TOOL = "/run/counters"
+LEDGER = "/run/ledger"
 TEE = b"#!/bin/sh\n/usr/libexec/cloister/cloister-tpm | tee -a /run/answers\n"
 seen = {}  # of earlier boots: older, newest (copies), value, table
 
@@ -41,6 +42,10 @@ def status(machine):
     """The monitor's counters and the daemon's."""
     found = stack.ctl(machine, "status")
     return found["monitor"]["counters"], found["counters"], found["degraded"]
+
+
+def status_value(machine):
+    return status(machine)[0]["value"]
 
 
 def durable(machine, value, seconds=20):
@@ -105,6 +110,33 @@ def test_batches(tap, machine):
            f"counters       1 of 1022, value {now[0]}, committed {now[0]}" in text, "the status says it", text)
 
 
+def ledger(machine, words="", state=None):
+    """The sample's application, with this state in its file. Status and what it printed."""
+    if state is not None:
+        machine.push(state, LEDGER, tenant="alice")
+    run = machine.tenant("alice", f"cloister-ledger {SAMPLES}/ledger.image {LEDGER} {words}", timeout=60)
+    return run.rc, run.out.strip() or run.err.strip()
+
+
+def test_ledger(tap, machine):
+    """A balance in a file of the tenant's, whose root brings back what it was."""
+    tap.equal(ledger(machine, "100"), (0, "100"), "a new ledger")
+    older = machine.pull(LEDGER, tenant="alice")
+    tap.equal(ledger(machine, "-30"), (0, "70"), "its balance changes")
+    newest = seen["ledger"] = machine.pull(LEDGER, tenant="alice")
+    for what, state, status, says in (
+            ("an older state", older, 3, "not the newest"), ("no state", b"", 3, "not the newest"),
+            ("a changed one", newest[:-1] + bytes([newest[-1] ^ 1]), 1, "was changed"), ("a cut one", newest[:-1], 1, "was changed")):
+        got = ledger(machine, "1000", state)
+        tap.ok(got[0] == status and says in got[1], f"the ledger refuses {what}", got)
+    tap.equal(ledger(machine, "", newest), (0, "70"), "nothing has happened to the newest")
+    machine.push(newest, f"{LEDGER}.next", tenant="alice")
+    tap.equal(ledger(machine, "", older), (0, "70"), "nor where it was not renamed yet")
+    tap.ok(not machine.tenant("alice", f"test -e {LEDGER}.next"), "it is now")
+    durable(machine, status_value(machine))
+    keep(machine, seen["value"])
+
+
 def tool(machine, command):
     return machine.dom0(f"{TOOL} {command}", check=True).out.split()
 
@@ -160,8 +192,7 @@ def test_another_domain(tap, machine):
         result = machine.dom0(f"cloisterctl counters {words}")
         tap.ok(result.rc == rc, f"cloisterctl counters {words[:12]}: status {rc}", result.err)
     machine.destroy_tenant("bob")
-    value = status(machine)[0]["value"]
-    tap.ok(durable(machine, value), "what was forgotten is durable, too", status(machine))
+    tap.ok(durable(machine, status_value(machine)), "what was forgotten is durable, too", status(machine))
     keep(machine, after[0])
 
 
@@ -259,11 +290,13 @@ def test_lost(tap, machine):
            machine.pull(f"{STATE}/counters.old.lost-1") == seen["newest"], "both copies are kept")
     now, why = use(machine, READ)
     tap.ok(not now and "No such file" in why, "the enclave's counter is absent", why)
+    got = ledger(machine, "1", seen["ledger"])
+    tap.ok(got[0] == 4 and "lost its counters" in got[1], "the ledger does not go on by itself", got)
     now, why = use(machine, INCREMENT)
     tap.ok(now and now[2] != seen["table"], "a new one is of another table", why)
     tap.ok(now and durable(machine, now[0]), "and becomes durable", status(machine))
 
 
-FIRST = [test_durable, test_batches, test_forged, test_another_domain]
+FIRST = [test_durable, test_batches, test_ledger, test_forged, test_another_domain]
 SECOND = [test_next_boot, test_requests_kept]
 THIRD = [test_lost]
