@@ -8,7 +8,7 @@
 
 #define MAX_PCRS_SIZE 65536u
 
-/* "7 : 0x00AA..." (tpm2_pcrread) or "7 00aa...". */
+/* "7 : 0x00AA..." (tpm2_pcrread) or "7 00aa..."; before it, "PCR" (cloister-verify predict). */
 static bool take_value(char *line, struct cloister_pcr *pcr)
 {
     char *rest;
@@ -50,8 +50,12 @@ static const char *take_line(char *line, bool *other_bank, struct cloister_pcr *
 {
     size_t size = strlen(line);
 
-    if (!size || *line == '#') {
+    if (!size || *line == '#' || !strncmp(line, "event ", 6)) {
         return NULL;
+    }
+    if (!strncmp(line, "PCR ", 4)) {
+        line = trim(line + 4);
+        size = strlen(line);
     }
     if (line[size - 1] == ':' && strchr(line, ':') == line + size - 1) {
         *other_bank = strcmp(line, "sha256:") != 0;

@@ -19,6 +19,7 @@ static const struct {
     {CLOISTER_INFO_IBPB, "ibpb"},
     {CLOISTER_INFO_TEST, "test"},
     {CLOISTER_INFO_TPM_REQUIRED, "tpm-required"},
+    {CLOISTER_INFO_UPDATE_KEY, "update-key"},
 };
 
 #define NAME_COUNT (sizeof(names) / sizeof(names[0]))

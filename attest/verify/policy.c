@@ -223,6 +223,7 @@ static const struct {
 } truths[] = {
     {"require-event-log", offsetof(struct cloister_policy, require_log), false},
     {"host-only", offsetof(struct cloister_policy, host_only), false},
+    {"allow-update-key", offsetof(struct cloister_policy, allow_update_key), false},
     {"insecure-any-attestation-key", offsetof(struct cloister_policy, any_key), true},
     {"insecure-any-boot", offsetof(struct cloister_policy, any_boot), true},
     {"insecure-unmeasured-loader", offsetof(struct cloister_policy, unmeasured_loader), true},

@@ -38,6 +38,7 @@ struct cloister_policy {
     struct policy_enclave *enclaves;
     size_t enclave_count;
     bool host_only;
+    bool allow_update_key;
     uint32_t maximum_age; /* s; 0: not said */
     bool insecure;        /* one of these is true: */
     bool any_key, any_boot, unmeasured_loader, tpm_optional, allow_dma, allow_smt, allow_test;

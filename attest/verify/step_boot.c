@@ -169,6 +169,7 @@ int accept_flags(struct verification *v, uint32_t flags, enum cloister_refusal_c
     required |= policy->tpm_optional ? 0 : CLOISTER_INFO_TPM_REQUIRED;
     refused |= policy->allow_smt ? 0 : CLOISTER_INFO_SMT;
     refused |= policy->allow_test ? 0 : CLOISTER_INFO_TEST;
+    refused |= policy->allow_update_key ? 0 : CLOISTER_INFO_UPDATE_KEY;
     if ((flags & required) == required && !(flags & refused)) {
         return 0;
     }

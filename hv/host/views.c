@@ -66,6 +66,7 @@ static json_object *info_flags(uint32_t flags)
         {CLOISTER_INFO_INSECURE_DMA, "insecure-dma"},
         {CLOISTER_INFO_SMT, "smt"},           {CLOISTER_INFO_IBPB, "ibpb"},
         {CLOISTER_INFO_TEST, "test-build"},   {CLOISTER_INFO_TPM_REQUIRED, "tpm-required"},
+        {CLOISTER_INFO_UPDATE_KEY, "update-key"},
     };
     json_object *array = json_object_new_array();
 

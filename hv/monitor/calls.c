@@ -87,93 +87,53 @@ static int serve_trace_ring(struct cloister_trace_ring *op)
     return 0;
 }
 
+/*
+ * Every operation, X(name, structure, function, changes): CLOISTER_OP_<name> with a struct cloister_<structure>;
+ * what changes something is traced when it succeeds, too.
+ */
+#define CONTROL_OPS(X)                                                 \
+    X(INFO, info, serve_info, false)                                   \
+    X(CREATE, create, enclave_create, true)                            \
+    X(ADD_PAGES, add_pages, enclave_add_pages, false)                  \
+    X(SHARE, share, enclave_share, false)                              \
+    X(INIT, init, enclave_init, true)                                  \
+    X(DESTROY, destroy, enclave_destroy, true)                         \
+    X(QUOTA, quota, tenant_quota, true)                                \
+    X(LIST, list, enclave_list, false)                                 \
+    X(DOMAIN, domain, tenant_statistics, false)                        \
+    X(AUDIT, audit, serve_audit, false)                                \
+    X(TRACE_RING, trace_ring, serve_trace_ring, false)                 \
+    X(RECORD, record, report_record, false)                            \
+    X(HEARTBEAT, heartbeat, report_heartbeat, false)                   \
+    X(COUNTERS_LOAD, counters_load, counters_load, true)               \
+    X(COUNTERS_SAVE, counters_save, counters_save, false)              \
+    X(COUNTERS_READ, counters_read, counters_read, false)              \
+    X(COUNTERS_COMMIT, counters_commit, counters_commit, false)        \
+    X(COUNTERS_FORGET, counters_forget, counters_forget, true)
+
+#define OP_MEMBER(name, structure, function, changes) struct cloister_##structure structure;
+#define OP_ENTRY(name, structure, function, changes) \
+    [CLOISTER_OP_##name] = {sizeof(struct cloister_##structure), changes},
+#define OP_CASE(name, structure, function, changes) \
+    case CLOISTER_OP_##name: \
+        return function(&arg->structure);
+
 union control_arg {
     struct cloister_head head;
-    struct cloister_info info;
-    struct cloister_create create;
-    struct cloister_add_pages add_pages;
-    struct cloister_share share;
-    struct cloister_init init;
-    struct cloister_destroy destroy;
-    struct cloister_quota quota;
-    struct cloister_list list;
-    struct cloister_domain domain;
-    struct cloister_audit audit;
-    struct cloister_trace_ring trace_ring;
-    struct cloister_record record;
-    struct cloister_heartbeat heartbeat;
-    struct cloister_counters_load counters_load;
-    struct cloister_counters_save counters_save;
-    struct cloister_counters_read counters_read;
-    struct cloister_counters_commit counters_commit;
-    struct cloister_counters_forget counters_forget;
+    CONTROL_OPS(OP_MEMBER)
 };
 
 static const struct {
     uint16_t size; /* of the argument */
-    bool changes;  /* traced when it succeeds, too */
-} control_ops[] = {
-    [CLOISTER_OP_INFO] = {sizeof(struct cloister_info), false},
-    [CLOISTER_OP_CREATE] = {sizeof(struct cloister_create), true},
-    [CLOISTER_OP_ADD_PAGES] = {sizeof(struct cloister_add_pages), false},
-    [CLOISTER_OP_SHARE] = {sizeof(struct cloister_share), false},
-    [CLOISTER_OP_INIT] = {sizeof(struct cloister_init), true},
-    [CLOISTER_OP_DESTROY] = {sizeof(struct cloister_destroy), true},
-    [CLOISTER_OP_QUOTA] = {sizeof(struct cloister_quota), true},
-    [CLOISTER_OP_LIST] = {sizeof(struct cloister_list), false},
-    [CLOISTER_OP_DOMAIN] = {sizeof(struct cloister_domain), false},
-    [CLOISTER_OP_AUDIT] = {sizeof(struct cloister_audit), false},
-    [CLOISTER_OP_TRACE_RING] = {sizeof(struct cloister_trace_ring), false},
-    [CLOISTER_OP_RECORD] = {sizeof(struct cloister_record), false},
-    [CLOISTER_OP_HEARTBEAT] = {sizeof(struct cloister_heartbeat), false},
-    [CLOISTER_OP_COUNTERS_LOAD] = {sizeof(struct cloister_counters_load), true},
-    [CLOISTER_OP_COUNTERS_SAVE] = {sizeof(struct cloister_counters_save), false},
-    [CLOISTER_OP_COUNTERS_READ] = {sizeof(struct cloister_counters_read), false},
-    [CLOISTER_OP_COUNTERS_COMMIT] = {sizeof(struct cloister_counters_commit), false},
-    [CLOISTER_OP_COUNTERS_FORGET] = {sizeof(struct cloister_counters_forget), true},
-};
+    bool changes;
+} control_ops[] = {CONTROL_OPS(OP_ENTRY)};
 
-#define CONTROL_OPS (sizeof(control_ops) / sizeof(control_ops[0]))
+#define CONTROL_OPS_COUNT (sizeof(control_ops) / sizeof(control_ops[0]))
 
 static int dispatch(uint32_t op, union control_arg *arg)
 {
     switch (op) {
-    case CLOISTER_OP_INFO:
-        return serve_info(&arg->info);
-    case CLOISTER_OP_CREATE:
-        return enclave_create(&arg->create);
-    case CLOISTER_OP_ADD_PAGES:
-        return enclave_add_pages(&arg->add_pages);
-    case CLOISTER_OP_SHARE:
-        return enclave_share(&arg->share);
-    case CLOISTER_OP_INIT:
-        return enclave_init(&arg->init);
-    case CLOISTER_OP_DESTROY:
-        return enclave_destroy(&arg->destroy);
-    case CLOISTER_OP_QUOTA:
-        return tenant_quota(&arg->quota);
-    case CLOISTER_OP_LIST:
-        return enclave_list(&arg->list);
-    case CLOISTER_OP_DOMAIN:
-        return tenant_statistics(&arg->domain);
-    case CLOISTER_OP_AUDIT:
-        return serve_audit(&arg->audit);
-    case CLOISTER_OP_TRACE_RING:
-        return serve_trace_ring(&arg->trace_ring);
-    case CLOISTER_OP_RECORD:
-        return report_record(&arg->record);
-    case CLOISTER_OP_HEARTBEAT:
-        return report_heartbeat(&arg->heartbeat);
-    case CLOISTER_OP_COUNTERS_LOAD:
-        return counters_load(&arg->counters_load);
-    case CLOISTER_OP_COUNTERS_SAVE:
-        return counters_save(&arg->counters_save);
-    case CLOISTER_OP_COUNTERS_READ:
-        return counters_read(&arg->counters_read);
-    case CLOISTER_OP_COUNTERS_COMMIT:
-        return counters_commit(&arg->counters_commit);
-    case CLOISTER_OP_COUNTERS_FORGET:
-        return counters_forget(&arg->counters_forget);
+        CONTROL_OPS(OP_CASE)
     default:
         return -ENOSYS; /* none that is in control_ops */
     }
@@ -242,7 +202,7 @@ static void trace_control(uint32_t op, int rc, const union control_arg *arg, boo
 
 static int serve(uint32_t op, uint64_t address, union control_arg *arg, bool *known)
 {
-    const uint16_t size = control_ops[index_nospec(op, CONTROL_OPS)].size;
+    const uint16_t size = control_ops[index_nospec(op, CONTROL_OPS_COUNT)].size;
     int rc;
 
     /* What could not be answered is not begun. */
@@ -274,8 +234,8 @@ int monitor_control(uint32_t op, uint64_t address, bool privileged, bool multica
         rc = refuse(&arg.head, -EPERM, CLOISTER_REASON_NOT_PRIVILEGED, op, 0);
     } else if (multicall) {
         rc = refuse(&arg.head, -EBUSY, CLOISTER_REASON_IN_MULTICALL, op, 0);
-    } else if (op >= CONTROL_OPS) {
-        rc = refuse(&arg.head, -ENOSYS, CLOISTER_REASON_UNKNOWN_OP, op, CONTROL_OPS - 1);
+    } else if (op >= CONTROL_OPS_COUNT) {
+        rc = refuse(&arg.head, -ENOSYS, CLOISTER_REASON_UNKNOWN_OP, op, CONTROL_OPS_COUNT - 1);
     } else {
         rc = serve(op, address, &arg, &known);
     }

@@ -113,17 +113,10 @@ void counters_init(struct tpm *tpm, br_hmac_drbg_context *generator)
     counters.reason = counters_open(tpm, generator);
 }
 
-/* Whether there are counters; under the lock. */
-static int available(void)
+/* What is answered where counters.reason says why there are none. */
+static int unavailable(void)
 {
-    switch (counters.reason) {
-    case CLOISTER_REASON_NONE:
-        return 0;
-    case CLOISTER_REASON_COUNTERS_UNLOADED:
-        return -EAGAIN;
-    default:
-        return -EOPNOTSUPP;
-    }
+    return counters.reason == CLOISTER_REASON_COUNTERS_UNLOADED ? -EAGAIN : -EOPNOTSUPP;
 }
 
 /* --- for enclaves --------------------------------------------------------------------------- */
@@ -144,11 +137,10 @@ static int perform(struct cloister_counter *request, const struct cloister_count
 {
     struct cloister_counters_entry *found = NULL, *space = NULL;
     unsigned int of_domain = 0;
-    int rc = available();
 
-    if (rc) {
+    if (counters.reason) {
         *reason = counters.reason;
-        return rc;
+        return unavailable();
     }
     for (unsigned int i = 0; i < CLOISTER_COUNTERS; i++) {
         struct cloister_counters_entry *entry = &counters.now.counters[i];
@@ -216,7 +208,7 @@ static void vouch(const struct cloister_counters_image *image, uint8_t extend[SH
     sha256(image->previous, SHA256_SIZE, extend, SHA256_SIZE, expected);
 }
 
-/* Whoever may load, and nobody else until load_end(): `saved` is used for it. */
+/* Whoever may load, and nobody else meanwhile: `saved` is used for it. */
 static int load_begin(struct cloister_head *head)
 {
     int rc = 0;
@@ -250,14 +242,6 @@ static int load(struct cloister_counters_load *op)
     return 0;
 }
 
-static void load_end(bool loaded)
-{
-    host_lock(&counters.lock);
-    counters.loading = false;
-    counters.reason = loaded ? CLOISTER_REASON_NONE : CLOISTER_REASON_COUNTERS_UNLOADED;
-    host_unlock(&counters.lock);
-}
-
 int counters_load(struct cloister_counters_load *op)
 {
     if (op->reserved0) {
@@ -271,17 +255,18 @@ int counters_load(struct cloister_counters_load *op)
         return rc;
     }
     rc = op->size ? load(op) : 0;
-    load_end(!rc);
+    host_lock(&counters.lock);
+    counters.loading = false;
+    counters.reason = rc ? CLOISTER_REASON_COUNTERS_UNLOADED : CLOISTER_REASON_NONE;
+    host_unlock(&counters.lock);
     return rc;
 }
 
 /* Counters are loaded; `waiting`: and a copy waits for COMMIT. */
 static int need(struct cloister_head *head, bool waiting)
 {
-    int rc = available();
-
-    if (rc) {
-        return refuse(head, rc, counters.reason, 0, 0);
+    if (counters.reason) {
+        return refuse(head, unavailable(), counters.reason, 0, 0);
     }
     return waiting ? 0 : refuse(head, -ENOENT, CLOISTER_REASON_COUNTERS_COMMITTED, 0, 0);
 }
@@ -308,65 +293,45 @@ int counters_save(struct cloister_counters_save *op)
     return rc;
 }
 
-/* An HMAC of the session: of a command or a response (part 1, 19.6.5). */
-static void session_hmac(const struct tpm_writer *hashed, const uint8_t newer[SHA256_SIZE],
+/* An HMAC of the session: of a command's or a response's hash (part 1, 19.6.5). */
+static void session_hmac(const uint8_t hash[SHA256_SIZE], const uint8_t newer[SHA256_SIZE],
                          const uint8_t older[SHA256_SIZE], uint8_t mac[SHA256_SIZE])
 {
     uint8_t message[3 * SHA256_SIZE + 1];
 
-    sha256(hashed->bytes, hashed->used, NULL, 0, message);
+    memcpy(message, hash, SHA256_SIZE);
     memcpy(message + SHA256_SIZE, newer, SHA256_SIZE);
     memcpy(message + 2 * SHA256_SIZE, older, SHA256_SIZE);
     message[3 * SHA256_SIZE] = TPM_CONTINUE_SESSION;
     hmac(counters.auth, message, sizeof(message), mac);
 }
 
-/* The name of the index (part 1, 16; part 2, 13.6). */
-static void put_name(struct tpm_writer *to)
-{
-    uint8_t bytes[32], digest[SHA256_SIZE];
-    struct tpm_writer public = {.bytes = bytes, .capacity = sizeof(bytes)};
-
-    put_u32(&public, INDEX);
-    put_u16(&public, TPM_ALG_SHA256);
-    put_u32(&public, ATTRIBUTES | TPM_NV_WRITTEN);
-    put_u16(&public, 0); /* no policy */
-    put_u16(&public, SHA256_SIZE);
-    sha256(bytes, public.used, NULL, 0, digest);
-    put_u16(to, TPM_ALG_SHA256);
-    put_bytes(to, digest, sizeof(digest));
-}
-
 int counters_read(struct cloister_counters_read *op)
 {
-    uint8_t bytes[128];
-    struct tpm_writer command = {.bytes = bytes, .capacity = sizeof(bytes)};
+    /* cpHash (part 1, 16.7): of TPM2_NV_Read, the index's name twice, its size, 0. It never changes. */
+    static const uint8_t command[SHA256_SIZE] = {
+        0xb5, 0xe0, 0x34, 0x53, 0xb5, 0x5d, 0x65, 0x4e, 0x45, 0x12, 0x60, 0x49, 0x2e, 0x7c, 0x97, 0xaf,
+        0xc5, 0xf1, 0x0f, 0x5e, 0xbe, 0x9d, 0x2e, 0xb3, 0x4d, 0x0e, 0x0b, 0xd4, 0x42, 0xcf, 0x2c, 0x95};
 
     host_lock(&counters.lock);
     int rc = need(&op->head, counters.saving);
     host_unlock(&counters.lock);
-    if (rc) {
-        return rc;
+    if (!rc) {
+        memcpy(op->nonce_caller, nonce_caller, sizeof(op->nonce_caller));
+        session_hmac(command, nonce_caller, op->nonce_tpm, op->hmac);
     }
-    put_u32(&command, TPM_CC_NV_READ);
-    put_name(&command); /* who authorizes, ... */
-    put_name(&command); /* ... and what is read */
-    put_u16(&command, SHA256_SIZE);
-    put_u16(&command, 0); /* offset */
-    memcpy(op->nonce_caller, nonce_caller, sizeof(op->nonce_caller));
-    session_hmac(&command, nonce_caller, op->nonce_tpm, op->hmac);
-    return 0;
+    return rc;
 }
 
 int counters_commit(struct cloister_counters_commit *op)
 {
-    uint8_t bytes[64], mac[SHA256_SIZE];
-    struct tpm_writer response = {.bytes = bytes, .capacity = sizeof(bytes)};
+    /* rpHash (part 1, 16.8): success, TPM2_NV_Read, the value with its size. */
+    static const uint8_t head[] = {0, 0, 0, 0, 0, 0, TPM_CC_NV_READ >> 8, TPM_CC_NV_READ & 0xff,
+                                   0, SHA256_SIZE};
+    uint8_t hash[SHA256_SIZE], mac[SHA256_SIZE];
 
-    put_u32(&response, 0); /* success */
-    put_u32(&response, TPM_CC_NV_READ);
-    put_sized(&response, op->value, sizeof(op->value));
-    session_hmac(&response, op->nonce_tpm, nonce_caller, mac);
+    sha256(head, sizeof(head), op->value, sizeof(op->value), hash);
+    session_hmac(hash, op->nonce_tpm, nonce_caller, mac);
     host_lock(&counters.lock);
     int rc = need(&op->head, counters.saving);
     if (!rc && (differs(mac, op->hmac) || differs(op->value, counters.expected))) {

@@ -76,6 +76,8 @@ uint32_t host_flags(void);
 void host_version(uint8_t text[32]);
 /* The PCR for the monitor record, 0 .. 15 (the others can be reset). */
 uint32_t host_record_pcr(void);
+/* The name of the key that authorizes updates (cloister/update.h). -ENOENT: there is none; -EINVAL: no name. */
+MUST_USE int host_update_key(uint8_t name[32]);
 
 /* --- the TPM, at boot only --------------------------------------------------------------------- */
 

@@ -2,7 +2,9 @@
 #include "seal.h"
 
 #include <bearssl_kdf.h>
+#include <cloister/update.h>
 
+#include "hash.h"
 #include "wipe.h"
 
 #define ROOT_SIZE 32u
@@ -21,15 +23,56 @@ struct root_session {
     uint32_t session;
     uint32_t pcrs;
     struct tpm_nv_public expected; /* the index as it must be */
+    uint8_t key_name[TPM_NAME_SIZE];
+    uint32_t key;                  /* the update key, loaded; 0: this boot has none */
+    uint8_t boot[TPM_DIGEST_SIZE]; /* PolicyPCR in this boot, ... */
+    struct tpm_ticket ticket;      /* ... and the TPM's word that the key signed it */
 };
+
+static int approve(const struct root_session *at)
+{
+    return tpm_policy_authorize(at->tpm, at->session, at->boot, at->key_name, &at->ticket);
+}
 
 /* A policy is used up by the command that it authorized (part 1, 19.7.8). */
 static int authorize(const struct root_session *at)
 {
-    return tpm_policy_pcr(at->tpm, at->session, at->pcrs);
+    int rc = tpm_policy_pcr(at->tpm, at->session, at->pcrs);
+
+    return rc || !at->key ? rc : approve(at);
 }
 
-static int session_start(struct root_session *at, br_hmac_drbg_context *generator)
+/*
+ * Finds the statement for this boot, whose policy the session has, and puts the key's in its place.
+ * Which key that is nobody compares: the TPM takes no ticket for another's signature.
+ */
+static int update_apply(struct root_session *at)
+{
+    struct cloister_update update;
+    const struct cloister_update_statement *statement = update.statements;
+    uint8_t digest[TPM_DIGEST_SIZE];
+
+    int rc = tpm_nv_read(at->tpm, CLOISTER_UPDATE_INDEX, TPM_RS_PASSWORD, &update, sizeof(update));
+    if (!rc) {
+        rc = tpm_policy_digest(at->tpm, at->session, at->boot);
+    }
+    if (!rc) {
+        rc = tpm_load_key(at->tpm, update.public_key, &at->key);
+    }
+    if (rc) {
+        return rc;
+    }
+    while (memcmp(statement->policy, at->boot, sizeof(at->boot))) {
+        if (++statement == update.statements + CLOISTER_UPDATE_STATEMENTS) {
+            return -EACCES;
+        }
+    }
+    sha256(at->boot, sizeof(at->boot), NULL, 0, digest); /* no policyRef (part 3, 23.16.1) */
+    rc = tpm_verify(at->tpm, at->key, digest, statement->signature, &at->ticket);
+    return rc ? rc : approve(at);
+}
+
+static int session_start(struct root_session *at, bool updates, br_hmac_drbg_context *generator)
 {
     uint8_t nonce[TPM_DIGEST_SIZE];
 
@@ -41,6 +84,10 @@ static int session_start(struct root_session *at, br_hmac_drbg_context *generato
     at->expected.attributes = ATTRIBUTES;
     at->expected.size = ROOT_SIZE;
     rc = authorize(at);
+    if (!rc && updates) {
+        rc = update_apply(at);
+        rc = at->tpm->code ? -EACCES : rc; /* it refused what stands in the index */
+    }
     if (!rc) {
         rc = tpm_policy_digest(at->tpm, at->session, at->expected.policy);
     }
@@ -109,25 +156,36 @@ static int root_get(const struct root_session *at, br_hmac_drbg_context *generat
     return rc ? rc : index_lock(at);
 }
 
+static void flush(struct tpm *tpm, uint32_t handle)
+{
+    int rc = handle ? tpm_flush(tpm, handle) : 0;
+    (void)rc; /* the next reset does it, too */
+}
+
 void seal_init(struct tpm *tpm, uint32_t pcr, br_hmac_drbg_context *generator)
 {
-    struct root_session at = {.tpm = tpm, .pcrs = SEAL_PCRS | UINT32_C(1) << pcr};
+    struct root_session at = {.tpm = tpm,
+                              .pcrs = CLOISTER_SEAL_PCRS | UINT32_C(1) << pcr,
+                              .key_name = {TPM_ALG_SHA256 >> 8, TPM_ALG_SHA256 & 0xff}};
+    enum cloister_reason denied = CLOISTER_REASON_SEAL_AUTHORIZATION;
 
     seal_init_without(CLOISTER_REASON_NONE);
-    int rc = session_start(&at, generator);
+    int rc = host_update_key(at.key_name + 2);
+    if (!rc || rc == -ENOENT) {
+        rc = session_start(&at, !rc, generator);
+    }
     if (!rc) {
+        denied = CLOISTER_REASON_SEAL_ROOT;
         rc = root_get(&at, generator);
     }
     if (rc) {
         wipe(seal.root, sizeof(seal.root));
-        seal.status.reason = rc == -EACCES ? CLOISTER_REASON_SEAL_ROOT : CLOISTER_REASON_TPM_FAILED;
+        seal.status.reason = rc == -EACCES || rc == -EINVAL ? denied : CLOISTER_REASON_TPM_FAILED;
         seal.status.error = rc;
         seal.status.tpm_code = tpm->code;
     }
-    if (at.session) {
-        int flushed = tpm_flush(tpm, at.session);
-        (void)flushed; /* the next reset does it, too */
-    }
+    flush(tpm, at.key);
+    flush(tpm, at.session);
 }
 
 void seal_init_without(enum cloister_reason reason)

@@ -3,10 +3,11 @@
  * The sealing root, and the keys that enclaves derive from it.
  *
  * The root is 32 bytes in an NV index of the TPM, which the monitor makes at its first boot. Its
- * policy, for reading and for writing, is PolicyPCR (TPM 2.0 part 3, 23.7) of SEAL_PCRS and of the
- * record's PCR, which is still zero when the monitor reads it and never again until the next reset.
- * So
- *   - another boot loader, Xen, command line or dom0 kernel reads nothing;
+ * policy, for reading and for writing, is PolicyPCR (TPM 2.0 part 3, 23.7) of CLOISTER_SEAL_PCRS and
+ * of the record's PCR, which is still zero when the monitor reads it and never again until the next
+ * reset. With an update key (cloister/update.h) it is PolicyAuthorize (23.16) of that key, and this
+ * boot's PolicyPCR must be one that the key's holder signed. So
+ *   - another boot loader, Xen, command line or dom0 kernel reads nothing, unless it was signed;
  *   - once the record's PCR is extended nobody reads or writes it, not even this Xen; it is
  *     read-locked, too;
  *   - whoever owns the TPM can remove the index and define one like it, but cannot write it: the
@@ -24,14 +25,11 @@
 #include "enclave.h"
 #include "tpm.h"
 
-/* Boot loader, Secure Boot's keys, GRUB's commands (Xen's command line), GRUB's files (Xen, dom0's
- * kernel). */
-#define SEAL_PCRS (1u << 4 | 1u << 7 | 1u << 8 | 1u << 9)
 #define SEAL_INDEX 0x0180c105u /* of the owner's (TCG registry of reserved handles, 2.2) */
 
 struct seal_status {
     enum cloister_reason reason; /* as in struct cloister_info */
-    int error;                   /* TPM_FAILED: how */
+    int error;                   /* how it failed; SEAL_AUTHORIZATION: -EINVAL, the key has no name */
     uint32_t tpm_code;
     bool fresh; /* the root was made in this boot */
 };

@@ -21,14 +21,17 @@
 
 /* --- waiting ------------------------------------------------------------------------------- */
 
-int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_t timeout)
+/* Of a register of one byte, or of four: `ones` is how it reads when the TPM is gone. */
+static int wait_until(uint64_t address, uint32_t ones, uint32_t mask, uint32_t value,
+                      uint64_t timeout)
 {
     const uint64_t begin = host_now();
 
     for (;;) {
         bool late = host_now() - begin > timeout; /* before the last look */
-        uint32_t found = host_mmio_read32(address);
-        if (found == UINT32_MAX) {
+        uint32_t found =
+            ones == UINT8_MAX ? host_mmio_read8(address) : host_mmio_read32(address);
+        if (found == ones) {
             return -ENXIO;
         }
         if ((found & mask) == value) {
@@ -41,24 +44,14 @@ int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_t timeout
     }
 }
 
+int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_t timeout)
+{
+    return wait_until(address, UINT32_MAX, mask, value, timeout);
+}
+
 int tpm_wait8(uint64_t address, uint8_t mask, uint8_t value, uint64_t timeout)
 {
-    const uint64_t begin = host_now();
-
-    for (;;) {
-        bool late = host_now() - begin > timeout;
-        uint8_t found = host_mmio_read8(address);
-        if (found == UINT8_MAX) {
-            return -ENXIO;
-        }
-        if ((found & mask) == value) {
-            return 0;
-        }
-        if (late) {
-            return -ETIMEDOUT;
-        }
-        host_pause();
-    }
+    return wait_until(address, UINT8_MAX, mask, value, timeout);
 }
 
 /* --- commands ------------------------------------------------------------------------------ */

@@ -73,7 +73,28 @@ MUST_USE int tpm_policy_start(struct tpm *tpm, const uint8_t nonce[TPM_DIGEST_SI
 MUST_USE int tpm_policy_pcr(struct tpm *tpm, uint32_t session, uint32_t pcrs); /* 23.7 */
 MUST_USE int tpm_policy_digest(struct tpm *tpm, uint32_t session,
                                uint8_t digest[TPM_DIGEST_SIZE]); /* 23.6: PolicyGetDigest */
-MUST_USE int tpm_flush(struct tpm *tpm, uint32_t session);       /* 28.4 */
+MUST_USE int tpm_flush(struct tpm *tpm, uint32_t handle);        /* 28.4: of a session, or a key */
+
+/* A policy that a key approves in advance. The key is x || y on P-256, as cloister/update.h has it. */
+#define TPM_KEY_SIZE 64u
+#define TPM_ALG_SHA256 0x000bu
+#define TPM_NAME_SIZE (2 + TPM_DIGEST_SIZE) /* part 1, 16: TPM_ALG_SHA256, then the digest */
+struct tpm_ticket { /* the TPM's word, until the next reset, that a key signed something */
+    uint16_t size;
+    uint8_t digest[64]; /* SHA-512, the largest hash of a TPM's */
+};
+MUST_USE int tpm_load_key(struct tpm *tpm, const uint8_t key[TPM_KEY_SIZE],
+                          uint32_t *handle); /* 12.3: LoadExternal */
+MUST_USE int tpm_verify(struct tpm *tpm, uint32_t key, const uint8_t digest[TPM_DIGEST_SIZE],
+                        const uint8_t signature[TPM_KEY_SIZE],
+                        struct tpm_ticket *ticket); /* 20.1: VerifySignature, of r || s */
+/* 23.16: the session's policy, if it is this one, becomes that of whatever the key approves. */
+MUST_USE int tpm_policy_authorize(struct tpm *tpm, uint32_t session,
+                                  const uint8_t policy[TPM_DIGEST_SIZE],
+                                  const uint8_t name[TPM_NAME_SIZE],
+                                  const struct tpm_ticket *ticket);
+
+#define TPM_RS_PASSWORD 0x40000009u /* in a session's place: an empty password */
 
 /* NV memory (part 2, 13; part 3, 31). */
 struct tpm_nv_public {
@@ -106,7 +127,7 @@ MUST_USE int tpm_nv_extend(struct tpm *tpm, uint32_t index, const uint8_t data[T
 /* 31.13, authorized by the index's authorization value. */
 MUST_USE int tpm_nv_read_secret(struct tpm *tpm, uint32_t index,
                                 const uint8_t auth[TPM_DIGEST_SIZE], void *to, uint16_t size);
-/* 31.7, 31.13, 31.14: the whole index, authorized by its policy. */
+/* 31.7, 31.13, 31.14: the whole index, authorized by its policy or its own, empty, password. */
 MUST_USE int tpm_nv_write(struct tpm *tpm, uint32_t index, uint32_t session, const void *from,
                           uint16_t size);
 MUST_USE int tpm_nv_read(struct tpm *tpm, uint32_t index, uint32_t session, void *to,

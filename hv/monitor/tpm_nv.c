@@ -53,11 +53,11 @@ int tpm_policy_digest(struct tpm *tpm, uint32_t session, uint8_t digest[TPM_DIGE
     return get_end(&answer);
 }
 
-int tpm_flush(struct tpm *tpm, uint32_t session)
+int tpm_flush(struct tpm *tpm, uint32_t handle)
 {
     struct tpm_writer command = tpm_begin(tpm, TPM_CC_FLUSH_CONTEXT, 0);
 
-    put_u32(&command, session);
+    put_u32(&command, handle);
     return tpm_finish_empty(tpm, &command, TPM_SHORT);
 }
 

@@ -55,8 +55,11 @@ enum tpm_code {
     TPM_CC_NV_READ = 0x14e,
     TPM_CC_NV_READ_LOCK = 0x14f,
     TPM_CC_FLUSH_CONTEXT = 0x165,
+    TPM_CC_LOAD_EXTERNAL = 0x167,
     TPM_CC_NV_READ_PUBLIC = 0x169,
+    TPM_CC_POLICY_AUTHORIZE = 0x16a,
     TPM_CC_START_AUTH_SESSION = 0x176,
+    TPM_CC_VERIFY_SIGNATURE = 0x177,
     TPM_CC_GET_CAPABILITY = 0x17a,
     TPM_CC_GET_RANDOM = 0x17b,
     TPM_CC_PCR_READ = 0x17e,
@@ -66,12 +69,12 @@ enum tpm_code {
 };
 #define TPM_ST_NO_SESSIONS 0x8001u
 #define TPM_ST_SESSIONS 0x8002u
-#define TPM_RS_PASSWORD 0x40000009u
+#define TPM_ST_VERIFIED 0x8022u
 #define TPM_RH_OWNER 0x40000001u
 #define TPM_RH_NULL 0x40000007u
 #define TPM_CONTINUE_SESSION 1u /* 8.4: TPMA_SESSION */
-#define TPM_ALG_SHA256 0x000bu
 #define TPM_ALG_NULL 0x0010u
+#define TPM_ALG_ECDSA 0x0018u
 
 /*
  * A command: tpm_begin(); handles; tpm_authorize() if it has a session; parameters; tpm_finish().

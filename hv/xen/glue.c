@@ -76,6 +76,30 @@ static int __init cf_check parse_tpm(const char *s)
 }
 custom_param("cloister-tpm", parse_tpm);
 
+/*
+ * cloister-update-key=NAME: the key whose holder authorizes updates (cloister/update.h). What is no name
+ * must not mean none: that would make another root.
+ */
+static uint8_t __ro_after_init update_key[32];
+static int __ro_after_init update_key_status = -ENOENT;
+
+static int __init cf_check parse_update_key(const char *s)
+{
+    unsigned int i;
+
+    update_key_status = strlen(s) == 2 * sizeof(update_key) ? 0 : -EINVAL;
+    for ( i = 0; !update_key_status && i < sizeof(update_key); i++ )
+    {
+        const char pair[] = { s[2 * i], s[2 * i + 1], 0 }, *end;
+
+        update_key[i] = simple_strtoul(pair, &end, 16);
+        if ( end != pair + 2 )
+            update_key_status = -EINVAL;
+    }
+    return update_key_status;
+}
+custom_param("cloister-update-key", parse_update_key);
+
 /* --- memory ------------------------------------------------------------------------------------------ */
 
 int host_frame_alloc(frame_t *frame)
@@ -271,6 +295,7 @@ uint32_t host_flags(void)
     return world_ops.flag | HOST_TEST_FLAG | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
            (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
            (opt_tpm_required ? CLOISTER_INFO_TPM_REQUIRED : 0) |
+           (update_key_status ? 0 : CLOISTER_INFO_UPDATE_KEY) |
            (cpumask_weight(per_cpu(cpu_sibling_mask, 0)) > 1 ? CLOISTER_INFO_SMT : 0) |
            (boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB)
                 ? CLOISTER_INFO_IBPB : 0);
@@ -286,6 +311,12 @@ void host_version(uint8_t text[32])
 uint32_t host_record_pcr(void)
 {
     return opt_pcr;
+}
+
+int host_update_key(uint8_t name[32])
+{
+    memcpy(name, update_key, sizeof(update_key));
+    return update_key_status;
 }
 
 enum cloister_reason host_refusal(void)
@@ -467,6 +498,8 @@ static void __init seal_say(void)
 {
     const struct seal_status *status = seal_status();
 
+    if ( update_key_status == -EINVAL )
+        printk(XENLOG_ERR "Cloister: cloister-update-key= must be 64 hexadecimal digits\n");
     if ( !status->reason )
         printk("Cloister: sealing root %s\n", status->fresh ? "made" : "read, and locked");
     else if ( status->reason != CLOISTER_REASON_TPM_ABSENT )

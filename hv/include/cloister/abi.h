@@ -180,6 +180,8 @@ struct cloister_head {
 #define CLOISTER_INFO_IBPB (1u << 5)         /* predictor barrier at world changes */
 #define CLOISTER_INFO_TEST (1u << 6)         /* a test build: not for use */
 #define CLOISTER_INFO_TPM_REQUIRED (1u << 7) /* cloister-tpm=required: without a TPM no boot */
+/* cloister-update-key=: the sealing root can be carried to configurations that this key's holder authorizes */
+#define CLOISTER_INFO_UPDATE_KEY (1u << 8)
 
 struct cloister_info {
     struct cloister_head head;

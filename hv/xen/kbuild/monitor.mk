@@ -12,6 +12,7 @@ obj-y += tenant.o
 obj-y += thread.o
 obj-y += tpm.o
 obj-y += tpm_crb.o
+obj-y += tpm_key.o
 obj-y += tpm_nv.o
 obj-y += tpm_tis.o
 obj-y += trace.o

@@ -51,6 +51,7 @@ static const char *const good[] = {
     "\", \"image-id\": [\"" D16 "\"], \"minimum-security-version\": 4294967295}]}",
     "{\"maximum-report-age\": 31622400}",
     "{\"host-only\": false}",
+    "{\"allow-update-key\": true}",
 };
 
 START_TEST(accepted)

@@ -46,7 +46,7 @@ def usage(tool):
     tool.check("help", ACCEPTED, "--help", says="usage: cloister-verify COMMAND")
     tool.check("version", ACCEPTED, "--version", says="cloister-verify 0")
     tool.check("unknown command", USAGE, "nonsense", says="nonsense")
-    for command in "verify", "show", "predict", "token":
+    for command in "verify", "heartbeat", "show", "predict", "token", "authorize":
         tool.check(f"{command} --help", ACCEPTED, command, "--help", says=f"usage: cloister-verify {command}")
         tool.check(f"{command} without arguments", USAGE, command)
         tool.check(f"{command}: unknown option", USAGE, command, "--nonsense", says="--nonsense")
@@ -97,6 +97,93 @@ def inputs(tool, base, key):
     shown = tool.check("show", ACCEPTED, "show", "--evidence", "evidence.cbor", says="not verified")
     words = "iommu-strict", "PCR 13", "heartbeat", "COSE_Sign1", "4d4d4d", "4.17.5"
     tool.tap.ok(all(word in shown for word in words), "all is shown", shown)
+
+
+def heartbeat(tool):
+    sample = tool.sample()
+    options = {"--heartbeat": "good.beat", "--nonce": sample["later"], "--evidence": "evidence.cbor",
+               "--evidence-nonce": sample["nonce"], "--policy": "policy.json", "--enrolled-key": sample["key"]}
+
+    def check(name, status, *more, says="", **changed):
+        """Options by their names, _ for -; None leaves one out."""
+        named = {**options, **{"--" + key.replace("_", "-"): value for key, value in changed.items()}}
+        words = [word for option, value in named.items() if value is not None for word in (option, value)]
+        return tool.check("heartbeat: " + name, status, "heartbeat", *words, *more, says=says)
+
+    def refused(name, subject, code, *more, **changed):
+        verdict = json.loads(check(name, REFUSED, "--json", *more, **changed))
+        tool.tap.ok(not verdict["accepted"] and verdict["refused"] == subject and verdict["refusal"]["code"] == code and
+                "claims" not in verdict, f"it is {code}, of the {subject}", json.dumps(verdict))
+
+    check("accepted", ACCEPTED, says="sequence  99, 68000000000 ns since boot")
+    check("as COSE_Sign1", ACCEPTED, heartbeat="cose.beat", says="accepted")
+    claims = json.loads(check("accepted, as JSON", ACCEPTED, "--json"))
+    tool.tap.ok(claims["accepted"] and claims["claims"]["sequence"] == 99 and claims["claims"]["refusals"] == 3 and
+            claims["claims"]["boot_id"] == "1122334455667788" and not claims["claims"]["insecure"] and
+            claims["claims"]["attestation_key"] == sample["key"] and
+            claims["claims"]["monitor_flags"] == ["svm", "iommu-strict", "ibpb", "tpm-required"], "the claims",
+            json.dumps(claims))
+    check("later than the last", ACCEPTED, after="98")
+    check("for evidence with this report data", ACCEPTED, report_data=sample["report_data"])
+    refused("the last one again", "heartbeat", "heartbeat-old", after="99")
+    refused("one before the last", "heartbeat", "heartbeat-old", after="18446744073709551615")
+    refused("not later than the evidence", "heartbeat", "heartbeat-old", heartbeat="old.beat")
+    refused("the evidence's own", "heartbeat", "heartbeat-differs", heartbeat="then.beat")
+    refused("another challenge", "heartbeat", "heartbeat-differs", nonce="78" * 32)
+    refused("the beginning of the challenge", "heartbeat", "heartbeat-differs", nonce=sample["later"][:62])
+    refused("words behind the binding", "heartbeat", "heartbeat-differs", heartbeat="more.beat")
+    refused("an enclave that says the same", "heartbeat", "heartbeat-differs", heartbeat="enclave.beat")
+    refused("an enclave's fields", "heartbeat", "report-unknown", heartbeat="filled.beat")
+    refused("another boot", "heartbeat", "report-record", heartbeat="boot.beat")
+    refused("sibling threads were switched on", "heartbeat", "report-flags", heartbeat="smt.beat")
+    refused("evidence for another challenge", "evidence", "nonce-differs", evidence_nonce="78" * 32)
+    refused("evidence of a host that is not enrolled", "evidence", "key-not-accepted", enrolled_key=None)
+    refused("evidence with other report data", "evidence", "report-data-differs", report_data="00" * 64)
+    check("refused, as text", REFUSED, heartbeat="boot.beat", says="heartbeat refused at step 12, report: ")
+    check("evidence refused, as text", REFUSED, enrolled_key="00" * 32, says="evidence refused at step 4, key: ")
+    heartbeat_bytes(check, refused)
+    heartbeat_options(check, options)
+    stranger = pathlib.Path("good.beat").read_bytes()
+    sample = tool.sample()
+    pathlib.Path("bad.beat").write_bytes(stranger)
+    refused("another host's", "heartbeat", "report-record", heartbeat="bad.beat", enrolled_key=sample["key"])
+
+
+def heartbeat_bytes(check, refused):
+    good, cose = pathlib.Path("good.beat").read_bytes(), pathlib.Path("cose.beat").read_bytes()
+    bad = pathlib.Path("bad.beat")
+    for name, data in ("empty", b""), ("cut", good[:-1]), ("followed", good + b"\0"), ("cut COSE", cose[:-1]), \
+            ("followed COSE", cose + b"\0"), ("evidence", pathlib.Path("evidence.cbor").read_bytes()):
+        bad.write_bytes(data)
+        refused(name, "heartbeat", "bad-size", heartbeat="bad.beat")
+    for name, data, offset, code in ("magic", good, 0, "report-unknown"), ("kind", good, 12, "report-unknown"), \
+            ("sequence", good, 16, "report-signature-wrong"), ("time", good, 24, "report-signature-wrong"), \
+            ("record", good, 32, "report-record"), ("refusals", good, 72, "report-signature-wrong"), \
+            ("nonce", good, 224, "report-signature-wrong"), ("reserved", good, 300, "report-unknown"), \
+            ("signature", good, 511, "report-signature-wrong"), ("COSE head", cose, 0, "bad-value"), \
+            ("COSE signature", cose, len(cose) - 1, "report-signature-wrong"):
+        bad.write_bytes(data[:offset] + bytes([data[offset] ^ 0x80]) + data[offset + 1:])
+        refused(f"{name} changed", "heartbeat", code, heartbeat="bad.beat")
+
+
+def heartbeat_options(check, options):
+    for option in "--heartbeat", "--nonce", "--evidence", "--evidence-nonce", "--policy":
+        check(f"no {option}", USAGE, says=option, **{option[2:].replace("-", "_"): None})
+    check("a nonce used twice", USAGE, says="must be a new one", nonce=options["--evidence-nonce"])
+    for option in "nonce", "evidence_nonce":
+        for nonce in "", "00" * 15, "00" * 65, "0" * 33, "zz" * 16:
+            check(f"{option} '{nonce[:8]}' of {len(nonce)} digits", USAGE, says="--" + option.replace("_", "-"),
+                  **{option: nonce})
+    for number in "", "-1", "x", "9x", " 9", "18446744073709551616":
+        check(f"after '{number}'", USAGE, after=number, says="--after")
+    check("key too short", USAGE, enrolled_key="00" * 31, says="--enrolled-key")
+    check("report data too short", USAGE, report_data="00" * 63, says="--report-data")
+    pathlib.Path("large.beat").write_bytes(bytes(256 * 1024 + 1))
+    for option in "heartbeat", "evidence", "policy":
+        check(f"{option} missing", INPUT, says="missing", **{option: "missing"})
+    check("a folder", INPUT, says="cannot be read", heartbeat=".")
+    check("too large", INPUT, says="too large", heartbeat="large.beat")
+    check("no policy", INPUT, says="no JSON", policy="good.beat")
 
 
 def extend(digests):
@@ -252,12 +339,172 @@ def predict_errors(tool, boot):
     tool.check("compare with nothing", INPUT, *boot, "--compare", "missing", says="missing")
 
 
+def openssl(*arguments):
+    return subprocess.run(["openssl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+
+
+def make_key(path, *options):
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", *options, "-out", path)
+    der = openssl("pkey", "-in", path, "-pubout", "-outform", "DER", *(["-passin", "pass:x"] if options else []))
+    return der[-64:]
+
+
+def key_name(public):
+    """SHA-256 of the TPMT_PUBLIC, as the text of cloister/update.h has it."""
+    area = bytes.fromhex("0023000b0004004000000010" "0018000b00030010")
+    return hashlib.sha256(area + b"\0\x20" + public[:32] + b"\0\x20" + public[32:]).hexdigest()
+
+
+def policy_digest(values, record=13):
+    """TPM2_PolicyPCR of these values and of the record's PCR, as zero (TPM 2.0 part 3, 23.7)."""
+    values = {record: "00" * 32, **{pcr: values[pcr] for pcr in (4, 7, 8, 9)}}
+    mask = sum(1 << pcr for pcr in values)
+    digest = hashlib.sha256(b"".join(bytes.fromhex(values[pcr]) for pcr in sorted(values))).digest()
+    return hashlib.sha256(bytes(32) + bytes.fromhex("0000017f00000001000b03") + mask.to_bytes(3, "little") +
+                          digest).digest()
+
+
+def der_integer(number):
+    data = number.lstrip(b"\0")
+    data = b"\0" + data if data[0] & 0x80 else data
+    return b"\x02" + bytes([len(data)]) + data
+
+
+def is_signed(key, statement):
+    """OpenSSL's word for it."""
+    pair = der_integer(statement[32:64]) + der_integer(statement[64:96])
+    pathlib.Path("signature").write_bytes(b"\x30" + bytes([len(pair)]) + pair)
+    pathlib.Path("signed").write_bytes(statement[:32])
+    pathlib.Path("public.pem").write_bytes(openssl("pkey", "-in", key, "-pubout"))
+    return subprocess.run(["openssl", "dgst", "-sha256", "-verify", "public.pem", "-signature", "signature", "signed"],
+                          stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def slots(path):
+    data = pathlib.Path(path).read_bytes()
+    assert len(data) == 448
+    return data[:64], [data[64 + 96 * i:160 + 96 * i] for i in range(4)]
+
+
+def authorize(tool):
+    """The operator's statements for planned updates."""
+    public = make_key("key.pem")
+    option = "cloister-update-key=" + key_name(public)
+    key = ["authorize", "--key", "key.pem"]
+    tool.check("the option of a key", ACCEPTED, *key, says=option)
+    tool.check("the option, as JSON", ACCEPTED, *key, "--json", says=key_name(public))
+    values = {pcr: f"{pcr:02x}" * 32 for pcr in range(24)}
+    write_values(values)
+    sign = [*key, "--pcrs", "values", "--out", "statements"]
+    tool.check("a configuration", ACCEPTED, *sign, says=f"authorized {policy_digest(values).hex()} (now)")
+    found, statements = slots("statements")
+    tool.tap.ok(found == public and statements[0][:32] == policy_digest(values) and
+                is_signed("key.pem", statements[0]), "its statement: the key, the policy, the signature")
+    tool.tap.ok(not any(map(any, statements[1:])), "the other places are empty")
+    for record in 0, 15, 8:
+        done = json.loads(tool.check(f"--record-pcr {record}", ACCEPTED, *sign, "--record-pcr", str(record), "--json"))
+        wanted = policy_digest({**values, 13: ""}, record)
+        tool.tap.equal((done["policy"], done["authorized"], slots("statements")[1][0][:32]),
+                       (wanted.hex(), [wanted.hex()], wanted), "the record's PCR is zero, unless it is bound anyway")
+    authorize_predicted(tool, sign)
+    authorize_several(tool, sign)
+    authorize_keys(tool)
+    authorize_errors(tool, key, sign)
+
+
+def authorize_predicted(tool, sign):
+    boot = ["predict", "--grub", "grub.plan", "--xen", "xen.gz", "--cmdline", "cloister-tpm=required", "--kernel", "vmlinuz"]
+    reference = {7: "77" * 32, 4: "44" * 32}
+    write_values(reference)
+    pathlib.Path("golden").write_bytes(pathlib.Path("values").read_bytes())
+    text = tool.check("predict for authorize", ACCEPTED, *boot)
+    pathlib.Path("values").write_text(text, encoding="ascii")
+    tool.check("what predict printed tells nothing of PCR 7", INPUT, *sign, says="no value of PCR 7")
+    predicted = json.loads(tool.check("the same as JSON", ACCEPTED, *boot, "--json"))["pcrs"]
+    values = {7: reference[7], **{int(pcr): value for pcr, value in predicted.items()}}
+    tool.check("what predict printed, and a reference", ACCEPTED, *sign, "--reference", "golden",
+               says=policy_digest(values).hex())
+    pathlib.Path("values").write_text(tool.check("predict with the reference", ACCEPTED, *boot, "--reference", "golden"),
+                                      encoding="ascii")
+    tool.check("is the same", ACCEPTED, *sign, says=policy_digest(values).hex())
+
+
+def authorize_several(tool, sign):
+    add = [*sign, "--add", "statements"]
+    policies = []
+    for i in range(5):
+        values = {pcr: f"{i:02x}" * 32 for pcr in (4, 7, 8, 9)}
+        write_values(values)
+        policies.append(policy_digest(values))
+        if i < 4:
+            tool.check(f"configuration {i}", ACCEPTED, *(add if i else sign), says=f"{policies[i].hex()} (now)")
+    before = pathlib.Path("statements").read_bytes()
+    tool.tap.equal([statement[:32] for statement in slots("statements")[1]], policies[:4], "all four stand there")
+    tool.check("no fifth", INPUT, *add, says="--drop DIGEST")
+    tool.check("dropping what is not there", INPUT, *add, "--drop", "00" * 32, says="no statement about")
+    tool.tap.equal(pathlib.Path("statements").read_bytes(), before, "a refusal leaves the file as it was")
+    done = json.loads(tool.check("a fifth in the place of the second", ACCEPTED, *add, "--drop", policies[1].hex(),
+                                 "--json"))
+    tool.tap.equal(done["authorized"], [policies[i].hex() for i in (0, 4, 2, 3)], "the others stay")
+    tool.tap.ok(all(is_signed("key.pem", statement) for statement in slots("statements")[1]), "all are signed")
+    tool.check("the same again", ACCEPTED, *add, says=f"{policies[4].hex()} (now)")
+    tool.tap.equal([statement[:32] for statement in slots("statements")[1]], [policies[i] for i in (0, 4, 2, 3)],
+                   "takes no place of its own")
+    good = pathlib.Path("statements").read_bytes()
+    for name, bad, says in (
+            ("cut", good[:-1], "no statements"), ("empty", b"", "no statements"), ("longer", good + b"\0", "too large"),
+            ("another key", bytes([good[0] ^ 1]) + good[1:], "another key's"),
+            ("a policy changed", good[:64] + bytes([good[64] ^ 1]) + good[65:], "statement 0 is not signed"),
+            ("a signature changed", good[:-1] + bytes([good[-1] ^ 1]), "statement 3 is not signed")):
+        pathlib.Path("bad").write_bytes(bad)
+        tool.check(f"statements, {name}", INPUT, *sign, "--add", "bad", says=says)
+    tool.check("no such statements", INPUT, *sign, "--add", "missing", says="missing")
+
+
+def authorize_keys(tool):
+    make_key("locked.pem", "-aes256", "-pass", "pass:x")
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out", "p384.pem")
+    openssl("genpkey", "-algorithm", "ED25519", "-out", "ed25519.pem")
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "rsa.pem")
+    pathlib.Path("public.pem").write_bytes(openssl("pkey", "-in", "key.pem", "-pubout"))
+    for path, says in (("p384.pem", "no key on P-256"), ("ed25519.pem", "no key on P-256"), ("rsa.pem", "no key on P-256"),
+                       ("public.pem", "no private key"), ("values", "no private key"), ("missing", "missing")):
+        tool.check(f"key: {path}", INPUT, "authorize", "--key", path, says=says)
+    sec1 = subprocess.run(["openssl", "ec", "-in", "key.pem", "-conv_form", "compressed"], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True).stdout
+    pathlib.Path("sec1.pem").write_bytes(sec1)
+    same = tool.check("the key in another form", ACCEPTED, "authorize", "--key", "sec1.pem")
+    tool.tap.equal(same, tool.check("and in its own", ACCEPTED, "authorize", "--key", "key.pem"), "is the same key")
+
+
+def authorize_errors(tool, key, sign):
+    write_values({pcr: "11" * 32 for pcr in (4, 7, 8, 9)})
+    for pcr in 4, 7, 8, 9:
+        values = {other: "11" * 32 for other in (4, 7, 8, 9, 13) if other != pcr}
+        pathlib.Path("part").write_text("".join(f"{i} {value}\n" for i, value in values.items()), encoding="ascii")
+        tool.check(f"PCR {pcr} is missing", INPUT, *key, "--pcrs", "part", "--out", "new", says=f"no value of PCR {pcr}")
+    tool.tap.ok(not pathlib.Path("new").exists(), "nothing is written then")
+    for record in "16", "-1", "x", "", "13x":
+        tool.check(f"--record-pcr '{record}'", USAGE, *sign, "--record-pcr", record, says="0 to 15")
+    for digest in "00", "00" * 33, "zz" * 32, "":
+        tool.check(f"--drop '{digest[:4]}' of {len(digest)} digits", USAGE, *sign, "--add", "statements", "--drop", digest,
+                   says="32 bytes")
+    tool.check("--drop without --add", USAGE, *sign, "--drop", "00" * 32, says="--add")
+    tool.check("--pcrs without --out", USAGE, *key, "--pcrs", "values", says="--out")
+    tool.check("--out without --pcrs", USAGE, *key, "--out", "new", says="--pcrs")
+    tool.check("--add alone", USAGE, *key, "--add", "statements", says="--pcrs")
+    tool.check("no key", USAGE, *sign[:1], *sign[3:], says="--key")
+    tool.check("no such values", INPUT, *key, "--pcrs", "missing", "--out", "new", says="missing")
+    tool.check("nowhere to write", INPUT, *key, "--pcrs", "values", "--out", "missing/new", says="cannot be written")
+    tool.check("no room", INPUT, *key, "--pcrs", "values", "--out", "/dev/full", says="cannot be written")
+
+
 def main():
     tap = Tap("attest-tool")
     tool = Tool(tap, os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in usage, verify, predict:
+        for test in usage, verify, heartbeat, predict, authorize:
             test(tool)
         os.chdir("/")
     return tap.done()

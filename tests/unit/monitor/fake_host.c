@@ -746,6 +746,15 @@ uint32_t host_record_pcr(void)
     return CLOISTER_RECORD_PCR;
 }
 
+int host_update_key(uint8_t name[32])
+{
+    if (!fake.update_key) {
+        return fake.update_key_wrong ? -EINVAL : -ENOENT;
+    }
+    memcpy(name, fake.update_key, 32);
+    return 0;
+}
+
 void host_describe_actor(struct cloister_trace_record *record)
 {
     record->domain = fake.actor_domain;

@@ -99,6 +99,8 @@ struct fake_domain {
 extern struct fake_host {
     enum cloister_reason refusal; /* of the machine */
     uint32_t flags;
+    const uint8_t *update_key; /* 32 bytes; NULL: none, or one that is no name */
+    bool update_key_wrong;
     uint64_t now;
     /* who runs: what host_describe_actor() tells */
     uint16_t actor_domain;

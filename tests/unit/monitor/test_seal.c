@@ -9,6 +9,8 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
+#include <cloister/update.h>
+
 #include "identity.h"
 #include "proof.h"
 #include "scene.h"
@@ -379,7 +381,7 @@ static uint32_t dom0_session(void)
     uint32_t session;
 
     ck_assert_int_eq(tpm_policy_start(&dom0, nonce, &session), 0);
-    ck_assert_int_eq(tpm_policy_pcr(&dom0, session, SEAL_PCRS | 1u << PCR), 0);
+    ck_assert_int_eq(tpm_policy_pcr(&dom0, session, CLOISTER_SEAL_PCRS | 1u << PCR), 0);
     return session;
 }
 

@@ -7,6 +7,8 @@
 #include <openssl/evp.h>
 
 #include "fake_host.h"
+#include "proof.h"
+#include "signer.h"
 #include "suite.h"
 #include "swtpm.h"
 #include "tpm_model.h"
@@ -26,6 +28,8 @@ static struct tpm tpm;
 static struct tpm_place place;
 static uint32_t session;
 static uint8_t result[TPM_DIGEST_SIZE];
+static uint32_t key;
+static struct tpm_ticket ticket;
 
 /* --- the commands --------------------------------------------------------------------------- */
 
@@ -62,6 +66,34 @@ static int do_policy_pcr(void)
 static int do_policy_digest(void)
 {
     return tpm_policy_digest(&tpm, session, result);
+}
+
+/* A key that approves whatever PolicyGetDigest said. */
+static EVP_PKEY *signer;
+static uint8_t public[TPM_KEY_SIZE], name[TPM_NAME_SIZE] = {0, TPM_ALG_SHA256};
+static uint8_t approved[TPM_DIGEST_SIZE], approved_digest[TPM_DIGEST_SIZE];
+static uint8_t signature[TPM_KEY_SIZE];
+
+static void approve(void)
+{
+    memcpy(approved, result, sizeof(approved));
+    proof_sha256(approved, sizeof(approved), approved_digest);
+    signer_sign(signer, approved, sizeof(approved), signature);
+}
+
+static int do_load_key(void)
+{
+    return tpm_load_key(&tpm, public, &key);
+}
+
+static int do_verify(void)
+{
+    return tpm_verify(&tpm, key, approved_digest, signature, &ticket);
+}
+
+static int do_policy_authorize(void)
+{
+    return tpm_policy_authorize(&tpm, session, approved, name, &ticket);
 }
 
 static int do_flush(void)
@@ -126,6 +158,9 @@ static const struct operation {
     {"StartAuthSession", do_policy_start, false},
     {"PolicyPCR", do_policy_pcr, false},
     {"PolicyGetDigest", do_policy_digest, false},
+    {"LoadExternal", do_load_key, false},
+    {"VerifySignature", do_verify, false},
+    {"PolicyAuthorize", do_policy_authorize, false},
     {"NV_DefineSpace", do_nv_define, false},
     {"NV_ReadPublic", do_nv_public, false},
     {"NV_Write", do_nv_write, true},
@@ -175,6 +210,9 @@ static void prepare(enum tpm_model_kind kind, size_t last)
 {
     use(kind);
     for (size_t i = 0; i <= last; i++) {
+        if (operations[i].run == do_load_key) {
+            approve();
+        }
         if (operations[i].run == do_nv_define) {
             ck_assert_int_eq(do_flush(), 0);
             defined = nv_public();
@@ -211,11 +249,16 @@ static void start(void)
 {
     fake_start_bare(1);
     swtpm_start(true);
+    signer = signer_new();
+    signer_public(signer, public);
+    signer_name(public, name + 2);
 }
 
 static void end(void)
 {
     swtpm_stop();
+    EVP_PKEY_free(signer);
+    signer = NULL;
 }
 
 /* --- what works ------------------------------------------------------------------------------ */
@@ -346,6 +389,53 @@ START_TEST(nv_read_lock_lasts_until_the_reset)
     ck_assert_int_eq(do_policy_pcr(), 0);
     ck_assert_int_eq(do_nv_read(), 0);
     ck_assert_mem_eq(result, secret, sizeof(secret));
+}
+END_TEST
+
+/* What a key approved is the same for all that it approves, and nobody else's. */
+START_TEST(approved_policies)
+{
+    uint8_t first[TPM_DIGEST_SIZE];
+    EVP_PKEY *own = signer;
+
+    use(kind_of(_i));
+    ck_assert_int_eq(open_it(), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(do_pcr_extend(), 0); /* another policy each time */
+        ck_assert_int_eq(do_policy_start(), 0);
+        ck_assert_int_eq(do_policy_pcr(), 0);
+        ck_assert_int_eq(do_policy_digest(), 0);
+        approve();
+        ck_assert_int_eq(do_load_key(), 0);
+        ck_assert_int_eq(do_verify(), 0);
+        approved[0] ^= 1;
+        ck_assert_int_eq(do_policy_authorize(), -EIO);
+        approved[0] ^= 1;
+        ticket.digest[0] ^= 1;
+        ck_assert_int_eq(do_policy_authorize(), -EIO);
+        ticket.digest[0] ^= 1;
+        name[2] ^= 1;
+        ck_assert_int_eq(do_policy_authorize(), -EIO);
+        name[2] ^= 1;
+        ck_assert_int_eq(do_policy_authorize(), 0);
+        ck_assert_int_eq(do_policy_digest(), 0);
+        if (i == 0) {
+            memcpy(first, result, sizeof(first));
+        }
+        ck_assert_mem_eq(result, first, sizeof(first));
+        ck_assert_mem_ne(result, approved, sizeof(result));
+        ck_assert_int_eq(do_flush(), 0);
+        ck_assert_int_eq(tpm_flush(&tpm, key), 0);
+    }
+    signer = signer_new(); /* which is not loaded */
+    approve();
+    ck_assert_int_eq(do_load_key(), 0);
+    ck_assert_int_eq(do_verify(), -EIO);
+    ck_assert_uint_eq(tpm.code, 0x2db); /* TPM_RC_SIGNATURE, parameter 2 */
+    public[0] ^= 1;
+    ck_assert_int_eq(do_load_key(), -EIO); /* no point of the curve */
+    EVP_PKEY_free(signer);
+    signer = own;
 }
 END_TEST
 
@@ -680,6 +770,29 @@ START_TEST(no_bank)
 }
 END_TEST
 
+/* A ticket larger than any hash, and one that is not about a signature. */
+START_TEST(tickets_that_are_none)
+{
+    static const uint32_t places[] = {TPM_HEADER_SIZE, TPM_HEADER_SIZE + 2, TPM_HEADER_SIZE + 6};
+
+    prepare(kind_of(_i), 8);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        altered_begin();
+        altered[places[i]] ^= 0x40;
+        altered_refused(3 * 8 + _i, "ticket", i);
+    }
+    altered_begin(); /* 65 bytes, and they are there */
+    altered[TPM_HEADER_SIZE + 7] = 65;
+    altered_size = TPM_HEADER_SIZE + 8 + 65;
+    size_set(altered_size);
+    altered_refused(3 * 8 + _i, "ticket", 65);
+    altered[TPM_HEADER_SIZE + 7] = 64;
+    altered_size--;
+    size_set(altered_size);
+    ck_assert_int_eq(altered_run(3 * 8 + _i), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tpm");
@@ -691,6 +804,7 @@ int main(void)
     tcase_add_loop_test(cases, random_numbers_differ, 0, 3);
     tcase_add_loop_test(cases, small_bursts, 0, 5);
     tcase_add_loop_test(cases, nv_is_bound_to_pcrs, 0, 3);
+    tcase_add_loop_test(cases, approved_policies, 0, 3);
     tcase_add_loop_test(cases, nv_read_lock_lasts_until_the_reset, 0, 3);
 
     cases = suite_case(suite, "startup", 60);
@@ -707,6 +821,7 @@ int main(void)
     tcase_add_loop_test(cases, another_family, 0, 3);
     tcase_add_loop_test(cases, random_of_no_size, 0, 3);
     tcase_add_loop_test(cases, no_bank, 0, 3);
+    tcase_add_loop_test(cases, tickets_that_are_none, 0, 3);
 
     cases = suite_case(suite, "each command", 120);
     tcase_add_checked_fixture(cases, start, end);
