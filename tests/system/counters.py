@@ -55,9 +55,9 @@ def durable(machine, value, seconds=20):
 def copies(payloads, folder, **files):
     """Payloads with these files in the daemon's state folder; None: a folder in the file's place."""
     state = pathlib.Path(folder, "state", STATE[1:])
+    state.mkdir(parents=True)
     for name, content in files.items():
         path = state / name.replace("_", ".")
-        path.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
             (path / "not a copy").mkdir(parents=True)
         else:
