@@ -12,6 +12,7 @@ import pathlib
 import struct
 import subprocess
 import tempfile
+import time
 
 from scene import BUILD, SAMPLES, log_lines, wait_for
 from attestation import CONFIG, restart
@@ -22,7 +23,7 @@ COUNTER = 21  # tests/enclaves/probe.h
 READ, INCREMENT, REMOVE = 1, 2, 3
 INDEX = "0x0180c107"
 STATE = "/var/lib/cloister"
-MANY = 2000
+MANY, RUNS = 2000, 5
 TOOL = "/run/counters"
 LEDGER = "/run/ledger"
 TEE = b"#!/bin/sh\n/usr/libexec/cloister/cloister-tpm | tee -a /run/answers\n"
@@ -95,13 +96,15 @@ def test_durable(tap, machine):
 
 def test_batches(tap, machine):
     before, daemon, _ = status(machine)
-    now, why = use(machine, INCREMENT, times=MANY)
-    if not tap.ok(now, f"{MANY} increments", why):
-        return
+    began = time.monotonic()
+    for _ in range(RUNS):
+        now, why = use(machine, INCREMENT, times=MANY // RUNS)
+        if not tap.ok(now, f"{MANY // RUNS} increments", why):
+            return
     tap.ok(durable(machine, now[0]), "become durable within seconds", status(machine))
     after, then, degraded = status(machine)
     increments, commits = after["value"] - before["value"], then["commits"] - daemon["commits"]
-    tap.comment(f"counters: {increments} increments in {commits} commits")
+    tap.comment(f"counters: {increments} increments in {time.monotonic() - began:.0f} s, {commits} commits")
     tap.ok(increments >= MANY and 0 < commits * 100 <= increments, "commits are far fewer than increments", (after, then))
     tap.ok(not any("counters" in line for line in degraded), "nothing is wrong", degraded)
     keep(machine, now[0])
