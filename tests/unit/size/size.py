@@ -7,6 +7,9 @@ included. Monitor and glue: every line of hv/monitor/*.[ch] and hv/xen/*.[ch] wi
 blanks and comments. What stands between #ifdef CLOISTER_TEST and its #else or #endif is in the test
 build and in no other: it is counted apart, and has no limit; the directives count with the rest.
 BearSSL is apart. What differs between Xen versions stands in one file.
+
+The figure agreed on is 6,000 lines of monitor and glue and 180 lines of hooks. What the hooks leave of
+theirs the monitor may use: the limit is on the sum.
 """
 
 import pathlib
@@ -14,7 +17,7 @@ import re
 import sys
 
 HOOKS_MOST = 100
-MONITOR_MOST = 6000
+ALL_MOST = 6180
 TEST = "CLOISTER_TEST"
 VERSION = re.compile(r"\b(XEN_(SUB)?VERSION|__XEN_LATEST_INTERFACE_VERSION__)\b")
 
@@ -79,6 +82,7 @@ def main():
         print(f"{'ok' if good else 'not ok'} {number} - {text}")
 
     self_check()
+    hooks = 0
     versions = sorted({patch.parent for patch in hv.glob("xen/*/*.patch")})
     result(bool(versions), f"{len(versions)} Xen version(s) with hooks")
     for version in versions:
@@ -92,6 +96,7 @@ def main():
             total += count
             print(f"# {count:5} {version.name}/{patch.name}")
         result(total <= HOOKS_MOST, f"Xen {version.name}: {total} hook lines, at most {HOOKS_MOST}")
+        hooks = max(hooks, total)
 
     asking = sorted(file.name for file in hv.glob("xen/**/*.[ch]")
                     if VERSION.search(file.read_text()))
@@ -109,7 +114,8 @@ def main():
         total += count
         total_test += count_test
     print(f"# {total_test:5} lines of the test build only")
-    result(0 < total <= MONITOR_MOST, f"{total} lines of monitor and glue, at most {MONITOR_MOST}")
+    result(0 < total and total + hooks <= ALL_MOST,
+           f"{total} lines of monitor and glue and {hooks} of hooks, at most {ALL_MOST}")
     print(f"1..{number}")
     return 1 if failed else 0
 
