@@ -12,11 +12,12 @@
 #define NEW "counters.new"
 #define MAX_LOST 1000000u
 
+/* That there is no folder does not say that there is no copy: it may not be mounted. */
 static int open_folder(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    return fd < 0 ? -errno : fd;
+    return fd >= 0 ? fd : errno == ENOENT ? -ENOTDIR : -errno;
 }
 
 static int sync_and_close(int folder, int rc)

@@ -11,7 +11,7 @@
  * `next` only by what the monitor saves until then, which is the same copy each time. Each step is on the disk when
  * its function returns 0; where power fails in one, it was done or not.
  *
- * Actions return 0 or a negative errno.
+ * Actions return 0 or a negative errno; -ENOTDIR: there is no such folder.
  */
 #ifndef CLOISTER_HOST_COPIES_H
 #define CLOISTER_HOST_COPIES_H

@@ -110,8 +110,13 @@ static enum verdict load(size_t size)
 
 static void load_none(void)
 {
-    if (load(0) == LOADED)
-        succeed("loaded now: there are none yet");
+    if (load(0) != LOADED)
+        return;
+    note("begun", 0);
+    say_info("counters: they begin anew; there is no copy of an earlier boot in %s",
+             config_->state_directory);
+    state.problem[0] = 0;
+    state.pause = 0;
 }
 
 static void lose(void)
@@ -124,15 +129,15 @@ static void lose(void)
              config_->state_directory, strerror(-rc));
         return;
     }
-    say_error("ALL COUNTERS ARE LOST: the TPM does not vouch for the copy in %s: it is older than the last, of "
-              "another machine, or changed. Enclaves will see that. It is kept as counters*.lost-%u.",
-              config_->state_directory, number);
+    say_error("ALL COUNTERS ARE LOST: the TPM does not vouch for the copy in %s: it is older than "
+              "the last, of another machine, or changed. Enclaves will see that. It is kept as "
+              "counters*.lost-%u.", config_->state_directory, number);
     note("lost", number);
     state.lost = true;
     load_none();
 }
 
-/* `counters`, else `next`, which then stands there; else none. An I/O error is no reason to go without. */
+/* `counters`, else `next`, which then stands there; else none. An I/O error is no reason for it. */
 static void load_copy(void)
 {
     const char *folder = config_->state_directory;
@@ -143,8 +148,8 @@ static void load_copy(void)
         int rc = copies_read(folder, &commit.image, &size);
 
         if (rc && rc != -ENOENT) {
-            fail("%s/" COPIES_LAST " cannot be read: %s; until it can, or is moved away, enclaves get none",
-                 folder, strerror(-rc));
+            fail("%s/" COPIES_LAST " cannot be read: %s; until it can, or is moved away, enclaves "
+                 "get none", folder, strerror(-rc));
             return;
         }
         enum verdict verdict = rc || !size ? REFUSED : load(size);
@@ -214,14 +219,16 @@ static void extended(void *context, json_object *answer)
     commit.proof = (struct cloister_counters_commit){0};
     if (!json_object_object_get_ex(answer, "ok", &ok) || !json_object_get_boolean(ok)) {
         (void)json_object_object_get_ex(answer, "message", &message);
-        fail("increments do not become durable: %s", message ? json_object_get_string(message) : "");
+        fail("increments do not become durable: %s",
+             message ? json_object_get_string(message) : "");
     } else if (!take_bytes(answer, "value", commit.proof.value) ||
                !take_bytes(answer, "nonce_tpm", commit.proof.nonce_tpm) ||
                !take_bytes(answer, "hmac", commit.proof.hmac)) {
         fail("increments do not become durable: %s gave an answer that is none",
              config_->tpm_helper);
     } else if (memcmp(commit.proof.value, commit.expected, DIGEST_SIZE) != 0) {
-        fail("increments do not become durable: the TPM's index has another value than was extended");
+        fail("increments do not become durable: the TPM's index has another value than it was "
+             "extended to");
     } else {
         int rc = worker_run(promote, NULL, promoted);
 
@@ -282,7 +289,8 @@ static void begin_commit(void)
     struct cloister_counters_save op = {.image = (uintptr_t)&commit.image};
 
     if (!config_->tpm[0]) {
-        fail("cloisterd.conf says that this host has no TPM (tpm = none): increments do not become durable");
+        fail("cloisterd.conf says that this host has no TPM (tpm = none): increments do not "
+             "become durable");
         return;
     }
     int rc = hypercall_counters_save(monitor_, &op);
@@ -312,7 +320,8 @@ static void look(uint64_t now)
         fail_monitor("the monitor does not answer", rc, &info.head);
     else if (info.counters_reason == CLOISTER_REASON_COUNTERS_UNLOADED)
         load_copy();
-    else if (info.counters_reason != CLOISTER_REASON_NONE || info.counters_value <= info.counters_committed)
+    else if (info.counters_reason != CLOISTER_REASON_NONE ||
+             info.counters_value <= info.counters_committed)
         succeed("nothing is left to do");
     else if (config_->counter_interval)
         begin_commit();
@@ -380,7 +389,8 @@ json_object *counters_answer(json_object *request)
     if (!json_object_object_get_ex(request, "forget", &member) ||
         !json_object_is_type(member, json_type_string) ||
         !parse_uuid(json_object_get_string(member), op.domain_uuid))
-        return view_refusal(-EINVAL, "a domain's UUID is expected: 'virsh domuuid DOMAIN' says it");
+        return view_refusal(-EINVAL,
+                            "a domain's UUID is expected: 'virsh domuuid DOMAIN' says it");
     int rc = hypercall_counters_forget(monitor_, &op);
     if (rc)
         return view_monitor_refusal(rc, &op.head);

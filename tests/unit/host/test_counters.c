@@ -721,6 +721,24 @@ START_TEST(a_copy_that_cannot_be_read)
 }
 END_TEST
 
+/* A disk that is not mounted yet. */
+START_TEST(no_folder)
+{
+    char away[80];
+
+    machine_with(10);
+    snprintf(away, sizeof(away), "%s.away", world->folder);
+    ck_assert_int_eq(rename(world->folder, away), 0);
+    power_failure(false);
+    ck_assert_int_eq(daemon_(never, 1500), 1);
+    ck_assert(!world->loaded);
+    ck_assert_msg(strstr(world->problem, "cannot be read: Not a directory") != NULL, "%s", world->problem);
+    ck_assert_int_eq(rename(away, world->folder), 0);
+    ck_assert_int_eq(daemon_(all_committed, 5000), 0);
+    ck_assert(!world->lost && world->value == 10);
+}
+END_TEST
+
 /* The monitor's trouble is not the copy's fault. */
 START_TEST(a_monitor_that_does_not_load)
 {
@@ -847,6 +865,7 @@ int main(void)
     tcase_add_test(tests, no_copy);
     tcase_add_test(tests, only_the_next);
     tcase_add_test(tests, a_copy_that_cannot_be_read);
+    tcase_add_test(tests, no_folder);
     tcase_add_test(tests, a_monitor_that_does_not_load);
     tcase_add_test(tests, one_commit_for_many);
     tcase_add_test(tests, a_longer_interval);
