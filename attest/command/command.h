@@ -11,6 +11,7 @@
 
 #include "cloister/evidence.h"
 #include "cloister/predict.h"
+#include "cloister/verify.h"
 
 /* Exit status. */
 enum {
@@ -25,6 +26,7 @@ int command_verify(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_token(int argc, char **argv);
+int command_heartbeat(int argc, char **argv);
 int command_authorize(int argc, char **argv);
 
 /* Says what is wrong on standard error, as one line. */
@@ -42,10 +44,16 @@ int complain_option(char **argv, int index);
 int options_take(int argc, char **argv, const struct option *options, const char *help,
                  int (*take)(char **argv, int option, void *inputs), void *inputs);
 #define OPTIONS_HELPED (-1)
+/* The value of an option: `least` to `most` bytes in hexadecimal. 0, or STATUS_USAGE after having
+ * complained. */
+int option_hex(const char *command, const char *option, uint8_t *bytes, size_t least, size_t most,
+               size_t *size);
 
 /* A whole file, which the caller frees, with a zero behind it. STATUS_INPUT after having
  * complained; a file larger than `limit` is such a failure. */
 int file_read(const char *path, size_t limit, uint8_t **data, size_t *size);
+/* A policy, which the caller frees. The same. */
+int policy_read(const char *path, struct cloister_policy **policy);
 
 /*
  * Adds the events of a plan file (cloister-verify(1)), and those of `boot` where it says so, else at its
@@ -76,6 +84,10 @@ void out_count(json_object *object, const char *key, uint64_t number);
 void out_truth(json_object *object, const char *key, bool truth);
 /* The names of the flags, as a list. */
 void out_flags(json_object *object, const char *key, uint32_t flags);
+/* Its "refusal": step, code and what was found. */
+void out_refusal(json_object *object, const struct cloister_refusal *refusal);
+/* The same as text, on standard output. */
+void refusal_print(const struct cloister_refusal *refusal);
 /* Prints it on standard output and releases it. */
 void out_print(json_object *object);
 

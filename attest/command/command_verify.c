@@ -33,19 +33,6 @@ struct inputs {
     struct cloister_policy *policy;
 };
 
-static int take_hex(char **argv, const char *option, uint8_t *bytes, size_t least, size_t most,
-                    size_t *size)
-{
-    int found = hex_read(optarg, bytes, most);
-
-    if (found < 0 || (size_t)found < least) {
-        return complain_usage(argv[0], "%s: %zu to %zu bytes in hexadecimal expected", option,
-                              least, most);
-    }
-    *size = (size_t)found;
-    return 0;
-}
-
 static int take_option(char **argv, int option, void *inputs)
 {
     struct inputs *in = inputs;
@@ -60,17 +47,18 @@ static int take_option(char **argv, int option, void *inputs)
         in->policy_path = optarg;
         break;
     case 'n':
-        rc = take_hex(argv, "--nonce", in->nonce, CLOISTER_NONCE_MIN, CLOISTER_NONCE_MAX,
-                      &in->challenge.nonce.size);
+        rc = option_hex(argv[0], "--nonce", in->nonce, CLOISTER_NONCE_MIN, CLOISTER_NONCE_MAX,
+                        &in->challenge.nonce.size);
         in->challenge.nonce.data = in->nonce;
         break;
     case 'k':
-        rc = take_hex(argv, "--enrolled-key", in->key, sizeof(in->key), sizeof(in->key), &size);
+        rc =
+            option_hex(argv[0], "--enrolled-key", in->key, sizeof(in->key), sizeof(in->key), &size);
         in->challenge.enrolled_key = in->key;
         break;
     case 'r':
-        rc = take_hex(argv, "--report-data", in->report_data, sizeof(in->report_data),
-                      sizeof(in->report_data), &size);
+        rc = option_hex(argv[0], "--report-data", in->report_data, sizeof(in->report_data),
+                        sizeof(in->report_data), &size);
         in->challenge.report_data = in->report_data;
         break;
     case 'j':
@@ -80,25 +68,6 @@ static int take_option(char **argv, int option, void *inputs)
         rc = complain_option(argv, optind);
     }
     return rc;
-}
-
-static int read_policy(struct inputs *in)
-{
-    uint8_t *text;
-    size_t size;
-    char why[256] = "out of memory";
-    int rc = file_read(in->policy_path, CLOISTER_POLICY_MAX_SIZE, &text, &size);
-
-    if (rc) {
-        return rc;
-    }
-    rc = cloister_policy_parse((const char *)text, size, &in->policy, why, sizeof(why));
-    free(text);
-    if (rc) {
-        complain("%s: %s", in->policy_path, why);
-        return STATUS_INPUT;
-    }
-    return 0;
 }
 
 static json_object *enclave_claims(const struct cloister_enclave_claims *enclave)
@@ -166,21 +135,13 @@ static json_object *host_claims(const struct cloister_claims *claims)
 static void print_json(int rc, const struct cloister_claims *claims,
                        const struct cloister_refusal *refusal)
 {
-    json_object *object = out_new(), *inner;
+    json_object *object = out_new();
 
     out_truth(object, "accepted", rc == 0);
     if (rc == 0) {
         out_add(object, "claims", host_claims(claims));
     } else {
-        inner = out_new();
-        out_count(inner, "step", refusal->step);
-        out_text(inner, "step_name", cloister_step_name(refusal->step));
-        out_text(inner, "code", cloister_refusal_name(refusal->code));
-        out_text(inner, "meaning", cloister_refusal_text(refusal->code));
-        out_text(inner, "what", refusal->what);
-        out_text(inner, "expected", refusal->expected);
-        out_text(inner, "found", refusal->found);
-        out_add(object, "refusal", inner);
+        out_refusal(object, refusal);
     }
     out_print(object);
 }
@@ -189,10 +150,7 @@ static void print_text(int rc, const struct cloister_claims *claims,
                        const struct cloister_refusal *refusal)
 {
     if (rc) {
-        printf("refused at step %d, %s: %s (%s)\n  %s\n    expected  %s\n    found     %s\n",
-               refusal->step, cloister_step_name(refusal->step),
-               cloister_refusal_text(refusal->code), cloister_refusal_name(refusal->code),
-               refusal->what, refusal->expected, refusal->found);
+        refusal_print(refusal);
         return;
     }
     printf("accepted%s\n  boot      %s\n  Xen       %s, monitor %u.%u.%u\n",
@@ -256,7 +214,7 @@ int command_verify(int argc, char **argv)
         rc = complain_usage(argv[0], "--evidence, --policy and --nonce are needed");
     }
     if (!rc) {
-        rc = read_policy(&in);
+        rc = policy_read(in.policy_path, &in.policy);
     }
     if (!rc) {
         rc = file_read(in.evidence_path, CLOISTER_EVIDENCE_MAX_SIZE, &in.evidence, &in.size);

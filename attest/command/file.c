@@ -33,6 +33,25 @@ int file_read(const char *path, size_t limit, uint8_t **data, size_t *size)
     return 0;
 }
 
+int policy_read(const char *path, struct cloister_policy **policy)
+{
+    uint8_t *text;
+    size_t size;
+    char why[256] = "out of memory";
+    int rc = file_read(path, CLOISTER_POLICY_MAX_SIZE, &text, &size);
+
+    if (rc) {
+        return rc;
+    }
+    rc = cloister_policy_parse((const char *)text, size, policy, why, sizeof(why));
+    free(text);
+    if (rc) {
+        complain("%s: %s", path, why);
+        return STATUS_INPUT;
+    }
+    return 0;
+}
+
 static int digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cloister-verify: judges evidence and tokens, shows evidence, predicts and authorizes PCR values. */
+/* cloister-verify: judges evidence, heartbeats and tokens, shows evidence, predicts and authorizes PCR values. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"verify", command_verify, "judge evidence by a policy"},
+    {"heartbeat", command_heartbeat, "judge a heartbeat between two quotes"},
     {"show", command_show, "show what evidence says, without believing it"},
     {"token", command_token, "check a token of an attestation service"},
     {"predict", command_predict, "compute PCR values from files, or say which file differs"},
@@ -77,6 +78,19 @@ int options_take(int argc, char **argv, const struct option *options, const char
         rc = complain_usage(argv[0], "'%s' is no option", argv[optind]);
     }
     return rc;
+}
+
+int option_hex(const char *command, const char *option, uint8_t *bytes, size_t least, size_t most,
+               size_t *size)
+{
+    int found = hex_read(optarg, bytes, most);
+
+    if (found < 0 || (size_t)found < least) {
+        return complain_usage(command, "%s: %zu to %zu bytes in hexadecimal expected", option,
+                              least, most);
+    }
+    *size = (size_t)found;
+    return 0;
 }
 
 int main(int argc, char **argv)

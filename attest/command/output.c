@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cloister/verify.h"
 #include "command.h"
 #include "refuse.h"
 
@@ -67,6 +66,27 @@ void out_flags(json_object *object, const char *key, uint32_t flags)
         }
     }
     out_add(object, key, list);
+}
+
+void out_refusal(json_object *object, const struct cloister_refusal *refusal)
+{
+    json_object *inner = out_new();
+
+    out_count(inner, "step", refusal->step);
+    out_text(inner, "step_name", cloister_step_name(refusal->step));
+    out_text(inner, "code", cloister_refusal_name(refusal->code));
+    out_text(inner, "meaning", cloister_refusal_text(refusal->code));
+    out_text(inner, "what", refusal->what);
+    out_text(inner, "expected", refusal->expected);
+    out_text(inner, "found", refusal->found);
+    out_add(object, "refusal", inner);
+}
+
+void refusal_print(const struct cloister_refusal *refusal)
+{
+    printf("refused at step %d, %s: %s (%s)\n  %s\n    expected  %s\n    found     %s\n",
+           refusal->step, cloister_step_name(refusal->step), cloister_refusal_text(refusal->code),
+           cloister_refusal_name(refusal->code), refusal->what, refusal->expected, refusal->found);
 }
 
 void out_print(json_object *object)

@@ -2,6 +2,8 @@
 #include "cloister/verify.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +107,31 @@ static void begin_heartbeat(struct verification *v, const struct cloister_claims
     v->evidence.reports[0] = *heartbeat;
 }
 
+/* Asks that it is a heartbeat, for this challenge, and later than the host's claims. */
+static int accept_heartbeat(struct verification *v, const struct cloister_claims *host,
+                            const struct cloister_report *heartbeat)
+{
+    uint8_t answer[sizeof(heartbeat->report_data)] = {0};
+    char expected[40], found[32];
+
+    if (heartbeat->kind != CLOISTER_REPORT_HEARTBEAT) {
+        return refuse_number(v->refusal, CLOISTER_REFUSED_HEARTBEAT_DIFFERS,
+                             CLOISTER_REPORT_HEARTBEAT, heartbeat->kind, "kind");
+    }
+    if (!heartbeat_answers(heartbeat, v->binding)) {
+        memcpy(answer, v->binding, sizeof(v->binding));
+        return refuse_bytes(v->refusal, CLOISTER_REFUSED_HEARTBEAT_DIFFERS, answer,
+                            heartbeat->report_data, sizeof(answer), "report_data");
+    }
+    if (host->heartbeat && heartbeat->time <= host->heartbeat_time) {
+        snprintf(expected, sizeof(expected), "more than %" PRIu64, host->heartbeat_time);
+        snprintf(found, sizeof(found), "%" PRIu64, heartbeat->time);
+        return refuse_text(v->refusal, CLOISTER_REFUSED_HEARTBEAT_OLD, expected, found,
+                           "time, in ns since boot");
+    }
+    return 0;
+}
+
 int cloister_verify_heartbeat(struct cloister_verifier *verifier,
                               const struct cloister_policy *policy,
                               const struct cloister_claims *host, struct cloister_bytes nonce,
@@ -131,16 +158,5 @@ int cloister_verify_heartbeat(struct cloister_verifier *verifier,
             return rc;
         }
     }
-    if (heartbeat->kind != CLOISTER_REPORT_HEARTBEAT) {
-        return refuse_number(refusal, CLOISTER_REFUSED_HEARTBEAT_DIFFERS,
-                             CLOISTER_REPORT_HEARTBEAT, heartbeat->kind, "kind");
-    }
-    if (!heartbeat_answers(heartbeat, v->binding)) {
-        uint8_t expected[sizeof(heartbeat->report_data)] = {0};
-
-        memcpy(expected, v->binding, sizeof(v->binding));
-        return refuse_bytes(refusal, CLOISTER_REFUSED_HEARTBEAT_DIFFERS, expected,
-                            heartbeat->report_data, sizeof(expected), "report_data");
-    }
-    return 0;
+    return accept_heartbeat(v, host, heartbeat);
 }

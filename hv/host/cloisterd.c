@@ -17,6 +17,7 @@
 #include "background.h"
 #include "config.h"
 #include "control.h"
+#include "counters.h"
 #include "domains.h"
 #include "loop.h"
 #include "notes.h"
@@ -41,7 +42,7 @@ static const char usage[] =
     "  -c, --config FILE      read settings from FILE (" CONFIG_FILE ")\n"
     "      --check-config     check settings and admission policy, then exit\n"
     "      --log-dir DIR      keep the trace log in DIR (" CONFIG_LOG_DIRECTORY ")\n"
-    "      --state-dir DIR    keep quotas in DIR (" CONFIG_STATE_DIRECTORY ")\n"
+    "      --state-dir DIR    keep quotas and counters in DIR (" CONFIG_STATE_DIRECTORY ")\n"
     "      --socket PATH      listen at PATH (" CONFIG_SOCKET ")\n"
     "      --admission FILE   read the admission policy from FILE (" ADMISSION_FILE ")\n"
     "      --libvirt URI      follow libvirt at URI (xen:///system); none: do without\n"
@@ -198,7 +199,7 @@ static void fail(const char *why, int status)
 static void make_state_directory(void)
 {
     if (mkdir(config.state_directory, 0700) && errno != EEXIST)
-        say_warning("%s cannot be made: %s; quotas cannot be kept", config.state_directory,
+        say_warning("%s cannot be made: %s; quotas and counters cannot be kept", config.state_directory,
                     strerror(errno));
 }
 
@@ -215,6 +216,9 @@ static void run(void)
     if (loop_initialise() || signals.fd < 0 || loop_add(&signals, EPOLLIN))
         fail("no descriptors are left", 1);
     attestation_initialise(&config, host.monitor);
+    rc = counters_initialise(&config, host.monitor);
+    if (rc)
+        fail("no descriptors are left", 1);
     if (tracer_initialise(&config, why, sizeof(why)) ||
         control_initialise(&config, host.monitor, why, sizeof(why)) ||
         domains_initialise(&config, host.monitor, &hooks, why, sizeof(why)) ||
@@ -231,6 +235,7 @@ static void run(void)
     agents_finalise();
     domains_finalise();
     control_finalise();
+    counters_finalise();
     attestation_finalise();
     note_daemon("stopped");
     tracer_finalise();

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agents.h"
+#include "counters.h"
 #include "domains.h"
 #include "libvirtd.h"
 #include "loop.h"
@@ -110,6 +111,17 @@ static void agent_totals(json_object *answer)
     add_number(answer, "domains", count);
 }
 
+static json_object *host_counters(json_object *degraded)
+{
+    json_object *object = counters_status(), *problem, *lost;
+
+    if (json_object_object_get_ex(object, "problem", &problem))
+        degrade(degraded, "counters", json_object_get_string(problem));
+    if (json_object_object_get_ex(object, "lost", &lost) && json_object_get_boolean(lost))
+        degrade(degraded, "counters", "all of the last boot are lost; see cloisterd's messages");
+    return object;
+}
+
 static json_object *answer_status(json_object *request)
 {
     struct cloister_info info = {0};
@@ -124,6 +136,7 @@ static json_object *answer_status(json_object *request)
     add_number(answer, "uptime", (loop_now() - started) / 1000);
     json_object_object_add(answer, "monitor", view_info(&info));
     json_object_object_add(answer, "trace", trace_status(degraded));
+    json_object_object_add(answer, "counters", host_counters(degraded));
     libvirtd_state(libvirt, sizeof(libvirt));
     add_text(answer, "libvirt", libvirt);
     if (strcmp(libvirt, "connected") && config_->libvirt_uri[0])
@@ -336,7 +349,7 @@ json_object *commands_answer(const char *command, json_object *request)
         json_object *(*answer)(json_object *request);
     } commands[] = {
         {"status", answer_status},     {"domains", answer_domains}, {"enclaves", answer_enclaves},
-        {"quota", answer_quota},       {"destroy", answer_destroy},
+        {"quota", answer_quota},       {"destroy", answer_destroy}, {"counters", counters_answer},
     };
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

@@ -28,6 +28,7 @@ void config_initialise(struct config *config)
         .tpm_timeout = CONFIG_TPM_TIMEOUT,
         .tpm_helper = CONFIG_TPM_HELPER,
         .event_log = CONFIG_EVENT_LOG,
+        .counter_interval = CONFIG_COUNTER_INTERVAL,
     };
 }
 
@@ -105,6 +106,19 @@ static int set_timeout(struct config *config, const char *value)
     return 0;
 }
 
+static int set_interval(struct config *config, const char *value)
+{
+    char *end;
+    unsigned long seconds = strtoul(value, &end, 10);
+
+    if (!strcmp(value, "none"))
+        seconds = 0;
+    else if (*value < '0' || *value > '9' || *end || !seconds || seconds > 86400)
+        return -EINVAL;
+    config->counter_interval = (unsigned int)seconds;
+    return 0;
+}
+
 int config_set(struct config *config, const char *key, const char *value)
 {
     if (!strcmp(key, "log-directory"))
@@ -130,6 +144,8 @@ int config_set(struct config *config, const char *key, const char *value)
         return set_timeout(config, value);
     if (!strcmp(key, "tpm-helper"))
         return set_path(config->tpm_helper, value);
+    if (!strcmp(key, "counter-interval"))
+        return set_interval(config, value);
     if (!strcmp(key, "event-log"))
         return !strcmp(value, "none") ? (config->event_log[0] = 0)
                                       : set_path(config->event_log, value);

@@ -14,6 +14,7 @@
 #define CONFIG_TPM "/dev/tpmrm0"
 #define CONFIG_KEY_HANDLE 0x8100c105u
 #define CONFIG_TPM_TIMEOUT 60u
+#define CONFIG_COUNTER_INTERVAL 1u
 #define CONFIG_EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
 #define CONFIG_TPM_HELPER CLOISTER_LIBEXEC "/cloister-tpm"
 #define CONFIG_TEXT 108u /* what fits into sockaddr_un.sun_path */
@@ -31,6 +32,7 @@ struct config {
     unsigned int tpm_timeout;    /* seconds, of each command */
     char tpm_helper[CONFIG_TEXT];
     char event_log[CONFIG_TEXT]; /* empty: none */
+    unsigned int counter_interval; /* seconds between commits of counters; 0: they are not committed */
     bool verbose;
 };
 

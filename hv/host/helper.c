@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 struct job {
     json_object *request;
     helper_done *done; /* NULL: nobody waits any more */
+    helper_question *question; /* NULL: it has none */
     void *context;
     struct job *next;
 };
@@ -35,7 +37,8 @@ static struct {
     char command[64];
     char *output;      /* HELPER_MAX_ANSWER */
     size_t size, read; /* bytes; up to where lines were looked at */
-} process;
+    int replies;       /* a socket, to its questions; -1: none */
+} process = {.replies = -1};
 
 static void output_ready(struct loop_watch *watch, uint32_t events);
 
@@ -65,7 +68,8 @@ __attribute__((format(printf, 2, 3))) static void fail(int error, const char *fo
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    say_warning("%s", text);
+    if (!jobs->question)
+        say_warning("%s", text);
     finish(view_refusal(error, text));
 }
 
@@ -85,7 +89,7 @@ static int request_file(json_object *request)
     return fd;
 }
 
-static int spawn(int input, int output)
+static int spawn(int input, int output, int replies)
 {
     char *arguments[] = {(char *)config_->tpm_helper, NULL};
     posix_spawn_file_actions_t files;
@@ -101,7 +105,8 @@ static int spawn(int input, int output)
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    posix_spawn_file_actions_adddup2(&files, replies, HELPER_REPLIES);
+    posix_spawn_file_actions_addclosefrom_np(&files, HELPER_REPLIES + 1);
     int rc =
         posix_spawn(&process.pid, config_->tpm_helper, &files, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
@@ -121,17 +126,30 @@ static int watch_output(int fd)
     return loop_add(&output_watch, EPOLLIN);
 }
 
+static void close_replies(void)
+{
+    if (process.replies >= 0)
+        close(process.replies);
+    process.replies = -1;
+}
+
 static int start(json_object *request)
 {
-    int input = request_file(request), ends[2] = {-1, -1};
+    int input = request_file(request), ends[2] = {-1, -1}, replies[2] = {-1, -1};
     int rc = input < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
 
-    if (!rc && fcntl(ends[1], F_SETFL, 0))
+    if (!rc && (fcntl(ends[1], F_SETFL, 0) ||
+                socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, replies)))
         rc = -errno;
+    process.replies = replies[0];
     if (!rc)
         rc = watch_output(ends[0]);
     if (!rc)
-        rc = spawn(input, ends[1]);
+        rc = spawn(input, ends[1], replies[1]);
+    if (rc)
+        close_replies();
+    if (replies[1] >= 0)
+        close(replies[1]);
     if (rc && output_watch.fd >= 0)
         loop_remove(&output_watch);
     if (rc && ends[0] >= 0)
@@ -151,6 +169,7 @@ static void end_process(void)
     loop_remove(&output_watch);
     close(output_watch.fd);
     output_watch.fd = -1;
+    close_replies();
     kill(process.pid, SIGKILL);
     process.dying = true;
     process.began = loop_now();
@@ -166,6 +185,25 @@ static void not_an_answer(void)
     fail(-EIO, "%s gave an answer that is none", config_->tpm_helper);
 }
 
+/* The job has come so far that it needs something of whoever asked for it. */
+static void take_question(json_object *question)
+{
+    char *reply = jobs->question && jobs->done ? jobs->question(jobs->context, question) : NULL;
+    size_t size = reply ? strlen(reply) : 0;
+    bool sent = false;
+
+    if (reply && size <= HELPER_MAX_REPLY) {
+        reply[size] = '\n';
+        sent = send(process.replies, reply, size + 1, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+               (ssize_t)(size + 1);
+    }
+    free(reply);
+    if (!sent) {
+        end_process();
+        fail(-ECANCELED, "%s: the job was given up, its question has no answer", process.command);
+    }
+}
+
 static void take_line(char *line)
 {
     json_object *answer, *ok;
@@ -176,6 +214,13 @@ static void take_line(char *line)
         return;
     }
     answer = json_tokener_parse(line);
+    if (jobs->question && json_object_is_type(answer, json_type_object) &&
+        json_object_object_get_ex(answer, "question", &ok)) {
+        process.began = loop_now();
+        take_question(ok);
+        json_object_put(answer);
+        return;
+    }
     if (!json_object_is_type(answer, json_type_object) ||
         !json_object_object_get_ex(answer, "ok", &ok)) {
         json_object_put(answer);
@@ -183,7 +228,7 @@ static void take_line(char *line)
         return;
     }
     end_process();
-    if (!json_object_get_boolean(ok))
+    if (!json_object_get_boolean(ok) && !jobs->question)
         say_warning("the TPM's job failed: %s", json_object_object_get_ex(answer, "message", &ok)
                                                     ? json_object_get_string(ok)
                                                     : "");
@@ -277,6 +322,12 @@ void helper_finalise(void)
 
 int helper_ask(json_object *request, helper_done *done, void *context)
 {
+    return helper_converse(request, NULL, done, context);
+}
+
+int helper_converse(json_object *request, helper_question *question, helper_done *done,
+                    void *context)
+{
     struct job *job = calloc(1, sizeof(*job)), **end = &jobs;
 
     if (!process.output)
@@ -288,7 +339,8 @@ int helper_ask(json_object *request, helper_done *done, void *context)
         free(job);
         return rc;
     }
-    *job = (struct job){.request = request, .done = done, .context = context};
+    *job = (struct job){
+        .request = request, .done = done, .question = question, .context = context};
     while (*end)
         end = &(*end)->next;
     *end = job;

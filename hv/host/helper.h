@@ -14,6 +14,7 @@
 #include "config.h"
 
 #define HELPER_MAX_WAITING 64u
+#define HELPER_REPLIES 3 /* the process's descriptor on which it reads what it asked for */
 #define HELPER_MAX_ANSWER (512u * 1024u) /* bytes: evidence of the largest size as base64 */
 
 /* `config` must stay. */
@@ -30,6 +31,20 @@ typedef void helper_done(void *context, json_object *answer);
  */
 __attribute__((warn_unused_result)) int helper_ask(json_object *request, helper_done *done,
                                                    void *context);
+
+/*
+ * What a job asks back while it is under way, with the TPM's work half done: the text for it, one line without its
+ * end and at most HELPER_MAX_REPLY bytes, to be freed; NULL ends the job, which then fails (-ECANCELED).
+ */
+typedef char *helper_question(void *context, json_object *question);
+#define HELPER_MAX_REPLY 1000u
+
+/*
+ * The same for a job with questions. Whether it fails is not said here: who asks knows whether it is news.
+ */
+__attribute__((warn_unused_result)) int helper_converse(json_object *request,
+                                                        helper_question *question,
+                                                        helper_done *done, void *context);
 
 /* Whoever asked with this context has gone: the job goes on, its answer goes nowhere. */
 void helper_forget(const void *context);

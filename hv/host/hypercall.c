@@ -41,6 +41,11 @@ static const uint16_t op_sizes[] = {
     [CLOISTER_OP_TRACE_RING] = sizeof(struct cloister_trace_ring),
     [CLOISTER_OP_RECORD] = sizeof(struct cloister_record),
     [CLOISTER_OP_HEARTBEAT] = sizeof(struct cloister_heartbeat),
+    [CLOISTER_OP_COUNTERS_LOAD] = sizeof(struct cloister_counters_load),
+    [CLOISTER_OP_COUNTERS_SAVE] = sizeof(struct cloister_counters_save),
+    [CLOISTER_OP_COUNTERS_READ] = sizeof(struct cloister_counters_read),
+    [CLOISTER_OP_COUNTERS_COMMIT] = sizeof(struct cloister_counters_commit),
+    [CLOISTER_OP_COUNTERS_FORGET] = sizeof(struct cloister_counters_forget),
 };
 
 static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPANS])
@@ -49,6 +54,8 @@ static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPA
     struct cloister_add_pages *add = arg;
     struct cloister_share *share = arg;
     struct cloister_list *list = arg;
+    struct cloister_counters_load *load = arg;
+    struct cloister_counters_save *save = arg;
 
     switch (op) {
     case CLOISTER_OP_CREATE:
@@ -65,6 +72,12 @@ static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPA
     case CLOISTER_OP_LIST:
         spans[0] = (struct span){
             &list->buffer, (size_t)list->capacity * sizeof(struct cloister_enclave_info), true};
+        return 1;
+    case CLOISTER_OP_COUNTERS_LOAD:
+        spans[0] = (struct span){&load->image, load->size, false};
+        return load->size ? 1 : 0;
+    case CLOISTER_OP_COUNTERS_SAVE:
+        spans[0] = (struct span){&save->image, sizeof(struct cloister_counters_image), true};
         return 1;
     default:
         return 0;

@@ -62,6 +62,11 @@ HYPERCALL(audit, CLOISTER_OP_AUDIT, cloister_audit)
 HYPERCALL(trace_ring, CLOISTER_OP_TRACE_RING, cloister_trace_ring)
 HYPERCALL(record, CLOISTER_OP_RECORD, cloister_record)
 HYPERCALL(heartbeat, CLOISTER_OP_HEARTBEAT, cloister_heartbeat)
+HYPERCALL(counters_load, CLOISTER_OP_COUNTERS_LOAD, cloister_counters_load)
+HYPERCALL(counters_save, CLOISTER_OP_COUNTERS_SAVE, cloister_counters_save)
+HYPERCALL(counters_read, CLOISTER_OP_COUNTERS_READ, cloister_counters_read)
+HYPERCALL(counters_commit, CLOISTER_OP_COUNTERS_COMMIT, cloister_counters_commit)
+HYPERCALL(counters_forget, CLOISTER_OP_COUNTERS_FORGET, cloister_counters_forget)
 #undef HYPERCALL
 
 #endif

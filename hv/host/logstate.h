@@ -24,7 +24,8 @@
  *   trace      one trace record: boot, cpu, seq, and its fields by name (record.c)
  *   lost       boot, cpu, seq, count: records seq .. seq+count-1 were overwritten before being read
  *   recovered  a torn last line was removed: file, torn_bytes, torn_sha256
- *   others     what the daemon itself did or refused: daemon, domain, quota, admission, channel
+ *   others     what the daemon itself did or refused: daemon, domain, quota, admission, channel,
+ *              counters
  *
  * Per boot and CPU the records seq of trace and lost follow each other without gap or overlap:
  * that is checked, too.

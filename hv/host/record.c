@@ -20,6 +20,11 @@ static const char *const op_names[] = {
     [CLOISTER_OP_DOMAIN] = "DOMAIN",   [CLOISTER_OP_AUDIT] = "AUDIT",
     [CLOISTER_OP_TRACE_RING] = "TRACE_RING", [CLOISTER_OP_RECORD] = "RECORD",
     [CLOISTER_OP_HEARTBEAT] = "HEARTBEAT",
+    [CLOISTER_OP_COUNTERS_LOAD] = "COUNTERS_LOAD",
+    [CLOISTER_OP_COUNTERS_SAVE] = "COUNTERS_SAVE",
+    [CLOISTER_OP_COUNTERS_READ] = "COUNTERS_READ",
+    [CLOISTER_OP_COUNTERS_COMMIT] = "COUNTERS_COMMIT",
+    [CLOISTER_OP_COUNTERS_FORGET] = "COUNTERS_FORGET",
 };
 
 static const char *const call_names[] = {
@@ -31,6 +36,7 @@ static const char *const call_names[] = {
 static const char *const enclave_call_names[] = {
     [CLOISTER_ENCLAVE_REPORT] = "REPORT",
     [CLOISTER_ENCLAVE_KEY] = "KEY",
+    [CLOISTER_ENCLAVE_COUNTER] = "COUNTER",
 };
 
 #define NAME(table, index) \

@@ -77,6 +77,23 @@ static json_object *info_flags(uint32_t flags)
     return array;
 }
 
+static json_object *counters(const struct cloister_info *info)
+{
+    json_object *object = json_object_new_object();
+    const char *message = info->counters_reason == CLOISTER_REASON_NONE
+                              ? "enclaves get counters"
+                              : cloister_reason_text(info->counters_reason);
+
+    json_object_object_add(object, "reason",
+                           json_object_new_string(cloister_reason_name(info->counters_reason)));
+    json_object_object_add(object, "message", json_object_new_string(message));
+    add_number(object, "used", info->counters);
+    add_number(object, "limit", CLOISTER_COUNTERS);
+    add_number(object, "value", info->counters_value);
+    add_number(object, "committed", info->counters_committed);
+    return object;
+}
+
 json_object *view_info(const struct cloister_info *info)
 {
     json_object *object = json_object_new_object();
@@ -107,6 +124,7 @@ json_object *view_info(const struct cloister_info *info)
                            json_object_new_string(info->seal_reason == CLOISTER_REASON_NONE
                                                       ? "enclaves get sealing keys"
                                                       : cloister_reason_text(info->seal_reason)));
+    json_object_object_add(object, "counters", counters(info));
     json_object_object_add(object, "boot", json_object_new_string(boot));
     add_number(object, "max_enclaves", info->max_enclaves);
     add_number(object, "enclaves", info->enclaves);

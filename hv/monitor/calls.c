@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The control operations: one table describes them all; the head of abi.h is their manual. */
+#include "counters.h"
 #include "monitor.h"
 #include "nospec.h"
 #include "refuse.h"
 #include "report.h"
 #include "seal.h"
 
-static int serve_info(void *arg)
+static int serve_info(struct cloister_info *op)
 {
-    struct cloister_info *op = arg;
-
     op->abi_version = CLOISTER_ABI_VERSION;
     op->flags = host_flags();
     op->create_reason = host_refusal();
@@ -24,49 +23,10 @@ static int serve_info(void *arg)
     op->overhead_frames = frame_count(FRAME_FREE);
     op->refusals = trace_refusals();
     op->suppressed = trace_suppressed();
+    counters_count(op);
     enclaves_count(op);
     tenants_count(op);
     return 0;
-}
-
-static int serve_create(void *arg)
-{
-    return enclave_create(arg);
-}
-
-static int serve_add_pages(void *arg)
-{
-    return enclave_add_pages(arg);
-}
-
-static int serve_share(void *arg)
-{
-    return enclave_share(arg);
-}
-
-static int serve_init(void *arg)
-{
-    return enclave_init(arg);
-}
-
-static int serve_destroy(void *arg)
-{
-    return enclave_destroy(arg);
-}
-
-static int serve_quota(void *arg)
-{
-    return tenant_quota(arg);
-}
-
-static int serve_list(void *arg)
-{
-    return enclave_list(arg);
-}
-
-static int serve_domain(void *arg)
-{
-    return tenant_statistics(arg);
 }
 
 static bool audit_frame(frame_t frame, struct frame_entry entry, void *context)
@@ -89,9 +49,8 @@ static void audit_stage(struct cloister_audit *op, uint64_t stage)
     op->cursor[0] = stage;
 }
 
-static int serve_audit(void *arg)
+static int serve_audit(struct cloister_audit *op)
 {
-    struct cloister_audit *op = arg;
     int rc = 0;
 
     if (op->cursor[0] == AUDIT_FRAMES) {
@@ -116,10 +75,8 @@ static int serve_audit(void *arg)
     return rc;
 }
 
-static int serve_trace_ring(void *arg)
+static int serve_trace_ring(struct cloister_trace_ring *op)
 {
-    struct cloister_trace_ring *op = arg;
-
     op->cpus = host_cpu_count();
     if (op->cpu >= op->cpus) {
         return refuse(&op->head, -ENXIO, CLOISTER_REASON_BATCH, op->cpu, op->cpus - 1);
@@ -130,56 +87,57 @@ static int serve_trace_ring(void *arg)
     return 0;
 }
 
-static int serve_record(void *arg)
-{
-    return report_record(arg);
-}
+/*
+ * Every operation, X(name, structure, function, changes): CLOISTER_OP_<name> with a struct cloister_<structure>;
+ * what changes something is traced when it succeeds, too.
+ */
+#define CONTROL_OPS(X)                                                 \
+    X(INFO, info, serve_info, false)                                   \
+    X(CREATE, create, enclave_create, true)                            \
+    X(ADD_PAGES, add_pages, enclave_add_pages, false)                  \
+    X(SHARE, share, enclave_share, false)                              \
+    X(INIT, init, enclave_init, true)                                  \
+    X(DESTROY, destroy, enclave_destroy, true)                         \
+    X(QUOTA, quota, tenant_quota, true)                                \
+    X(LIST, list, enclave_list, false)                                 \
+    X(DOMAIN, domain, tenant_statistics, false)                        \
+    X(AUDIT, audit, serve_audit, false)                                \
+    X(TRACE_RING, trace_ring, serve_trace_ring, false)                 \
+    X(RECORD, record, report_record, false)                            \
+    X(HEARTBEAT, heartbeat, report_heartbeat, false)                   \
+    X(COUNTERS_LOAD, counters_load, counters_load, true)               \
+    X(COUNTERS_SAVE, counters_save, counters_save, false)              \
+    X(COUNTERS_READ, counters_read, counters_read, false)              \
+    X(COUNTERS_COMMIT, counters_commit, counters_commit, false)        \
+    X(COUNTERS_FORGET, counters_forget, counters_forget, true)
 
-static int serve_heartbeat(void *arg)
-{
-    return report_heartbeat(arg);
-}
+#define OP_MEMBER(name, structure, function, changes) struct cloister_##structure structure;
+#define OP_ENTRY(name, structure, function, changes) \
+    [CLOISTER_OP_##name] = {sizeof(struct cloister_##structure), changes},
+#define OP_CASE(name, structure, function, changes) \
+    case CLOISTER_OP_##name: \
+        return function(&arg->structure);
 
 union control_arg {
     struct cloister_head head;
-    struct cloister_info info;
-    struct cloister_create create;
-    struct cloister_add_pages add_pages;
-    struct cloister_share share;
-    struct cloister_init init;
-    struct cloister_destroy destroy;
-    struct cloister_quota quota;
-    struct cloister_list list;
-    struct cloister_domain domain;
-    struct cloister_audit audit;
-    struct cloister_trace_ring trace_ring;
-    struct cloister_record record;
-    struct cloister_heartbeat heartbeat;
+    CONTROL_OPS(OP_MEMBER)
 };
 
-struct control_op {
+static const struct {
     uint16_t size; /* of the argument */
-    bool changes;  /* traced when it succeeds, too */
-    int (*serve)(void *arg);
-};
+    bool changes;
+} control_ops[] = {CONTROL_OPS(OP_ENTRY)};
 
-static const struct control_op control_ops[] = {
-    [CLOISTER_OP_INFO] = {sizeof(struct cloister_info), false, serve_info},
-    [CLOISTER_OP_CREATE] = {sizeof(struct cloister_create), true, serve_create},
-    [CLOISTER_OP_ADD_PAGES] = {sizeof(struct cloister_add_pages), false, serve_add_pages},
-    [CLOISTER_OP_SHARE] = {sizeof(struct cloister_share), false, serve_share},
-    [CLOISTER_OP_INIT] = {sizeof(struct cloister_init), true, serve_init},
-    [CLOISTER_OP_DESTROY] = {sizeof(struct cloister_destroy), true, serve_destroy},
-    [CLOISTER_OP_QUOTA] = {sizeof(struct cloister_quota), true, serve_quota},
-    [CLOISTER_OP_LIST] = {sizeof(struct cloister_list), false, serve_list},
-    [CLOISTER_OP_DOMAIN] = {sizeof(struct cloister_domain), false, serve_domain},
-    [CLOISTER_OP_AUDIT] = {sizeof(struct cloister_audit), false, serve_audit},
-    [CLOISTER_OP_TRACE_RING] = {sizeof(struct cloister_trace_ring), false, serve_trace_ring},
-    [CLOISTER_OP_RECORD] = {sizeof(struct cloister_record), false, serve_record},
-    [CLOISTER_OP_HEARTBEAT] = {sizeof(struct cloister_heartbeat), false, serve_heartbeat},
-};
+#define CONTROL_OPS_COUNT (sizeof(control_ops) / sizeof(control_ops[0]))
 
-#define CONTROL_OPS (sizeof(control_ops) / sizeof(control_ops[0]))
+static int dispatch(uint32_t op, union control_arg *arg)
+{
+    switch (op) {
+        CONTROL_OPS(OP_CASE)
+    default:
+        return -ENOSYS; /* none that is in control_ops */
+    }
+}
 
 /* It has done something that is worth a record. */
 static bool has_changed(uint32_t op, const union control_arg *arg)
@@ -244,11 +202,11 @@ static void trace_control(uint32_t op, int rc, const union control_arg *arg, boo
 
 static int serve(uint32_t op, uint64_t address, union control_arg *arg, bool *known)
 {
-    const struct control_op *entry = &control_ops[index_nospec(op, CONTROL_OPS)];
+    const uint16_t size = control_ops[index_nospec(op, CONTROL_OPS_COUNT)].size;
     int rc;
 
     /* What could not be answered is not begun. */
-    if (host_copy_in(arg, address, entry->size) || host_copy_out(address, arg, entry->size)) {
+    if (host_copy_in(arg, address, size) || host_copy_out(address, arg, size)) {
         return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
     }
     *known = true;
@@ -257,9 +215,9 @@ static int serve(uint32_t op, uint64_t address, union control_arg *arg, bool *kn
                     arg->head.reserved0 | arg->head.reserved1, 0);
     } else {
         arg->head = (struct cloister_head){.reason = CLOISTER_REASON_NONE};
-        rc = entry->serve(arg);
+        rc = dispatch(op, arg);
     }
-    if (host_copy_out(address, arg, entry->size) && (!rc || rc == -ERESTART)) {
+    if (host_copy_out(address, arg, size) && (!rc || rc == -ERESTART)) {
         return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
     }
     return rc;
@@ -276,8 +234,8 @@ int monitor_control(uint32_t op, uint64_t address, bool privileged, bool multica
         rc = refuse(&arg.head, -EPERM, CLOISTER_REASON_NOT_PRIVILEGED, op, 0);
     } else if (multicall) {
         rc = refuse(&arg.head, -EBUSY, CLOISTER_REASON_IN_MULTICALL, op, 0);
-    } else if (op >= CONTROL_OPS) {
-        rc = refuse(&arg.head, -ENOSYS, CLOISTER_REASON_UNKNOWN_OP, op, CONTROL_OPS - 1);
+    } else if (op >= CONTROL_OPS_COUNT) {
+        rc = refuse(&arg.head, -ENOSYS, CLOISTER_REASON_UNKNOWN_OP, op, CONTROL_OPS_COUNT - 1);
     } else {
         rc = serve(op, address, &arg, &known);
     }

@@ -4,6 +4,7 @@
 #include "count.h"
 #include "launch.h"
 #include "refuse.h"
+#include "wipe.h"
 
 static struct {
     struct host_lock lock;
@@ -22,14 +23,22 @@ void enclaves_init(void)
 
 /* --- finding and holding --------------------------------------------------------------------- */
 
+/* Where the list, in the order of ids, has or would have the first one of at least `id`. */
+static struct enclave **link_from(uint64_t id)
+{
+    struct enclave **link = &enclaves.first;
+
+    while (*link && (*link)->id < id) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
 static struct enclave *find(uint32_t id)
 {
-    struct enclave *enclave = enclaves.first;
+    struct enclave *enclave = *link_from(id);
 
-    while (enclave && enclave->id != id) {
-        enclave = enclave->next;
-    }
-    return enclave;
+    return enclave && enclave->id == id ? enclave : NULL;
 }
 
 /* Takes the builder token of a BUILDING enclave; NULL with the refusal in *rc and *head. */
@@ -80,7 +89,8 @@ static void uncharge(struct enclave *enclave, uint64_t frames)
 
 /* --- creation ------------------------------------------------------------------------------ */
 
-static void threads_free(struct enclave *enclave)
+/* Gives back all that enclave_make() took, but for the view. */
+static void enclave_release(struct enclave *enclave)
 {
     for (uint32_t i = 0; enclave->threads && i < enclave->header.launch.thread_count; i++) {
         struct thread *thread = &enclave->threads[i];
@@ -89,7 +99,8 @@ static void threads_free(struct enclave *enclave)
         }
     }
     host_free(enclave->threads);
-    enclave->threads = NULL;
+    host_free(enclave->shared);
+    uncharge(enclave, enclave->frames);
 }
 
 static int thread_make(struct enclave *enclave, uint32_t index)
@@ -123,12 +134,9 @@ static void enclave_unmake(struct enclave *enclave)
 {
     uint64_t cursor = 0;
 
-    threads_free(enclave);
     while (!view_unmap_all(&enclave->view, &cursor, nothing_mapped, NULL)) {
     }
-    uncharge(enclave, enclave->frames);
-    host_free(enclave->shared);
-    enclave->shared = NULL;
+    enclave_release(enclave);
 }
 
 /* Everything an enclave needs before its first page. */
@@ -142,28 +150,23 @@ static int enclave_make(struct enclave *enclave, struct cloister_head *head)
     }
     enclave->threads = host_alloc(launch->thread_count * sizeof(*enclave->threads));
     enclave->shared = host_alloc(launch->shared_count * sizeof(*enclave->shared));
-    if (!enclave->threads || !enclave->shared || view_init(&enclave->view, enclave->id)) {
+    bool made = enclave->threads && enclave->shared && !view_init(&enclave->view, enclave->id);
+    for (uint32_t i = 0; made && i < launch->thread_count; i++) {
+        made = !thread_make(enclave, i);
+    }
+    if (!made) {
         enclave_unmake(enclave);
         return refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
-    }
-    for (uint32_t i = 0; i < launch->thread_count; i++) {
-        if (thread_make(enclave, i)) {
-            enclave_unmake(enclave);
-            return refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
-        }
     }
     measure_begin(&enclave->measurement, launch);
     return 0;
 }
 
-/* Registers a made enclave with its tenant and in the list. Ids grow, so it goes to the end. */
+/* Registers a made enclave in the list. */
 static void enclave_publish(struct enclave *enclave)
 {
     host_lock(&enclaves.lock);
-    struct enclave **link = &enclaves.first;
-    while (*link && (*link)->id < enclave->id) {
-        link = &(*link)->next;
-    }
+    struct enclave **link = link_from(enclave->id);
     enclave->next = *link;
     *link = enclave;
     enclaves.created++;
@@ -215,8 +218,7 @@ static void tenant_dismiss(struct tenant *tenant)
 
 static void enclave_free(struct enclave *enclave)
 {
-    memset(enclave, 0, sizeof(*enclave));
-    __asm__ volatile("" : : "r"(enclave) : "memory"); /* the wipe is not optimised away */
+    wipe(enclave, sizeof(*enclave));
     host_free(enclave);
 }
 
@@ -429,7 +431,7 @@ static int share_one(struct enclave *enclave, struct cloister_head *head, uint32
         uncharge(enclave, frames);
         return rc;
     }
-    *shared = (struct shared_page){.present = true, .ref = ref, .frame = frame};
+    *shared = (struct shared_page){.present = true, .ref = ref};
     count_add(&enclave->shared_pages, 1);
     return 0;
 }
@@ -602,11 +604,7 @@ static void leaf_release(uint64_t gpfn, frame_t frame, void *context)
 static void unpublish(struct enclave *enclave)
 {
     host_lock(&enclaves.lock);
-    struct enclave **link = &enclaves.first;
-    while (*link != enclave) {
-        link = &(*link)->next;
-    }
-    *link = enclave->next;
+    *link_from(enclave->id) = enclave->next;
     enclaves.destroyed++;
     host_unlock(&enclaves.lock);
 }
@@ -622,9 +620,7 @@ static int teardown(struct enclave *enclave)
         return -ERESTART;
     }
     unpublish(enclave);
-    threads_free(enclave);
-    uncharge(enclave, enclave->frames);
-    host_free(enclave->shared);
+    enclave_release(enclave);
     enclave_free(enclave);
     tenant_dismiss(tenant);
     return 0;
@@ -686,7 +682,7 @@ static struct cloister_enclave_info describe(const struct enclave *enclave)
     memcpy(info.family_id, header->family_id, sizeof(info.family_id));
     memcpy(info.image_id, header->image_id, sizeof(info.image_id));
     memcpy(info.name, header->name, sizeof(info.name));
-    for (uint32_t i = 0; enclave->threads && i < header->launch.thread_count; i++) {
+    for (uint32_t i = 0; i < header->launch.thread_count; i++) {
         const struct thread *thread = &enclave->threads[i];
 
         info.interruptions += count_read(&thread->interruptions);
@@ -696,21 +692,10 @@ static struct cloister_enclave_info describe(const struct enclave *enclave)
     return info;
 }
 
-/* The first enclave with an id of at least `start`. */
-static struct enclave *find_from(uint64_t start)
-{
-    struct enclave *enclave = enclaves.first;
-
-    while (enclave && enclave->id < start) {
-        enclave = enclave->next;
-    }
-    return enclave;
-}
-
 static bool describe_from(uint32_t start, struct cloister_enclave_info *info)
 {
     host_lock(&enclaves.lock);
-    const struct enclave *enclave = find_from(start);
+    const struct enclave *enclave = *link_from(start);
     if (enclave) {
         *info = describe(enclave);
     }
@@ -758,7 +743,7 @@ int enclaves_audit(struct cloister_audit *op)
 
     do {
         host_lock(&enclaves.lock);
-        const struct enclave *enclave = find_from(op->cursor[1]);
+        const struct enclave *enclave = *link_from(op->cursor[1]);
         more = enclave != NULL;
         /* Who has the token is changing the view; that is looked at the next time. */
         if (more && (enclave->building || view_audit(&enclave->view, &op->cursor[2], AUDIT_BATCH,

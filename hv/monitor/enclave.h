@@ -24,14 +24,12 @@
 struct shared_page {
     bool present;
     uint32_t ref;
-    frame_t frame;
 };
 
 struct enclave {
     uint32_t id;
     uint8_t state; /* enum cloister_enclave_state */
     bool building; /* an operation has the builder token */
-    uint32_t holds;
     struct tenant *tenant;
     struct enclave *next; /* in the order of ids */
 

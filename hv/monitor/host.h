@@ -5,18 +5,21 @@
  * hv/monitor calls only these functions and knows no header of Xen's. hv/xen/glue.c and the world
  * switch implement them for Xen; tests/unit/monitor/fake_host.c implements them for an ordinary
  * program. Actions return 0 or a negative errno; predicates return bool.
+ *
+ * The errno values are the ABI's: Linux's and Xen's, which agree for all of these. Two are not for
+ * callers: ERESTART (the operation was preempted and will be called again) and ETIMEDOUT (the TPM
+ * gave no answer in time).
  */
 #ifndef CLOISTER_MONITOR_HOST_H
 #define CLOISTER_MONITOR_HOST_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <cloister/abi.h>
-
-#include "errors.h"
 
 #define MUST_USE __attribute__((warn_unused_result))
 
@@ -26,7 +29,6 @@ typedef struct {
 } frame_t;
 
 struct thread;
-struct view;
 
 /* --- memory ------------------------------------------------------------------------------- */
 

@@ -2,9 +2,10 @@
 #include "identity.h"
 
 #include <bearssl_ec.h>
-#include <bearssl_hash.h>
 #include <bearssl_rand.h>
 
+#include "counters.h"
+#include "hash.h"
 #include "seal.h"
 #include "tpm.h"
 #include "trace.h"
@@ -21,17 +22,6 @@ static struct {
     uint8_t digest[IDENTITY_DIGEST_SIZE]; /* of the record */
     struct identity_status status;
 } identity;
-
-static void sha256(const void *a, size_t a_size, const void *b, size_t b_size,
-                   uint8_t digest[IDENTITY_DIGEST_SIZE])
-{
-    br_sha256_context hash;
-
-    br_sha256_init(&hash);
-    br_sha256_update(&hash, a, a_size);
-    br_sha256_update(&hash, b, b_size);
-    br_sha256_out(&hash, digest);
-}
 
 /* --- the key -------------------------------------------------------------------------------- */
 
@@ -159,6 +149,7 @@ void identity_init(void)
     if (rc) {
         identity.status.reason = CLOISTER_REASON_HOST_ENTROPY;
         seal_init_without(CLOISTER_REASON_HOST_ENTROPY);
+        counters_init(NULL, NULL);
         if (tpm) {
             pcr_close(tpm);
         }
@@ -168,6 +159,7 @@ void identity_init(void)
         } else {
             seal_init_without(identity.status.reason);
         }
+        counters_init(tpm, &generator);
         key_make(&generator);
         record_fill();
         record_bind(tpm ? host_record_pcr() : CLOISTER_RECORD_NO_TPM);

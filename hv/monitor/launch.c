@@ -61,16 +61,6 @@ static int check_layout(const struct cloister_launch *launch, struct cloister_he
     return 0;
 }
 
-static bool is_zero(const void *memory, size_t size)
-{
-    const uint8_t *bytes = memory;
-
-    while (size > 0 && !bytes[size - 1]) {
-        size--;
-    }
-    return size == 0;
-}
-
 int launch_check(const struct cloister_image_header *header, struct cloister_head *head)
 {
     const struct cloister_launch *launch = &header->launch;

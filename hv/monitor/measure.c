@@ -3,6 +3,8 @@
 
 #include <bearssl_ec.h>
 
+#include "hash.h"
+
 #define EC_POINT_SIZE 65u
 
 void measure_begin(struct measurement *measurement, const struct cloister_launch *launch)
@@ -27,15 +29,11 @@ void measure_value(const struct measurement *measurement, uint8_t value[CLOISTER
 
 bool measure_signature_valid(const struct cloister_image_header *header)
 {
-    uint8_t digest[br_sha256_SIZE];
+    uint8_t digest[SHA256_SIZE];
     uint8_t point[EC_POINT_SIZE];
-    br_sha256_context hash;
     br_ec_public_key key = {.curve = BR_EC_secp256r1, .q = point, .qlen = sizeof(point)};
 
-    br_sha256_init(&hash);
-    br_sha256_update(&hash, header, CLOISTER_IMAGE_SIGNED_SIZE);
-    br_sha256_out(&hash, digest);
-
+    sha256(header, CLOISTER_IMAGE_SIGNED_SIZE, NULL, 0, digest);
     point[0] = 0x04; /* uncompressed (SEC 1, 2.3.3) */
     memcpy(point + 1, header->author_key, sizeof(header->author_key));
     return br_ecdsa_i31_vrfy_raw(&br_ec_p256_m31, digest, sizeof(digest), &key, header->signature,
@@ -44,9 +42,5 @@ bool measure_signature_valid(const struct cloister_image_header *header)
 
 void measure_author(const struct cloister_image_header *header, uint8_t author[32])
 {
-    br_sha256_context hash;
-
-    br_sha256_init(&hash);
-    br_sha256_update(&hash, header->author_key, sizeof(header->author_key));
-    br_sha256_out(&hash, author);
+    sha256(header->author_key, sizeof(header->author_key), NULL, 0, author);
 }

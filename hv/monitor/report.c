@@ -38,39 +38,21 @@ static void describe(struct cloister_report *report, const struct enclave *encla
     host_domain_uuid(enclave->tenant->domain, report->domain_uuid);
 }
 
-int report_enclave(const struct thread *thread, uint64_t address, uint64_t zero,
-                   enum cloister_reason *reason)
+int report_enclave(const struct enclave *enclave, void *buffer, enum cloister_reason *reason)
 {
-    const struct enclave *enclave = thread->enclave;
     struct cloister_report report;
     uint8_t data[sizeof(report.report_data)];
-    frame_t frame;
 
-    *reason = CLOISTER_REASON_NONE;
     if (!identity_record()) {
         *reason = identity_status()->reason;
         return -EOPNOTSUPP;
     }
-    *reason = CLOISTER_REASON_ENCLAVE_BUFFER;
-    if (zero || address % sizeof(report)) {
-        return -EINVAL;
-    }
-    if (!enclave_own_page(enclave, address, &frame)) {
-        return -EFAULT;
-    }
-    *reason = CLOISTER_REASON_NONE;
-
-    /* The frame stays as long as the thread is here; what stands in it is the enclave's own
-     * business. */
-    uint8_t *page = host_frame_map(frame);
-    uint8_t *buffer = page + address % CLOISTER_PAGE_SIZE;
     memcpy(data, buffer, sizeof(data));
     report_begin(&report, CLOISTER_REPORT_ENCLAVE);
     describe(&report, enclave);
     memcpy(report.report_data, data, sizeof(data));
     identity_sign(&report);
     memcpy(buffer, &report, sizeof(report));
-    host_frame_unmap(page);
     return 0;
 }
 

@@ -7,10 +7,10 @@
 #include "identity.h"
 
 /*
- * CLOISTER_ENCLAVE_REPORT of a thread that is inside: `address` is guest-physical. Returns what the
- * enclave gets in RAX, with the reason of a refusal.
+ * CLOISTER_ENCLAVE_REPORT of a thread that is inside: `buffer` is in a page of the enclave's own, where its other
+ * threads can change it. Returns what the enclave gets in RAX, with the reason of a refusal.
  */
-MUST_USE int report_enclave(const struct thread *thread, uint64_t address, uint64_t zero,
+MUST_USE int report_enclave(const struct enclave *enclave, void *buffer,
                             enum cloister_reason *reason);
 
 /* The operations of abi.h, with their errors. */

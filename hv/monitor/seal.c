@@ -4,6 +4,8 @@
 #include <bearssl_kdf.h>
 #include <cloister/update.h>
 
+#include "hash.h"
+#include "refuse.h"
 #include "wipe.h"
 
 #define ROOT_SIZE 32u
@@ -50,7 +52,6 @@ static int update_apply(struct root_session *at)
     struct cloister_update update;
     const struct cloister_update_statement *statement = update.statements;
     uint8_t digest[TPM_DIGEST_SIZE];
-    br_sha256_context hash;
 
     int rc = tpm_nv_read(at->tpm, CLOISTER_UPDATE_INDEX, TPM_RS_PASSWORD, &update, sizeof(update));
     if (!rc) {
@@ -67,9 +68,7 @@ static int update_apply(struct root_session *at)
             return -EACCES;
         }
     }
-    br_sha256_init(&hash);
-    br_sha256_update(&hash, at->boot, sizeof(at->boot)); /* no policyRef (part 3, 23.16.1) */
-    br_sha256_out(&hash, digest);
+    sha256(at->boot, sizeof(at->boot), NULL, 0, digest); /* no policyRef (part 3, 23.16.1) */
     rc = tpm_verify(at->tpm, at->key, digest, statement->signature, &at->ticket);
     return rc ? rc : approve(at);
 }
@@ -105,7 +104,7 @@ static int index_find(const struct root_session *at, bool *written)
     int rc = tpm_nv_read_public(at->tpm, SEAL_INDEX, &found);
     if (rc == -ENOENT) {
         *written = false;
-        return tpm_nv_define(at->tpm, SEAL_INDEX, &at->expected);
+        return tpm_nv_define(at->tpm, SEAL_INDEX, &at->expected, NULL);
     }
     if (rc) {
         return rc;
@@ -203,102 +202,74 @@ const struct seal_status *seal_status(void)
 
 /* --- keys ----------------------------------------------------------------------------------- */
 
-/* HKDF's info (cloister/seal.h). */
-struct key_info {
-    uint32_t policy;
-    uint32_t image_flags;
-    uint32_t security_version;
-    uint32_t reserved0;
-    uint8_t measurement[CLOISTER_MEASUREMENT_SIZE];
-    uint8_t author[32];
-    uint8_t family_id[16];
-    uint8_t image_id[16];
-    uint8_t label[32];
-};
-_Static_assert(sizeof(struct key_info) == 160, "what keys are made of never changes");
-
-static void derive(const struct enclave *enclave, struct cloister_seal_key *request)
+void seal_describe(const struct enclave *enclave, uint32_t policy, uint32_t security_version,
+                   const uint8_t label[32], struct seal_info *info)
 {
-    static const char salt[] = "Cloister sealing 1";
     const struct cloister_image_header *header = &enclave->header;
-    struct key_info info = {.policy = request->policy,
-                            .image_flags = header->launch.flags,
-                            .security_version = request->security_version};
+
+    *info = (struct seal_info){.policy = policy,
+                               .image_flags = header->launch.flags,
+                               .security_version = security_version};
+    if (policy == CLOISTER_SEAL_CODE) {
+        memcpy(info->measurement, header->measurement, sizeof(info->measurement));
+    }
+    memcpy(info->author, enclave->author, sizeof(info->author));
+    if (policy == CLOISTER_SEAL_IMAGE || policy == CLOISTER_SEAL_FAMILY) {
+        memcpy(info->family_id, header->family_id, sizeof(info->family_id));
+    }
+    if (policy == CLOISTER_SEAL_IMAGE) {
+        memcpy(info->image_id, header->image_id, sizeof(info->image_id));
+    }
+    memcpy(info->label, label, sizeof(info->label));
+}
+
+void seal_derive(const char *salt, const struct seal_info *info, uint8_t key[32])
+{
     br_hkdf_context kdf;
 
-    if (request->policy == CLOISTER_SEAL_CODE) {
-        memcpy(info.measurement, header->measurement, sizeof(info.measurement));
-    }
-    memcpy(info.author, enclave->author, sizeof(info.author));
-    if (request->policy == CLOISTER_SEAL_IMAGE || request->policy == CLOISTER_SEAL_FAMILY) {
-        memcpy(info.family_id, header->family_id, sizeof(info.family_id));
-    }
-    if (request->policy == CLOISTER_SEAL_IMAGE) {
-        memcpy(info.image_id, header->image_id, sizeof(info.image_id));
-    }
-    memcpy(info.label, request->label, sizeof(info.label));
-
-    br_hkdf_init(&kdf, &br_sha256_vtable, salt, sizeof(salt) - 1);
+    br_hkdf_init(&kdf, &br_sha256_vtable, salt, strlen(salt));
     br_hkdf_inject(&kdf, seal.root, sizeof(seal.root));
     br_hkdf_flip(&kdf);
-    br_hkdf_produce(&kdf, &info, sizeof(info), request->key, sizeof(request->key));
+    br_hkdf_produce(&kdf, info, info ? sizeof(*info) : 0, key, 32);
     wipe(&kdf, sizeof(kdf));
     wipe_stack();
 }
 
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-    while (size > 0 && !bytes[size - 1]) {
-        size--;
-    }
-    return size == 0;
-}
-
-static int decode(const struct enclave *enclave, const struct cloister_seal_key *request,
-                  enum cloister_reason *reason)
+int seal_check(uint32_t policy, const uint8_t *reserved, size_t size, enum cloister_reason *reason)
 {
     *reason = CLOISTER_REASON_SEAL_POLICY;
-    if (request->policy < CLOISTER_SEAL_CODE || request->policy > CLOISTER_SEAL_AUTHOR) {
+    if (policy < CLOISTER_SEAL_CODE || policy > CLOISTER_SEAL_AUTHOR) {
         return -EINVAL;
     }
     *reason = CLOISTER_REASON_RESERVED_NOT_ZERO;
-    if (!is_zero(request->reserved, sizeof(request->reserved))) {
+    if (!is_zero(reserved, size)) {
         return -EINVAL;
-    }
-    *reason = CLOISTER_REASON_SEAL_VERSION;
-    if (request->security_version > enclave->header.security_version) {
-        return -EPERM;
     }
     *reason = CLOISTER_REASON_NONE;
     return 0;
 }
 
-int seal_key(const struct thread *thread, uint64_t address, uint64_t zero,
-             enum cloister_reason *reason)
+int seal_key(const struct enclave *enclave, void *buffer, enum cloister_reason *reason)
 {
     struct cloister_seal_key request;
-    frame_t frame;
+    struct seal_info info;
 
     *reason = seal.status.reason;
     if (*reason) {
         return -EOPNOTSUPP;
     }
-    *reason = CLOISTER_REASON_ENCLAVE_BUFFER;
-    if (zero || address % sizeof(request)) {
-        return -EINVAL;
-    }
-    if (!enclave_own_page(thread->enclave, address, &frame)) {
-        return -EFAULT;
-    }
-    uint8_t *page = host_frame_map(frame);
-    uint8_t *buffer = page + address % CLOISTER_PAGE_SIZE;
     memcpy(&request, buffer, sizeof(request));
-    int rc = decode(thread->enclave, &request, reason);
-    if (!rc) {
-        derive(thread->enclave, &request);
-        memcpy(buffer, &request, sizeof(request));
+    int rc = seal_check(request.policy, request.reserved, sizeof(request.reserved), reason);
+    if (rc) {
+        return rc;
     }
-    host_frame_unmap(page);
+    if (request.security_version > enclave->header.security_version) {
+        *reason = CLOISTER_REASON_SEAL_VERSION;
+        return -EPERM;
+    }
+    seal_describe(enclave, request.policy, request.security_version, request.label, &info);
+    seal_derive("Cloister sealing 1", &info, request.key);
+    memcpy(buffer, &request, sizeof(request));
     wipe(&request, sizeof(request));
-    return rc;
+    return 0;
 }

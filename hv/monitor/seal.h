@@ -40,8 +40,29 @@ void seal_init(struct tpm *tpm, uint32_t pcr, br_hmac_drbg_context *generator);
 void seal_init_without(enum cloister_reason reason);
 const struct seal_status *seal_status(void);
 
-/* CLOISTER_ENCLAVE_KEY of a thread that is inside, as report_enclave(). */
-MUST_USE int seal_key(const struct thread *thread, uint64_t address, uint64_t zero,
-                      enum cloister_reason *reason);
+/* HKDF's info (cloister/seal.h): whom a key is for. */
+struct seal_info {
+    uint32_t policy;
+    uint32_t image_flags;
+    uint32_t security_version;
+    uint32_t reserved0;
+    uint8_t measurement[CLOISTER_MEASUREMENT_SIZE];
+    uint8_t author[32];
+    uint8_t family_id[16];
+    uint8_t image_id[16];
+    uint8_t label[32];
+};
+_Static_assert(sizeof(struct seal_info) == 160, "what keys are made of never changes");
+
+void seal_describe(const struct enclave *enclave, uint32_t policy, uint32_t security_version,
+                   const uint8_t label[32], struct seal_info *info);
+/* 32 bytes of HKDF of the root. `salt` says for what; `info` may be NULL: for the monitor itself. */
+void seal_derive(const char *salt, const struct seal_info *info, uint8_t key[32]);
+/* A request's policy and reserved bytes. -EINVAL. */
+MUST_USE int seal_check(uint32_t policy, const uint8_t *reserved, size_t size,
+                        enum cloister_reason *reason);
+
+/* CLOISTER_ENCLAVE_KEY, as report_enclave(). */
+MUST_USE int seal_key(const struct enclave *enclave, void *buffer, enum cloister_reason *reason);
 
 #endif

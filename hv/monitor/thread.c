@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "count.h"
-#include "enclave.h"
+#include "counters.h"
 #include "nospec.h"
 #include "report.h"
 #include "seal.h"
@@ -44,37 +44,21 @@ static struct enclave *find_by_handle(struct tenant *tenant, const uint64_t hand
     return enclave;
 }
 
-/* What ENTER does with a thread in its state. */
-static struct call_refusal decode_enter(const struct thread *thread)
+/* What ENTER (else RESUME) does with a thread in its state. */
+static struct call_refusal decode_claim(const struct thread *thread, bool enter)
 {
     uint32_t id = thread->enclave->id;
 
     switch (thread_state(thread)) {
     case CLOISTER_THREAD_IDLE:
-        return refusal(0, CLOISTER_REASON_NONE, id);
-    case CLOISTER_THREAD_RUNNING:
-        return refusal(-EBUSY, CLOISTER_REASON_THREAD_BUSY, id);
+        return enter ? refusal(0, CLOISTER_REASON_NONE, id)
+                     : refusal(-EINVAL, CLOISTER_REASON_THREAD_IDLE, id);
     case CLOISTER_THREAD_INTERRUPTED:
     case CLOISTER_THREAD_OCALL:
-        return refusal(-EBUSY, CLOISTER_REASON_THREAD_INTERRUPTED, id);
-    case CLOISTER_THREAD_DEAD:
-        break;
-    }
-    return refusal(-EIO, CLOISTER_REASON_THREAD_DEAD, id);
-}
-
-static struct call_refusal decode_resume(const struct thread *thread)
-{
-    uint32_t id = thread->enclave->id;
-
-    switch (thread_state(thread)) {
-    case CLOISTER_THREAD_INTERRUPTED:
-    case CLOISTER_THREAD_OCALL:
-        return refusal(0, CLOISTER_REASON_NONE, id);
+        return enter ? refusal(-EBUSY, CLOISTER_REASON_THREAD_INTERRUPTED, id)
+                     : refusal(0, CLOISTER_REASON_NONE, id);
     case CLOISTER_THREAD_RUNNING:
         return refusal(-EBUSY, CLOISTER_REASON_THREAD_BUSY, id);
-    case CLOISTER_THREAD_IDLE:
-        return refusal(-EINVAL, CLOISTER_REASON_THREAD_IDLE, id);
     case CLOISTER_THREAD_DEAD:
         break;
     }
@@ -115,10 +99,8 @@ static struct call_refusal serve(struct tenant *tenant, const struct thread_call
 
     switch (call->operation) {
     case CLOISTER_CALL_ENTER:
-        refused = decode_enter(thread);
-        break;
     case CLOISTER_CALL_RESUME:
-        refused = decode_resume(thread);
+        refused = decode_claim(thread, call->operation == CLOISTER_CALL_ENTER);
         break;
     case CLOISTER_CALL_STATUS:
         result->outcome = 0;
@@ -203,7 +185,7 @@ static enum thread_next forbidden(struct thread *thread)
     return THREAD_INJECT;
 }
 
-/* A refused REPORT or KEY: the enclave goes on, with an error. */
+/* A refused request: the enclave goes on, with an error. */
 static void trace_enclave_call(struct thread *thread, const struct thread_exit *exit, int error,
                                enum cloister_reason reason)
 {
@@ -219,23 +201,43 @@ static void trace_enclave_call(struct thread *thread, const struct thread_exit *
     tenant_trace(thread->enclave->tenant, &record);
 }
 
-static enum thread_next serve_request(struct thread *thread, const struct thread_exit *exit,
-                                      struct thread_result *result)
-{
-    enum cloister_reason reason;
+/* What an enclave asks for with a buffer in a page of its own, and its size, to which it is aligned. */
+static const struct {
+    uint64_t size;
+    int (*serve)(const struct enclave *enclave, void *buffer, enum cloister_reason *reason);
+} requests[] = {
+    [CLOISTER_ENCLAVE_REPORT] = {sizeof(struct cloister_report), report_enclave},
+    [CLOISTER_ENCLAVE_KEY] = {sizeof(struct cloister_seal_key), seal_key},
+    [CLOISTER_ENCLAVE_COUNTER] = {sizeof(struct cloister_counter), counters_use},
+};
 
-    result->outcome = exit->number == CLOISTER_ENCLAVE_REPORT
-                          ? report_enclave(thread, exit->value[0], exit->value[1], &reason)
-                          : seal_key(thread, exit->value[0], exit->value[1], &reason);
-    if (result->outcome) {
-        trace_enclave_call(thread, exit, result->outcome, reason);
+static int serve_request(const struct thread *thread, const struct thread_exit *exit,
+                         enum cloister_reason *reason)
+{
+    const uint64_t number = index_nospec(exit->number, sizeof(requests) / sizeof(requests[0]));
+    const uint64_t size = requests[number].size;
+    frame_t frame;
+
+    *reason = CLOISTER_REASON_ENCLAVE_BUFFER;
+    if (exit->value[0] % size || exit->value[1]) {
+        return -EINVAL;
     }
-    return THREAD_ANSWER;
+    if (!enclave_own_page(thread->enclave, exit->value[0], &frame)) {
+        return -EFAULT;
+    }
+    /* The frame stays as long as the thread is here. */
+    uint8_t *page = host_frame_map(frame);
+    int rc = requests[number].serve(thread->enclave, page + exit->value[0] % CLOISTER_PAGE_SIZE,
+                                    reason);
+    host_frame_unmap(page);
+    return rc;
 }
 
 static enum thread_next serve_enclave(struct thread *thread, const struct thread_exit *exit,
                                       struct thread_result *result)
 {
+    enum cloister_reason reason;
+
     switch (exit->number) {
     case CLOISTER_ENCLAVE_RETURN:
         return leave(thread, CLOISTER_THREAD_IDLE, CLOISTER_EXIT_RETURN, exit, result);
@@ -249,7 +251,12 @@ static enum thread_next serve_enclave(struct thread *thread, const struct thread
         return THREAD_ANSWER;
     case CLOISTER_ENCLAVE_REPORT:
     case CLOISTER_ENCLAVE_KEY:
-        return serve_request(thread, exit, result);
+    case CLOISTER_ENCLAVE_COUNTER:
+        result->outcome = serve_request(thread, exit, &reason);
+        if (result->outcome) {
+            trace_enclave_call(thread, exit, result->outcome, reason);
+        }
+        return THREAD_ANSWER;
     default:
         return forbidden(thread);
     }

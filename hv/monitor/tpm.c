@@ -21,14 +21,17 @@
 
 /* --- waiting ------------------------------------------------------------------------------- */
 
-int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_t timeout)
+/* Of a register of one byte, or of four: `ones` is how it reads when the TPM is gone. */
+static int wait_until(uint64_t address, uint32_t ones, uint32_t mask, uint32_t value,
+                      uint64_t timeout)
 {
     const uint64_t begin = host_now();
 
     for (;;) {
         bool late = host_now() - begin > timeout; /* before the last look */
-        uint32_t found = host_mmio_read32(address);
-        if (found == UINT32_MAX) {
+        uint32_t found =
+            ones == UINT8_MAX ? host_mmio_read8(address) : host_mmio_read32(address);
+        if (found == ones) {
             return -ENXIO;
         }
         if ((found & mask) == value) {
@@ -41,24 +44,14 @@ int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_t timeout
     }
 }
 
+int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_t timeout)
+{
+    return wait_until(address, UINT32_MAX, mask, value, timeout);
+}
+
 int tpm_wait8(uint64_t address, uint8_t mask, uint8_t value, uint64_t timeout)
 {
-    const uint64_t begin = host_now();
-
-    for (;;) {
-        bool late = host_now() - begin > timeout;
-        uint8_t found = host_mmio_read8(address);
-        if (found == UINT8_MAX) {
-            return -ENXIO;
-        }
-        if ((found & mask) == value) {
-            return 0;
-        }
-        if (late) {
-            return -ETIMEDOUT;
-        }
-        host_pause();
-    }
+    return wait_until(address, UINT8_MAX, mask, value, timeout);
 }
 
 /* --- commands ------------------------------------------------------------------------------ */
@@ -75,15 +68,19 @@ struct tpm_writer tpm_begin(struct tpm *tpm, enum tpm_code code, uint32_t sessio
 
 /* One session, without an HMAC: a password's is the password itself, a policy's need not have one
  * (part 1, 19.4 and 19.7). */
-void tpm_authorize(struct tpm_writer *command, uint32_t session)
+void tpm_authorize_with(struct tpm_writer *command, uint32_t session, const void *password,
+                        uint16_t size)
 {
-    const uint8_t continue_session = 1; /* part 2, 8.4: TPMA_SESSION */
-
-    put_u32(command, 4 + 2 + 1 + 2);
+    put_u32(command, 4u + 2 + 1 + 2 + size);
     put_u32(command, session);
     put_u16(command, 0); /* nonceCaller */
-    put_u8(command, continue_session);
-    put_u16(command, 0); /* hmac */
+    put_u8(command, TPM_CONTINUE_SESSION);
+    put_sized(command, password, size);
+}
+
+void tpm_authorize(struct tpm_writer *command, uint32_t session)
+{
+    tpm_authorize_with(command, session, "", 0);
 }
 
 /* What stands behind the parameters if the command had a session (part 1, 18.8). */

@@ -102,7 +102,11 @@ struct tpm_nv_public {
     uint16_t size;
     uint8_t policy[TPM_DIGEST_SIZE];
 };
+#define TPM_NV_OWNER_WRITE (UINT32_C(1) << 1)
 #define TPM_NV_POLICY_WRITE (UINT32_C(1) << 3)
+#define TPM_NV_EXTEND (UINT32_C(4) << 4) /* 13.3: TPM_NT_EXTEND */
+#define TPM_NV_OWNER_READ (UINT32_C(1) << 17)
+#define TPM_NV_AUTH_READ (UINT32_C(1) << 18)
 #define TPM_NV_POLICY_READ (UINT32_C(1) << 19)
 #define TPM_NV_NO_DA (UINT32_C(1) << 25)        /* failures do not count as a dictionary attack */
 #define TPM_NV_READ_LOCKED (UINT32_C(1) << 28)  /* until the next reset; read-only */
@@ -111,8 +115,18 @@ struct tpm_nv_public {
 
 /* 31.6. -ENOENT: there is no such index. */
 MUST_USE int tpm_nv_read_public(struct tpm *tpm, uint32_t index, struct tpm_nv_public *public);
-/* 31.3, by the owner with an empty password. */
-MUST_USE int tpm_nv_define(struct tpm *tpm, uint32_t index, const struct tpm_nv_public *public);
+/*
+ * 31.3, by the owner with an empty password. `auth` is the index's authorization value, NULL: empty. The policy is
+ * taken if an attribute names it.
+ */
+MUST_USE int tpm_nv_define(struct tpm *tpm, uint32_t index, const struct tpm_nv_public *public,
+                           const uint8_t auth[TPM_DIGEST_SIZE]);
+/* 31.4, 31.9, by the owner. An index that is not there counts as removed. */
+MUST_USE int tpm_nv_undefine(struct tpm *tpm, uint32_t index);
+MUST_USE int tpm_nv_extend(struct tpm *tpm, uint32_t index, const uint8_t data[TPM_DIGEST_SIZE]);
+/* 31.13, authorized by the index's authorization value. */
+MUST_USE int tpm_nv_read_secret(struct tpm *tpm, uint32_t index,
+                                const uint8_t auth[TPM_DIGEST_SIZE], void *to, uint16_t size);
 /* 31.7, 31.13, 31.14: the whole index, authorized by its policy or its own, empty, password. */
 MUST_USE int tpm_nv_write(struct tpm *tpm, uint32_t index, uint32_t session, const void *from,
                           uint16_t size);

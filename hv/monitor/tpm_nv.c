@@ -3,7 +3,9 @@
 #include "tpm_transport.h"
 
 #define SE_POLICY 1u       /* part 2, 6.11 */
-#define RC_HANDLE_1 0x18bu /* part 2, 6.6.3: the first handle is not correct for the use */
+/* Part 2, 6.6.3: the first or second handle is not correct for the use. */
+#define RC_HANDLE_1 0x18bu
+#define RC_HANDLE_2 0x28bu
 
 int tpm_policy_start(struct tpm *tpm, const uint8_t nonce[TPM_DIGEST_SIZE], uint32_t *session)
 {
@@ -81,32 +83,58 @@ int tpm_nv_read_public(struct tpm *tpm, uint32_t index, struct tpm_nv_public *pu
     return get_end(&answer);
 }
 
-int tpm_nv_define(struct tpm *tpm, uint32_t index, const struct tpm_nv_public *public)
+int tpm_nv_define(struct tpm *tpm, uint32_t index, const struct tpm_nv_public *public,
+                  const uint8_t auth[TPM_DIGEST_SIZE])
 {
+    const uint16_t policy = public->attributes & TPM_NV_POLICY_READ ? TPM_DIGEST_SIZE : 0;
     struct tpm_writer command = tpm_begin(tpm, TPM_CC_NV_DEFINE_SPACE, TPM_RS_PASSWORD);
 
     put_u32(&command, TPM_RH_OWNER);
     tpm_authorize(&command, TPM_RS_PASSWORD);
-    put_u16(&command, 0); /* no password of its own */
-    put_u16(&command, 4 + 2 + 4 + 2 + TPM_DIGEST_SIZE + 2);
+    put_sized(&command, auth ? (const void *)auth : "", auth ? TPM_DIGEST_SIZE : 0);
+    put_u16(&command, 4 + 2 + 4 + 2 + policy + 2);
     put_u32(&command, index);
     put_u16(&command, TPM_ALG_SHA256);
     put_u32(&command, public->attributes);
-    put_sized(&command, public->policy, sizeof(public->policy));
+    put_sized(&command, public->policy, policy);
     put_u16(&command, public->size);
     return tpm_finish_empty(tpm, &command, TPM_LONG);
 }
 
-/* The head of a command on an index that authorizes itself. */
-static struct tpm_writer begin_nv(struct tpm *tpm, enum tpm_code code, uint32_t index,
-                                  uint32_t session)
+/* The head of a command on an index: `by` authorizes it. */
+static struct tpm_writer begin_nv_by(struct tpm *tpm, enum tpm_code code, uint32_t by,
+                                     uint32_t index, uint32_t session)
 {
     struct tpm_writer command = tpm_begin(tpm, code, session);
 
-    put_u32(&command, index);
+    put_u32(&command, by);
     put_u32(&command, index);
     tpm_authorize(&command, session);
     return command;
+}
+
+static struct tpm_writer begin_nv(struct tpm *tpm, enum tpm_code code, uint32_t index,
+                                  uint32_t session)
+{
+    return begin_nv_by(tpm, code, index, index, session);
+}
+
+int tpm_nv_undefine(struct tpm *tpm, uint32_t index)
+{
+    struct tpm_writer command =
+        begin_nv_by(tpm, TPM_CC_NV_UNDEFINE_SPACE, TPM_RH_OWNER, index, TPM_RS_PASSWORD);
+
+    int rc = tpm_finish_empty(tpm, &command, TPM_LONG);
+    return tpm->code == RC_HANDLE_2 ? 0 : rc;
+}
+
+int tpm_nv_extend(struct tpm *tpm, uint32_t index, const uint8_t data[TPM_DIGEST_SIZE])
+{
+    struct tpm_writer command =
+        begin_nv_by(tpm, TPM_CC_NV_EXTEND, TPM_RH_OWNER, index, TPM_RS_PASSWORD);
+
+    put_sized(&command, data, TPM_DIGEST_SIZE);
+    return tpm_finish_empty(tpm, &command, TPM_LONG);
 }
 
 int tpm_nv_write(struct tpm *tpm, uint32_t index, uint32_t session, const void *from, uint16_t size)
@@ -118,19 +146,36 @@ int tpm_nv_write(struct tpm *tpm, uint32_t index, uint32_t session, const void *
     return tpm_finish_empty(tpm, &command, TPM_LONG);
 }
 
-int tpm_nv_read(struct tpm *tpm, uint32_t index, uint32_t session, void *to, uint16_t size)
+static int finish_read(struct tpm *tpm, struct tpm_writer *command, void *to, uint16_t size)
 {
-    struct tpm_writer command = begin_nv(tpm, TPM_CC_NV_READ, index, session);
     struct tpm_reader answer;
 
-    put_u16(&command, size);
-    put_u16(&command, 0); /* offset */
-    int rc = tpm_finish(tpm, &command, TPM_SHORT, &answer);
+    put_u16(command, size);
+    put_u16(command, 0); /* offset */
+    int rc = tpm_finish(tpm, command, TPM_SHORT, &answer);
     if (rc) {
         return rc;
     }
     get_sized(&answer, to, size);
     return get_end(&answer);
+}
+
+int tpm_nv_read(struct tpm *tpm, uint32_t index, uint32_t session, void *to, uint16_t size)
+{
+    struct tpm_writer command = begin_nv(tpm, TPM_CC_NV_READ, index, session);
+
+    return finish_read(tpm, &command, to, size);
+}
+
+int tpm_nv_read_secret(struct tpm *tpm, uint32_t index, const uint8_t auth[TPM_DIGEST_SIZE],
+                       void *to, uint16_t size)
+{
+    struct tpm_writer command = tpm_begin(tpm, TPM_CC_NV_READ, TPM_RS_PASSWORD);
+
+    put_u32(&command, index);
+    put_u32(&command, index);
+    tpm_authorize_with(&command, TPM_RS_PASSWORD, auth, TPM_DIGEST_SIZE);
+    return finish_read(tpm, &command, to, size);
 }
 
 int tpm_nv_read_lock(struct tpm *tpm, uint32_t index, uint32_t session)

@@ -47,7 +47,9 @@ MUST_USE int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_
 
 /* Part 2, 6.5.2 (codes), 6.9 (tags), 7.4 (handles). */
 enum tpm_code {
+    TPM_CC_NV_UNDEFINE_SPACE = 0x122,
     TPM_CC_NV_DEFINE_SPACE = 0x12a,
+    TPM_CC_NV_EXTEND = 0x136,
     TPM_CC_NV_WRITE = 0x137,
     TPM_CC_STARTUP = 0x144,
     TPM_CC_NV_READ = 0x14e,
@@ -70,6 +72,7 @@ enum tpm_code {
 #define TPM_ST_VERIFIED 0x8022u
 #define TPM_RH_OWNER 0x40000001u
 #define TPM_RH_NULL 0x40000007u
+#define TPM_CONTINUE_SESSION 1u /* 8.4: TPMA_SESSION */
 #define TPM_ALG_NULL 0x0010u
 #define TPM_ALG_ECDSA 0x0018u
 
@@ -79,6 +82,8 @@ enum tpm_code {
  */
 struct tpm_writer tpm_begin(struct tpm *tpm, enum tpm_code code, uint32_t session);
 void tpm_authorize(struct tpm_writer *command, uint32_t session);
+void tpm_authorize_with(struct tpm_writer *command, uint32_t session, const void *password,
+                        uint16_t size);
 /* Sends it, again where the TPM asks for that; then *parameters reads the response's. */
 MUST_USE int tpm_finish(struct tpm *tpm, struct tpm_writer *command, uint64_t duration,
                         struct tpm_reader *parameters);

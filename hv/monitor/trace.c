@@ -21,12 +21,11 @@ static struct {
 
 int trace_init(void)
 {
+    memset(&trace, 0, sizeof(trace));
     int rc = host_random(&trace.boot_id, sizeof(trace.boot_id));
     if (rc) {
         return rc;
     }
-    trace.refusals = 0;
-    trace.suppressed = 0;
     trace.rings = host_alloc(host_cpu_count() * sizeof(*trace.rings));
     if (!trace.rings) {
         return -ENOMEM;

@@ -19,7 +19,7 @@ static inline void wipe(void *memory, size_t size)
 #define WIPE_STACK_SIZE 3584u
 
 /* Zeros below the caller's frame, where the functions that it called had their secrets. */
-__attribute__((__noinline__)) static void wipe_stack(void)
+__attribute__((__noinline__, __unused__)) static void wipe_stack(void)
 {
     uint8_t stack[WIPE_STACK_SIZE];
 

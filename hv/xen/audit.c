@@ -239,19 +239,17 @@ static bool scan_domain(struct domain *d, struct cloister_audit *audit)
     return true;
 }
 
-/* The domain with the lowest number of at least `id`, locked against going away. */
+/* The domain with the lowest number of at least `id` (the list is in that order), kept from going away. */
 static struct domain *next_domain(domid_t id)
 {
-    struct domain *d, *found = NULL;
+    struct domain *d;
 
     rcu_read_lock(&domlist_read_lock);
     for_each_domain ( d )
-        if ( d->domain_id >= id && (!found || d->domain_id < found->domain_id) )
-            found = d;
-    if ( found && !get_domain(found) )
-        found = NULL;
+        if ( d->domain_id >= id && get_domain(d) )
+            break;
     rcu_read_unlock(&domlist_read_lock);
-    return found;
+    return d;
 }
 
 static bool scan_domains(struct cloister_audit *audit)

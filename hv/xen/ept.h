@@ -10,14 +10,14 @@
 #ifndef CLOISTER_XEN_EPT_H
 #define CLOISTER_XEN_EPT_H
 
-#ifdef __XEN__
-#include <xen/types.h>
-#else
 #include <stdbool.h>
 #include <stdint.h>
-#endif
 
 #include <cloister/image.h>
+
+#ifndef __XEN__
+#define cf_check /* may be called through a pointer */
+#endif
 
 /* 29.3.2 */
 #define EPT_READ (UINT64_C(1) << 0)
@@ -30,13 +30,13 @@
 /* 25.6.11: write-back, four levels; neither accessed and dirty flags nor supervisor shadow stacks. */
 #define EPT_POINTER_FLAGS (UINT64_C(6) | (UINT64_C(3) << 3))
 
-static inline uint64_t ept_table(uint64_t frame)
+static inline uint64_t cf_check ept_table(uint64_t frame)
 {
     return (frame << EPT_FRAME_SHIFT) | EPT_READ | EPT_WRITE | EPT_EXECUTE;
 }
 
 /* flags: CLOISTER_PAGE_W, CLOISTER_PAGE_X */
-static inline uint64_t ept_leaf(uint64_t frame, uint32_t flags)
+static inline uint64_t cf_check ept_leaf(uint64_t frame, uint32_t flags)
 {
     const uint64_t more = flags & CLOISTER_PAGE_W   ? EPT_WRITE
                           : flags & CLOISTER_PAGE_X ? EPT_EXECUTE
@@ -46,7 +46,7 @@ static inline uint64_t ept_leaf(uint64_t frame, uint32_t flags)
 }
 
 /* False: the entry maps nothing. */
-static inline bool ept_frame(uint64_t entry, uint64_t *frame)
+static inline bool cf_check ept_frame(uint64_t entry, uint64_t *frame)
 {
     *frame = (entry & EPT_ADDRESS) >> EPT_FRAME_SHIFT;
     return entry & EPT_READ;

@@ -2,7 +2,6 @@
 /* The monitor's seam (monitor/host.h) on Xen, and the hooks that need no world. */
 #include "glue.h"
 
-#include <xen/domain_page.h>
 #include <xen/event.h>
 #include <xen/guest_access.h>
 #include <xen/hypercall.h>
@@ -322,7 +321,7 @@ int host_update_key(uint8_t name[32])
 
 enum cloister_reason host_refusal(void)
 {
-    if ( !world_available() )
+    if ( !world_ops.flag )
         return CLOISTER_REASON_HOST_CPU;
     if ( !dma_is_confined() && !opt_insecure_dma )
         return CLOISTER_REASON_HOST_IOMMU;
@@ -381,17 +380,12 @@ void host_vcpu_start(void *domain, uint16_t vcpu)
 
 int host_grant_acquire(void *domain, uint32_t ref, frame_t *frame)
 {
-    mfn_t mfn;
-    int rc = cloister_grant_acquire(domain, ref, &mfn);
-
-    if ( !rc )
-        frame->number = mfn_x(mfn);
-    return rc;
+    return cloister_grant_acquire(domain, ref, &frame->number);
 }
 
 void host_grant_release(void *domain, uint32_t ref, frame_t frame)
 {
-    cloister_grant_release(domain, ref, _mfn(frame.number));
+    cloister_grant_release(domain, ref, frame.number);
 }
 
 bool cloister_frame_is_protected(unsigned long mfn)

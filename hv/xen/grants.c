@@ -7,14 +7,16 @@
  */
 #include <asm/cloister_grants.h>
 
-int cloister_grant_acquire(struct domain *d, uint32_t ref, mfn_t *mfn)
+int cloister_grant_acquire(struct domain *d, uint32_t ref, uint64_t *frame)
 {
     struct page_info *page;
     uint16_t offset, length;
+    mfn_t mfn;
 
-    if ( acquire_grant_for_copy(d, ref, current->domain->domain_id, false, mfn, &page, &offset,
+    if ( acquire_grant_for_copy(d, ref, current->domain->domain_id, false, &mfn, &page, &offset,
                                 &length, false) != GNTST_okay )
         return -EINVAL;
+    *frame = mfn_x(mfn);
     if ( !offset && length == PAGE_SIZE && page_get_owner(page) == d &&
          get_page_type(page, PGT_writable_page) )
         return 0;
@@ -24,10 +26,10 @@ int cloister_grant_acquire(struct domain *d, uint32_t ref, mfn_t *mfn)
     return -EINVAL;
 }
 
-void cloister_grant_release(struct domain *d, uint32_t ref, mfn_t mfn)
+void cloister_grant_release(struct domain *d, uint32_t ref, uint64_t frame)
 {
     release_grant_for_copy(d, ref, false);
-    put_page_and_type(mfn_to_page(mfn));
+    put_page_and_type(mfn_to_page(_mfn(frame)));
 }
 
 uint64_t cloister_grants_audit(struct domain *d, uint64_t *entries)

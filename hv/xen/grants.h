@@ -6,8 +6,8 @@
 #include <xen/mm.h>
 
 /* Holds a whole page that d granted writable to the current domain. -EINVAL. */
-int cloister_grant_acquire(struct domain *d, uint32_t ref, mfn_t *mfn);
-void cloister_grant_release(struct domain *d, uint32_t ref, mfn_t mfn);
+int cloister_grant_acquire(struct domain *d, uint32_t ref, uint64_t *frame);
+void cloister_grant_release(struct domain *d, uint32_t ref, uint64_t frame);
 /* Counts active grants of d whose frame is protected, and adds the active grants looked at. */
 uint64_t cloister_grants_audit(struct domain *d, uint64_t *entries);
 /* The monitor's answer, for a file that cannot see its headers. */

@@ -3,10 +3,7 @@
 #include "compat.h"
 #include "world.h"
 
-#include <xen/init.h>
-
 #include <asm/cloister.h>
-#include <asm/event.h>
 #include <asm/hvm/hvm.h>
 #include <asm/hvm/svm/svmdebug.h>
 #include <asm/traps.h>
@@ -14,11 +11,8 @@
 #define SEGMENT_CODE 0xa9b /* L P DPL0 code, execute/read, accessed */
 #define SEGMENT_DATA 0xc93 /* G DB P DPL0 data, read/write, accessed */
 #define SEGMENT_TSS 0x08b  /* P, 64-bit TSS, busy */
-#define TSS_LIMIT 103
 #define VMMCALL_SIZE 3
-#define PAT_RESET UINT64_C(0x0007040600070406)
 #define DR6_RESET 0xffff0ff0
-#define DR7_RESET 0x400
 
 /* Second-stage entry bits (5.4.1, 15.25): nested walks are user accesses. */
 #define NPT_PRESENT (UINT64_C(1) << 0)
@@ -30,7 +24,7 @@
 #define NPT_ADDRESS UINT64_C(0x000ffffffffff000)
 
 /* Bitmaps with every bit set: every port and every MSR leaves the enclave. */
-static uint8_t all_ones[IOPM_SIZE] __aligned(PAGE_SIZE);
+static const uint8_t all_ones[IOPM_SIZE] __aligned(PAGE_SIZE) = { [0 ... IOPM_SIZE - 1] = 0xff };
 
 static void intercept_all(struct vmcb_struct *vmcb)
 {
@@ -38,11 +32,7 @@ static void intercept_all(struct vmcb_struct *vmcb)
                                        CR_INTERCEPT_CR2_WRITE | CR_INTERCEPT_CR3_READ |
                                        CR_INTERCEPT_CR4_READ);
     vmcb->_dr_intercepts = ~0u;
-    /*
-     * The enclave's IDT handles its exceptions. These three come here: a machine check is the
-     * host's; #DB and #AC can be raised again by their own delivery, for ever (15.35.3).
-     */
-    vmcb->_exception_intercepts = (1u << X86_EXC_MC) | (1u << X86_EXC_DB) | (1u << X86_EXC_AC);
+    vmcb->_exception_intercepts = WORLD_EXCEPTIONS;
     vmcb->_general1_intercepts =
         GENERAL1_INTERCEPT_INTR | GENERAL1_INTERCEPT_NMI | GENERAL1_INTERCEPT_SMI |
         GENERAL1_INTERCEPT_INIT | GENERAL1_INTERCEPT_IDTR_WRITE | GENERAL1_INTERCEPT_GDTR_WRITE |
@@ -64,19 +54,16 @@ static void cf_check svm_init(struct world *world, uint64_t view_root)
     struct vmcb_struct *vmcb = world->control;
 
     BUILD_BUG_ON(sizeof(*vmcb) != PAGE_SIZE);
-    if ( !all_ones[0] )
-        memset(all_ones, 0xff, sizeof(all_ones));
     intercept_all(vmcb);
     vmcb->_iopm_base_pa = virt_to_maddr(all_ones);
     vmcb->_msrpm_base_pa = virt_to_maddr(all_ones);
     vmcb->_vintr.fields.intr_masking = 1;
     vmcb_set_np(vmcb, true);
     vmcb->_h_cr3 = view_root;
-    vmcb->_g_pat = PAT_RESET;
+    vmcb->_g_pat = WORLD_PAT;
 }
 
-static void cf_check svm_start(struct world *world, const struct cloister_launch *launch,
-                               uint32_t index, uint64_t arg0, uint64_t arg1)
+static void cf_check svm_start(struct world *world, const struct cloister_launch *launch, uint32_t index)
 {
     struct vmcb_struct *vmcb = world->control;
     const struct segment_register data = {
@@ -86,7 +73,7 @@ static void cf_check svm_start(struct world *world, const struct cloister_launch
     vmcb->cs = (struct segment_register){
         .sel = launch->code_selector, .attr = SEGMENT_CODE, .limit = ~0u };
     vmcb->fs.base = launch->tls_base + index * launch->tls_stride;
-    vmcb->tr = (struct segment_register){ .attr = SEGMENT_TSS, .limit = TSS_LIMIT,
+    vmcb->tr = (struct segment_register){ .attr = SEGMENT_TSS, .limit = WORLD_TSS_LIMIT,
                                           .base = launch->tss_base + index * launch->tss_stride };
     vmcb->ldtr = (struct segment_register){ };
     vmcb->gdtr.base = launch->gdt_base;
@@ -94,27 +81,19 @@ static void cf_check svm_start(struct world *world, const struct cloister_launch
     vmcb->idtr.base = launch->idt_base;
     vmcb->idtr.limit = launch->idt_limit;
     vmcb->_cpl = 0;
-    vmcb->_efer = EFER_SVME | EFER_LME | EFER_LMA | EFER_NXE;
-    vmcb->_cr0 = X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG;
+    vmcb->_efer = EFER_SVME | WORLD_EFER;
+    vmcb->_cr0 = WORLD_CR0;
     vmcb->_cr2 = 0;
     vmcb->_cr3 = (uint64_t)launch->cr3_page * PAGE_SIZE;
-    vmcb->_cr4 = X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE;
+    vmcb->_cr4 = WORLD_CR4;
     vmcb->_dr6 = DR6_RESET;
-    vmcb->_dr7 = DR7_RESET;
+    vmcb->_dr7 = WORLD_DR7;
     vmcb->rflags = X86_EFLAGS_MBS;
     vmcb->rip = launch->entry;
     vmcb->rsp = launch->stack_top + index * launch->stack_stride;
-    vmcb->rax = 0;
     vmcb->kerngsbase = 0;
     vmcb->int_stat.raw = 0;
     vmcb->event_inj.raw = 0;
-}
-
-static void cf_check svm_set_rax(struct world *world, uint64_t rax)
-{
-    struct vmcb_struct *vmcb = world->control;
-
-    vmcb->rax = rax;
 }
 
 static void cf_check svm_inject(struct world *world, uint8_t vector, int32_t error_code)
@@ -153,7 +132,6 @@ const struct world_ops world_ops_svm = {
     .flag = CLOISTER_INFO_SVM,
     .init = svm_init,
     .start = svm_start,
-    .set_rax = svm_set_rax,
     .inject = svm_inject,
     .table_entry = npt_table_entry,
     .leaf_entry = npt_leaf_entry,
@@ -203,6 +181,7 @@ void cloister_svm_enter(struct vcpu *v)
     world_fpu_enter(v, world);
 
     asid_prepare(world, vmcb, tenant);
+    vmcb->rax = world->enclave.rax;
     vmcb->_tsc_offset = tenant->_tsc_offset;
     vmcb->cleanbits.raw = 0;
 #ifdef CLOISTER_TEST
@@ -221,10 +200,12 @@ void cloister_svm_leave(void)
     struct vcpu *v = current;
     struct cpu_user_regs *regs = guest_cpu_user_regs();
     struct world *world = v->arch.cloister.pending;
+    const struct vmcb_struct *vmcb = world->control;
     struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
 
     svm_vmsave_pa(world->control_pa);
     memcpy(&world->enclave, &regs->r15, sizeof(world->enclave));
+    world->enclave.rax = vmcb->rax;
     memcpy(&regs->r15, &world->tenant, sizeof(world->tenant));
     regs->rax = tenant->rax;
     regs->rip = tenant->rip;
@@ -249,21 +230,6 @@ static void event_restore(struct vmcb_struct *vmcb)
         vmcb->event_inj = event;
 }
 
-static enum world_exit_kind decode_call(struct world *world, struct vmcb_struct *vmcb,
-                                        struct thread_exit *exit)
-{
-    vmcb->rip = cpu_has_svm_nrips ? vmcb->nextrip : vmcb->rip + VMMCALL_SIZE;
-    *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = vmcb->rax,
-                                  .value = { world->enclave.rdi, world->enclave.rsi } };
-    return WORLD_EXIT_THREAD;
-}
-
-static enum world_exit_kind decode_vector(struct thread_exit *exit, uint64_t vector)
-{
-    *exit = (struct thread_exit){ .kind = THREAD_EXIT_VECTOR, .number = vector };
-    return WORLD_EXIT_THREAD;
-}
-
 /* What an exit was; interrupts are on, the tenant's state is complete. */
 static enum world_exit_kind decode(struct world *world, struct thread_exit *exit,
                                    struct cpu_user_regs *regs)
@@ -280,7 +246,10 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return WORLD_EXIT_INTERRUPT;
 
     case VMEXIT_VMMCALL:
-        return decode_call(world, vmcb, exit);
+        vmcb->rip = cpu_has_svm_nrips ? vmcb->nextrip : vmcb->rip + VMMCALL_SIZE;
+        *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = world->enclave.rax,
+                                      .value = { world->enclave.rdi, world->enclave.rsi } };
+        return WORLD_EXIT_THREAD;
 
     case VMEXIT_EXCEPTION_DB:
         svm_inject(world, X86_EXC_DB, NO_ERROR_CODE);
@@ -300,18 +269,17 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
 
     case VMEXIT_EXCEPTION_MC:
         do_machine_check(regs);
-        return decode_vector(exit, CLOISTER_VECTOR_MACHINE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_MACHINE);
 
     case VMEXIT_SHUTDOWN:
-        return decode_vector(exit, CLOISTER_VECTOR_SHUTDOWN);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_SHUTDOWN);
 
     case VMEXIT_INVALID:
     case (uint32_t)VMEXIT_INVALID: /* as QEMU 7.2 writes it */
-        return decode_vector(exit, CLOISTER_VECTOR_STATE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
 
     default:
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_FORBIDDEN };
-        return WORLD_EXIT_THREAD;
+        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
     }
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The test build's back door (CLOISTER_OP_TEST in abi.h). Nothing of it is in any other build. */
-#ifdef CLOISTER_TEST
+/* A translation unit is not empty (C11, 6.9). */
+struct cloister_test;
 
+#ifdef CLOISTER_TEST
 #include "glue.h"
 
 #include <xen/iommu.h>
@@ -133,7 +135,4 @@ long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
     return rc ?: copy_to_guest(arg, &op, 1) ? -EFAULT : 0;
 }
 
-#else
-/* A translation unit is not empty (C11, 6.9). */
-struct cloister_test;
 #endif

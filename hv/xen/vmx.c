@@ -2,15 +2,14 @@
 /*
  * The world switch for Intel VMX. Section numbers are of the Intel SDM, volume 3.
  *
- * A VMCS can be written only while it is a CPU's current one, so init, start, set_rax and inject leave in
- * struct world what the next entry writes. Each exit clears the VMCS (VMCLEAR): outside, no CPU holds any
- * of it (25.11.1), and a thread may go on anywhere, or its frames may be given back.
+ * A VMCS can be written only while it is a CPU's current one, so init, start and inject leave in struct world
+ * what the next entry writes. Each exit clears the VMCS (VMCLEAR): outside, no CPU holds any of it (25.11.1),
+ * and a thread may go on anywhere, or its frames may be given back.
  */
 #include "compat.h"
 #include "ept.h"
 #include "world.h"
 
-#include <xen/init.h>
 
 #include <asm/cloister.h>
 #include <asm/event.h>
@@ -25,18 +24,10 @@
 #define ACCESS_DATA 0xc093 /* G DB P DPL0 data, read/write, accessed */
 #define ACCESS_TSS 0x008b  /* P, 64-bit TSS, busy */
 #define ACCESS_UNUSABLE 0x10000
-#define TSS_LIMIT 103
 /* In the order of the VMCS's fields (appendix B), where Xen's x86_seg_* go up to GS. */
 #define SEGMENT_LDTR 6
 #define SEGMENT_TR 7
-#define PAT_RESET UINT64_C(0x0007040600070406)
-#define DR7_RESET 0x400
 #define NO_LINK (~UINT64_C(0))
-
-#define GUEST_CR0_VALUE \
-    (X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG)
-#define GUEST_CR4_VALUE \
-    (X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE)
 
 /*
  * Controls that an enclave's world has and has not, beyond what Xen gives to every guest. Of the secondary
@@ -57,7 +48,7 @@
      SECONDARY_EXEC_BUS_LOCK_DETECTION | SECONDARY_EXEC_NOTIFY_VM_EXITING)
 
 /* Every MSR leaves the enclave. */
-static uint8_t all_ones[PAGE_SIZE] __aligned(PAGE_SIZE);
+static const uint8_t all_ones[PAGE_SIZE] __aligned(PAGE_SIZE) = { [0 ... PAGE_SIZE - 1] = 0xff };
 /* Loaded at VM entry (27.4) and at VM exit (28.6), where the tenant's VMCS has the same. On 16 bytes each. */
 static struct vmx_msr_entry l1d_flush __aligned(16) = { .index = MSR_FLUSH_CMD, .data = FLUSH_CMD_L1D };
 static struct vmx_msr_entry barrier __aligned(16) = { .index = MSR_PRED_CMD, .data = PRED_CMD_IBPB };
@@ -76,24 +67,17 @@ static void cf_check vmx_world_init(struct world *world, uint64_t view_root)
 {
     struct vmcs_struct *vmcs = world->control;
 
-    if ( !all_ones[0] )
-        memset(all_ones, 0xff, sizeof(all_ones));
     vmcs->vmcs_revision_id = vmx_basic_msr & VMX_BASIC_REVISION_MASK;
     world->vmx.eptp = view_root | EPT_POINTER_FLAGS;
 }
 
 static void cf_check vmx_world_start(struct world *world, const struct cloister_launch *launch,
-                                     uint32_t index, uint64_t arg0, uint64_t arg1)
+                                     uint32_t index)
 {
     world->vmx.launch = launch;
     world->vmx.event = 0;
     world->vmx.cr2 = 0;
     world->vmx.shadow_gs = 0;
-}
-
-static void cf_check vmx_world_set_rax(struct world *world, uint64_t rax)
-{
-    world->enclave.rax = rax;
 }
 
 static void cf_check vmx_world_inject(struct world *world, uint8_t vector, int32_t error_code)
@@ -107,30 +91,14 @@ static void cf_check vmx_world_inject(struct world *world, uint8_t vector, int32
     }
 }
 
-static uint64_t cf_check ept_table_entry(uint64_t frame)
-{
-    return ept_table(frame);
-}
-
-static uint64_t cf_check ept_leaf_entry(uint64_t frame, uint32_t flags)
-{
-    return ept_leaf(frame, flags);
-}
-
-static bool cf_check ept_entry_frame(uint64_t entry, uint64_t *frame)
-{
-    return ept_frame(entry, frame);
-}
-
 const struct world_ops world_ops_vmx = {
     .flag = CLOISTER_INFO_VMX,
     .init = vmx_world_init,
     .start = vmx_world_start,
-    .set_rax = vmx_world_set_rax,
     .inject = vmx_world_inject,
-    .table_entry = ept_table_entry,
-    .leaf_entry = ept_leaf_entry,
-    .entry_frame = ept_entry_frame,
+    .table_entry = ept_table,
+    .leaf_entry = ept_leaf,
+    .entry_frame = ept_frame,
 };
 
 bool world_vmx_available(void)
@@ -150,11 +118,7 @@ static void write_controls(const struct vcpu *v, const struct world *world)
     __vmwrite(CPU_BASED_VM_EXEC_CONTROL, cpu);
     __vmwrite(VM_EXIT_CONTROLS, vmx_vmexit_control);
     __vmwrite(VM_ENTRY_CONTROLS, vmx_vmentry_control | VM_ENTRY_IA32E_MODE);
-    /*
-     * The enclave's IDT handles its exceptions. These three come here: a machine check is the
-     * host's; #DB and #AC can be raised again by their own delivery, for ever.
-     */
-    __vmwrite(EXCEPTION_BITMAP, (1u << X86_EXC_MC) | (1u << X86_EXC_DB) | (1u << X86_EXC_AC));
+    __vmwrite(EXCEPTION_BITMAP, WORLD_EXCEPTIONS);
     __vmwrite(PAGE_FAULT_ERROR_CODE_MASK, 0);
     __vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, 0);
     __vmwrite(CR3_TARGET_COUNT, 0);
@@ -188,7 +152,7 @@ static always_inline void write_segment(unsigned int segment, uint16_t selector,
  */
 static void write_fixed_state(const struct cloister_launch *launch, uint32_t index)
 {
-    write_segment(SEGMENT_TR, 0, ACCESS_TSS, TSS_LIMIT,
+    write_segment(SEGMENT_TR, 0, ACCESS_TSS, WORLD_TSS_LIMIT,
                   launch->tss_base + index * launch->tss_stride);
     write_segment(SEGMENT_LDTR, 0, ACCESS_UNUSABLE, 0, 0);
     __vmwrite(GUEST_GDTR_BASE, launch->gdt_base);
@@ -196,14 +160,14 @@ static void write_fixed_state(const struct cloister_launch *launch, uint32_t ind
     __vmwrite(GUEST_IDTR_BASE, launch->idt_base);
     __vmwrite(GUEST_IDTR_LIMIT, launch->idt_limit);
 
-    __vmwrite(GUEST_CR0, GUEST_CR0_VALUE);
-    __vmwrite(CR0_READ_SHADOW, GUEST_CR0_VALUE);
+    __vmwrite(GUEST_CR0, WORLD_CR0);
+    __vmwrite(CR0_READ_SHADOW, WORLD_CR0);
     __vmwrite(GUEST_CR3, (uint64_t)launch->cr3_page * PAGE_SIZE);
-    __vmwrite(GUEST_CR4, GUEST_CR4_VALUE | X86_CR4_VMXE);
-    __vmwrite(CR4_READ_SHADOW, GUEST_CR4_VALUE);
-    __vmwrite(GUEST_EFER, EFER_LME | EFER_LMA | EFER_NXE);
-    __vmwrite(GUEST_PAT, PAT_RESET);
-    __vmwrite(GUEST_DR7, DR7_RESET);
+    __vmwrite(GUEST_CR4, WORLD_CR4 | X86_CR4_VMXE);
+    __vmwrite(CR4_READ_SHADOW, WORLD_CR4);
+    __vmwrite(GUEST_EFER, WORLD_EFER);
+    __vmwrite(GUEST_PAT, WORLD_PAT);
+    __vmwrite(GUEST_DR7, WORLD_DR7);
     __vmwrite(GUEST_IA32_DEBUGCTL, 0);
     __vmwrite(GUEST_SYSENTER_CS, 0);
     __vmwrite(GUEST_SYSENTER_ESP, 0);
@@ -424,7 +388,7 @@ static void save_exit(struct world_vmx *vmx)
 }
 
 /* The tenant's VMCS is the current one again, and its registers are in place. */
-static struct world *leave(struct vcpu *v, struct cpu_user_regs *regs)
+static void leave(struct vcpu *v, struct cpu_user_regs *regs)
 {
     struct world *world = v->arch.cloister.pending;
     struct world_vmx *vmx = &world->vmx;
@@ -442,7 +406,6 @@ static struct world *leave(struct vcpu *v, struct cpu_user_regs *regs)
     world_fpu_leave(v, world);
     world_barrier();
     v->arch.cloister.inside = false;
-    return world;
 }
 
 static bool is_exception(const struct world_vmx *vmx, uint8_t type, uint8_t vector)
@@ -475,12 +438,6 @@ static void serve_host(const struct world_vmx *vmx, struct cpu_user_regs *regs)
         do_machine_check(regs);
 }
 
-static enum world_exit_kind decode_vector(struct thread_exit *exit, uint64_t vector)
-{
-    *exit = (struct thread_exit){ .kind = THREAD_EXIT_VECTOR, .number = vector };
-    return WORLD_EXIT_THREAD;
-}
-
 static enum world_exit_kind decode_exception(struct world *world, struct thread_exit *exit)
 {
     const struct world_vmx *vmx = &world->vmx;
@@ -492,10 +449,7 @@ static enum world_exit_kind decode_exception(struct world *world, struct thread_
     else if ( is_exception(vmx, X86_ET_HW_EXC, X86_EXC_AC) )
         vmx_world_inject(world, X86_EXC_AC, 0);
     else /* INT1 */
-    {
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_FORBIDDEN };
-        return WORLD_EXIT_THREAD;
-    }
+        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
     return WORLD_EXIT_REPEAT;
 }
 
@@ -504,9 +458,9 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
     const struct world_vmx *vmx = &world->vmx;
 
     if ( is_machine_check(vmx) )
-        return decode_vector(exit, CLOISTER_VECTOR_MACHINE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_MACHINE);
     if ( vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY )
-        return decode_vector(exit, CLOISTER_VECTOR_STATE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
 
     switch ( (uint16_t)vmx->reason )
     {
@@ -516,8 +470,9 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return WORLD_EXIT_INTERRUPT;
 
     case EXIT_REASON_NOTIFY:
-        return vmx->qualification & NOTIFY_VM_CONTEXT_INVALID
-                   ? decode_vector(exit, CLOISTER_VECTOR_STATE) : WORLD_EXIT_INTERRUPT;
+        if ( vmx->qualification & NOTIFY_VM_CONTEXT_INVALID )
+            return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
+        return WORLD_EXIT_INTERRUPT;
 
     case EXIT_REASON_EXCEPTION_NMI:
         return decode_exception(world, exit);
@@ -536,14 +491,13 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return WORLD_EXIT_THREAD;
 
     case EXIT_REASON_EPT_MISCONFIG: /* ept.h: there is none */
-        return decode_vector(exit, CLOISTER_VECTOR_STATE);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
 
     case EXIT_REASON_TRIPLE_FAULT:
-        return decode_vector(exit, CLOISTER_VECTOR_SHUTDOWN);
+        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_SHUTDOWN);
 
     default:
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_FORBIDDEN };
-        return WORLD_EXIT_THREAD;
+        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
     }
 }
 

@@ -65,11 +65,6 @@ bool __init world_init(void)
     else if ( world_vmx_available() )
         world_ops = world_ops_vmx;
     register_cpu_notifier(&cpu_block);
-    return world_available();
-}
-
-bool world_available(void)
-{
     return world_ops.flag != 0;
 }
 
@@ -178,7 +173,7 @@ void host_world_start(struct thread *thread, uint64_t arg0, uint64_t arg1)
     world->enclave.rsi = arg1;
     world->enclave.rdx = thread->index;
     world->fresh = true;
-    world_ops.start(world, &thread->enclave->header.launch, thread->index, arg0, arg1);
+    world_ops.start(world, &thread->enclave->header.launch, thread->index);
 }
 
 void host_world_answer(struct thread *thread, uint64_t arg0, uint64_t arg1)
@@ -187,7 +182,7 @@ void host_world_answer(struct thread *thread, uint64_t arg0, uint64_t arg1)
 
     world->enclave.rdi = arg0;
     world->enclave.rsi = arg1;
-    world_ops.set_rax(world, 0);
+    world->enclave.rax = 0;
 }
 
 void host_world_abandon(struct thread *thread)
@@ -266,7 +261,7 @@ static void thread_left(struct vcpu *v, struct world *world, const struct thread
         break;
 
     case THREAD_ANSWER:
-        world_ops.set_rax(world, result.outcome);
+        world->enclave.rax = result.outcome;
         break;
 
     case THREAD_INJECT:
@@ -278,18 +273,11 @@ static void thread_left(struct vcpu *v, struct world *world, const struct thread
 void world_left(struct vcpu *v, struct world *world, enum world_exit_kind kind,
                 const struct thread_exit *exit, struct cpu_user_regs *regs)
 {
-    switch ( kind )
+    if ( kind == WORLD_EXIT_INTERRUPT )
     {
-    case WORLD_EXIT_INTERRUPT:
         world->interrupted = true;
         thread_interrupted(world->thread);
-        break;
-
-    case WORLD_EXIT_THREAD:
-        thread_left(v, world, exit, regs);
-        break;
-
-    case WORLD_EXIT_REPEAT:
-        break;
     }
+    else if ( kind == WORLD_EXIT_THREAD )
+        thread_left(v, world, exit, regs);
 }

@@ -43,6 +43,17 @@ struct world_vmx {
     unsigned long reason, interruption, address, qualification;
 };
 
+/* What every enclave has from its start, besides what its image says. */
+#define WORLD_CR0 (X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG)
+#define WORLD_CR4 (X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE)
+#define WORLD_EFER (EFER_LME | EFER_LMA | EFER_NXE)
+#define WORLD_PAT UINT64_C(0x0007040600070406)
+#define WORLD_DR7 0x400
+#define WORLD_TSS_LIMIT 103
+/* The enclave's IDT handles its exceptions. These three come here: a machine check is the host's; #DB and #AC
+ * can be raised again by their own delivery, for ever (AMD APM vol. 2, 15.35.3). */
+#define WORLD_EXCEPTIONS ((1u << X86_EXC_MC) | (1u << X86_EXC_DB) | (1u << X86_EXC_AC))
+
 /* Stands in a context frame of its thread. */
 struct world {
     struct thread *thread;
@@ -69,16 +80,21 @@ enum world_exit_kind {
     WORLD_EXIT_REPEAT,    /* go on: an event has been put back */
 };
 
+/* An exit for the monitor that is told by its kind and a number. */
+static inline enum world_exit_kind world_exit_thread(struct thread_exit *exit, enum thread_exit_kind kind,
+                                                     uint64_t number)
+{
+    *exit = (struct thread_exit){ .kind = kind, .number = number };
+    return WORLD_EXIT_THREAD;
+}
+
 /* Of an exception that has none. */
 #define NO_ERROR_CODE (-1)
 
 struct world_ops {
     uint32_t flag; /* CLOISTER_INFO_SVM or _VMX */
     void (*init)(struct world *world, uint64_t view_root);
-    void (*start)(struct world *world, const struct cloister_launch *launch, uint32_t index,
-                  uint64_t arg0, uint64_t arg1);
-    /* Puts a value into the RAX of the next entry. */
-    void (*set_rax)(struct world *world, uint64_t rax);
+    void (*start)(struct world *world, const struct cloister_launch *launch, uint32_t index);
     /* Raises an exception at the next entry; error_code may be NO_ERROR_CODE. */
     void (*inject)(struct world *world, uint8_t vector, int32_t error_code);
     uint64_t (*table_entry)(uint64_t frame);
@@ -95,7 +111,6 @@ bool world_vmx_available(void);
 
 /* Chooses the vendor. False: this CPU has no world switch in this build. */
 bool world_init(void);
-bool world_available(void);
 
 #ifdef CLOISTER_TEST
 /* Spoils the next entry; 0: none (CLOISTER_TEST_STATE). */

@@ -48,4 +48,4 @@ def show(found):
     for entry in found:
         goal = "" if entry["goal"] is None else f"{'<=' if entry['goal'] == 0 else '>='} {entry['goal']:g}"
         verdict = {True: "met", False: "MISSED", None: ""}[entry["met"]]
-        print(f"{entry['name']:<50} {entry['value']:>10} {entry['unit']:<5} {goal:>8}  {verdict}".rstrip())
+        print(f"{entry['name']:<54} {entry['value']:>10} {entry['unit']:<5} {goal:>8}  {verdict}".rstrip())

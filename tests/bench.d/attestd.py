@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How many verifications cloister-attestd answers, over loopback TLS with keep-alive, beside the limit."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +15,9 @@ import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "attest/lib"))
 
+from cluster import Cluster  # noqa: E402
+from service import Keys, Service  # noqa: E402
+
 HOSTS = 100000
 SECONDS = 10
 ROUNDS = 5
@@ -21,6 +25,10 @@ ASKED = 3333  # per second
 CONNECTIONS = 48
 MANY_CONNECTIONS = 512
 QUEUE = 256
+ENROL_POSTGRESQL = (
+    "INSERT INTO hosts (id, ek_digest, ak_digest, token_digest, enrolled) SELECT lpad(to_hex(i), 32, '0'), "
+    "sha256(convert_to('ek ' || i, 'UTF8')), decode('{digest}', 'hex'), sha256(convert_to('bench-' || i, 'UTF8')), "
+    "{now} FROM generate_series(0, {hosts} - 1) AS i")
 
 
 def _enrol(path, digest):
@@ -60,25 +68,32 @@ def _in_turns(build, run, pid):
     return total
 
 
+@contextlib.contextmanager
+def _asked(build, folder, enrol, **settings):
+    """The service with all hosts, which `enrol` enters, and what runs attestd-load against it."""
+    load = [build / "tests/bench.d/attestd-load", "--key", f"{folder}/tpm.key"]
+    keys = Keys(folder)
+    prepared = json.loads(subprocess.run([*load, "--prepare"], stdout=subprocess.PIPE, check=True).stdout)
+    with Service(build / "attest/service/cloister-attestd", keys, folder, queue=QUEUE, slow_after=60000,
+                 **settings) as service:
+        enrol(prepared["attestation_key"])
+        if service.admin("PUT", "/v1/policies/bench", prepared["policy"]).status != 200:
+            raise ValueError("the service does not take the policy")
+        load += ["--port", str(service.port), "--ca", keys.path("ca.pem"), "--hosts", str(HOSTS),
+                 "--seconds", str(SECONDS)]
+
+        def run(*options):
+            done = subprocess.run([*load, *map(str, options)], stdout=subprocess.PIPE, check=True)
+            return json.loads(done.stdout)
+
+        run("--connections", CONNECTIONS, "--seconds", 1)
+        yield service, run
+
+
 def measure(build):
-    from service import Keys, Service  # of tests/attest/lib
-    load = [build / "tests/bench.d/attestd-load"]
     with tempfile.TemporaryDirectory(prefix="cloister-bench-") as folder:
-        keys = Keys(folder)
-        load += ["--key", f"{folder}/tpm.key"]
-        prepared = json.loads(subprocess.run([*load, "--prepare"], stdout=subprocess.PIPE, check=True).stdout)
-        with Service(build / "attest/service/cloister-attestd", keys, folder, queue=QUEUE, slow_after=60000) as service:
-            _enrol(pathlib.Path(folder) / "service.sqlite", prepared["attestation_key"])
-            if service.admin("PUT", "/v1/policies/bench", prepared["policy"]).status != 200:
-                raise ValueError("the service does not take the policy")
-            load += ["--port", str(service.port), "--ca", keys.path("ca.pem"), "--hosts", str(HOSTS),
-                     "--seconds", str(SECONDS)]
-
-            def run(*options):
-                done = subprocess.run([*load, *map(str, options)], stdout=subprocess.PIPE, check=True)
-                return json.loads(done.stdout)
-
-            run("--connections", CONNECTIONS, "--seconds", 1)
+        store = pathlib.Path(folder) / "service.sqlite"
+        with _asked(build, folder, lambda digest: _enrol(store, digest)) as (service, run):
             full = _in_turns(build, run, service.process.pid)
             asked = run("--connections", MANY_CONNECTIONS, "--rate", ASKED)
             past = run("--connections", MANY_CONNECTIONS)
@@ -86,18 +101,43 @@ def measure(build):
     return full, asked, past, memory
 
 
+def measure_postgresql(build):
+    """The same load on a PostgreSQL of its own, with its default settings. None: there is none on this machine."""
+    with tempfile.TemporaryDirectory(prefix="cloister-bench-") as outer:
+        os.chmod(outer, 0o755)  # PostgreSQL's user passes
+        folder = pathlib.Path(outer) / "service"
+        folder.mkdir(mode=0o700)
+        cluster = Cluster(pathlib.Path(outer) / "cluster")
+        if not cluster.usable:
+            return None
+        cluster.make()
+        try:
+            with _asked(build, folder, lambda digest: cluster.execute(ENROL_POSTGRESQL.format(
+                    hosts=HOSTS, digest=digest, now=int(time.time())), "VACUUM ANALYZE hosts"),
+                    store=cluster.url) as (service, run):
+                return _in_turns(build, run, service.process.pid)
+        finally:
+            cluster.stop()
+
+
+def _broken(*runs):
+    if any(run[name] for run in runs for name in ("broken", "refused", "without_retry_after")):
+        raise ValueError(f"replies were missing or wrong: {' '.join(map(str, runs))}")
+
+
+def _over_limit(full):
+    return round(full["per_second"] / (full["ecdsa"] / 2), 3)
+
+
 def results(build, result):
     """`result` makes an entry."""
     full, asked, past, memory = measure(build)
-    over = full["per_second"] / (full["ecdsa"] / 2)
-    broken = sum(run[name] for run in (full, asked, past) for name in ("broken", "refused", "without_retry_after"))
-    if broken:
-        raise ValueError(f"replies were missing or wrong: {full} {asked} {past}")
+    _broken(full, asked, past)
     return [
         result("verifications_per_second_service", full["per_second"], "1/s",
                f"{CONNECTIONS} connections; each verification is a challenge and an attestation, both committed to "
                f"SQLite where they change something; service and clients share {os.cpu_count()} CPUs"),
-        result("verifications_per_second_service_over_limit", round(over, 3), "ratio",
+        result("verifications_per_second_service_over_limit", _over_limit(full), "ratio",
                "the same over half of the rate at which OpenSSL verifies ECDSA P-256 signatures in one thread, "
                f"{full['ecdsa']:.0f}/s, measured in turns", 0.4),
         result("service_cpu_us_per_verification", round(full["cpu_us"]), "us",
@@ -113,4 +153,22 @@ def results(build, result):
         result("timeouts", full["timeouts"] + asked["timeouts"] + past["timeouts"], "requests",
                "without a reply within 10 s, in all three runs", 0),
         result("memory_mib", round(memory, 1), "MiB", "the most that the service ever had resident"),
+    ] + _results_postgresql(build, result)
+
+
+def _results_postgresql(build, result):
+    full = measure_postgresql(build)
+    if full is None:
+        print("bench: no PostgreSQL on this machine: the service is measured with SQLite only", file=sys.stderr)
+        return []
+    _broken(full)
+    return [
+        result("verifications_per_second_service_postgresql", full["per_second"], "1/s",
+               "as verifications_per_second_service, on a PostgreSQL with its default settings, which shares the "
+               f"{os.cpu_count()} CPUs, too"),
+        result("verifications_per_second_service_postgresql_over_limit", _over_limit(full), "ratio",
+               f"as verifications_per_second_service_over_limit, of {full['ecdsa']:.0f}/s"),
+        result("service_postgresql_cpu_us_per_verification", round(full["cpu_us"]), "us",
+               "CPU time of the service alone, PostgreSQL's not included"),
+        result("service_postgresql_timeouts", full["timeouts"], "requests", "without a reply within 10 s", 0),
     ]

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "probe.h"
 
+#include <cloister/counter.h>
 #include <cloister/enclave.h>
 #include <cloister/report.h>
 #include <cloister/seal.h>
@@ -298,6 +299,33 @@ ECALL(key)
     return result ? result : GIVE(made);
 }
 
+ECALL(counter)
+{
+    struct cloister_counter_value now = {0};
+    int result = -EINVAL;
+
+    TAKE(struct probe_counter, wanted);
+    for (uint32_t i = 0; i < wanted.times; i++) {
+        switch (wanted.operation) {
+        case CLOISTER_COUNTER_READ:
+            result = cloister_counter_read(wanted.policy, wanted.label, &now);
+            break;
+        case CLOISTER_COUNTER_INCREMENT:
+            result = cloister_counter_increment(wanted.policy, wanted.label, &now);
+            break;
+        case CLOISTER_COUNTER_REMOVE:
+            result = cloister_counter_remove(wanted.policy, wanted.label);
+            break;
+        }
+        if (result) {
+            return result;
+        }
+    }
+    struct probe_counted counted = {.value = now.value, .committed = now.committed};
+    memcpy(counted.table, now.table, sizeof(counted.table));
+    return GIVE(counted);
+}
+
 ECALL(oversize)
 {
     (void)in;
@@ -325,4 +353,5 @@ CLOISTER_ECALLS([PROBE_NOTHING] = {nothing, 0, 0},
                 [PROBE_OVERSIZE] = {oversize, 0, 16},
                 [PROBE_REPORT] = {report, 64, sizeof(struct cloister_report)},
                 [PROBE_CALL] = {call, sizeof(struct probe_call), 8},
-                [PROBE_KEY] = {key, sizeof(struct probe_key), 32});
+                [PROBE_KEY] = {key, sizeof(struct probe_key), 32},
+                [PROBE_COUNTER] = {counter, sizeof(struct probe_counter), sizeof(struct probe_counted)});

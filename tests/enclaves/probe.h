@@ -84,6 +84,9 @@ enum {
 
     /* in: struct probe_key. out: 32 bytes, the sealing key */
     PROBE_KEY = 20,
+
+    /* in: struct probe_counter. out: struct probe_counted */
+    PROBE_COUNTER = 21,
 };
 
 /* One step of the sum that PROBE_SUM computes; anybody can compute it, too. */
@@ -214,6 +217,20 @@ struct probe_key {
     uint32_t policy; /* enum cloister_seal_policy */
     uint32_t security_version;
     uint8_t label[32];
+};
+
+struct probe_counter {
+    uint32_t operation; /* enum cloister_counter_operation */
+    uint32_t policy;    /* enum cloister_seal_policy */
+    uint32_t times;     /* do it so often; the last answer counts */
+    uint32_t reserved;
+    uint8_t label[32];
+};
+
+struct probe_counted {
+    uint64_t value;
+    uint64_t committed;
+    uint8_t table[16];
 };
 
 struct probe_thread {

@@ -3,12 +3,14 @@
 
 QEMU loses guests on machines with two CPUs (machine.EMULATOR_FAULT): the second is offline while nobody
 needs it. What is lost may be the enclave that runs in a guest's place: its thread then ends in a triple
-fault, which no machine with one CPU has shown."""
+fault, which no machine with one CPU has shown. Or dom0, at its first instructions: it never answers."""
 
+import contextlib
 import json
 
 from scene import BUILD, enclaves, is_clean, kill_in_tenant, wait_for
 from harness import stack
+from harness.machine import NoAnswer
 from harness.tap import EmulatorFault
 
 CALLERS, PROBE = "/run/callers", "/run/probe.image"
@@ -18,6 +20,16 @@ TRIPLE_FAULT = "vector 257"  # CLOISTER_VECTOR_SHUTDOWN
 
 def cpu(machine, online):
     machine.dom0(f"xen-hptool cpu-{'online' if online else 'offline'} 1", timeout=30, check=True)
+
+
+@contextlib.contextmanager
+def booted(machine):
+    with contextlib.ExitStack() as running:
+        try:
+            running.enter_context(machine)
+        except NoAnswer as error:
+            raise EmulatorFault(str(error)) from error
+        yield
 
 
 def start(machine):

@@ -168,7 +168,9 @@ enum cloister_step {
     X(FRESHNESS, AGE_UNKNOWN, "age-unknown",                                                       \
       "nothing says how old the enclave's report is")                                              \
     X(FRESHNESS, TOO_OLD, "too-old",                                                               \
-      "the enclave's report is older than the policy allows")
+      "the enclave's report is older than the policy allows")                                      \
+    X(FRESHNESS, HEARTBEAT_OLD, "heartbeat-old",                                                   \
+      "the heartbeat is not later than one that is known already")
 
 enum cloister_refusal_code {
     CLOISTER_ACCEPTED = 0,
@@ -349,8 +351,9 @@ cloister_verify_report(struct cloister_verifier *verifier, const struct cloister
 /*
  * A heartbeat between quotes: is the monitor that `host` (the claims of an earlier verification) is
  * about still running, in a way that the policy accepts? Takes steps 12 to 14 with this one report,
- * then asks that it is a heartbeat that answers this nonce. The results are those of
- * cloister_verify(). A boot that has ended cannot answer: its key is gone.
+ * then asks that it is a heartbeat that answers this nonce, and later than the one in `host`, if there
+ * is one. The results are those of cloister_verify(). A boot that has ended cannot answer: its key is
+ * gone.
  */
 __attribute__((warn_unused_result)) int
 cloister_verify_heartbeat(struct cloister_verifier *verifier, const struct cloister_policy *policy,

@@ -37,6 +37,11 @@ static const struct command commands[] = {
      "  <cloister:enclave-memory xmlns:cloister='https://cloister.dev/xmlns/domain/1'\n"
      "                           unit='MiB'>64</cloister:enclave-memory>\n",
      1, 2, command_quota},
+    {"counters", "forget UUID", "remove a domain's counters",
+     "Removes the monotonic counters of the domain with this UUID, which need not run or exist any more, and\n"
+     "says how many. Its enclaves see that at once: what they sealed against a rollback does not open any\n"
+     "more as the newest. How many counters there are is in 'cloisterctl status'.\n",
+     2, 2, command_counters},
     {"trace", "[-f] [-n N]", "what was refused and done",
      "Shows the last N lines of the trace log (20); -f goes on with what comes. --json shows the\n"
      "lines as they stand in the log: cloister-log(5).\n",

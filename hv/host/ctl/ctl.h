@@ -31,6 +31,7 @@ int command_status(const struct ctl_options *options);
 int command_domains(const struct ctl_options *options);
 int command_enclaves(const struct ctl_options *options);
 int command_quota(const struct ctl_options *options);
+int command_counters(const struct ctl_options *options);
 int command_destroy(const struct ctl_options *options);
 int command_trace(const struct ctl_options *options);
 int command_audit(const struct ctl_options *options);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* status, domains, enclaves, quota, destroy. */
+/* status, domains, enclaves, quota, counters, destroy. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,17 @@ static void print_flags(json_object *flags)
     puts(json_object_array_length(flags) ? ")" : "");
 }
 
+static void print_counters(json_object *counters)
+{
+    if (strcmp(ctl_text(counters, "reason"), "NONE") != 0)
+        printf("counters       %s\n", ctl_text(counters, "message"));
+    else
+        printf("counters       %s of %s, value %s, committed %s\n",
+               ctl_decimal(ctl_number(counters, "used")), ctl_decimal(ctl_number(counters, "limit")),
+               ctl_decimal(ctl_number(counters, "value")),
+               ctl_decimal(ctl_number(counters, "committed")));
+}
+
 static void print_monitor(json_object *monitor)
 {
     printf("monitor        ABI %llu", (unsigned long long)ctl_number(monitor, "abi_version"));
@@ -37,6 +48,7 @@ static void print_monitor(json_object *monitor)
                ctl_text(monitor, "create_message"));
     printf("identity       %s\n", ctl_text(monitor, "identity_message"));
     printf("sealing        %s\n", ctl_text(monitor, "sealing_message"));
+    print_counters(ctl_member(monitor, "counters"));
     printf("enclaves       %s living, %s created, %s destroyed since boot\n",
            ctl_decimal(ctl_number(monitor, "enclaves")), ctl_decimal(ctl_number(monitor, "created")),
            ctl_decimal(ctl_number(monitor, "destroyed")));
@@ -267,6 +279,23 @@ int command_quota(const struct ctl_options *options)
     else if (options->count > 1)
         json_object_object_add(request, "frames", json_object_new_uint64(frames));
     return ask_and_print(options, request, "domain", print_quota);
+}
+
+static void print_removed(json_object *removed)
+{
+    uint64_t number = json_object_get_uint64(removed);
+
+    printf("%s counter%s removed\n", ctl_decimal(number), number == 1 ? "" : "s");
+}
+
+int command_counters(const struct ctl_options *options)
+{
+    if (strcmp(options->arguments[0], "forget") != 0)
+        return ctl_fail(options, CTL_USAGE, "EINVAL", "'%s' cannot be done to counters: 'forget UUID' can",
+                        options->arguments[0]);
+    json_object *request = ctl_request("counters");
+    json_object_object_add(request, "forget", json_object_new_string(options->arguments[1]));
+    return ask_and_print(options, request, "removed", print_removed);
 }
 
 static void print_destroyed(json_object *enclave)

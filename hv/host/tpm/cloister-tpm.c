@@ -24,6 +24,7 @@ static const struct {
     {"identity", job_identity},
     {"evidence", job_evidence},
     {"activate", job_activate},
+    {"counters", job_counters},
 };
 
 static json_object *read_request(void)

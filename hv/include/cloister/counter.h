@@ -48,6 +48,12 @@ struct cloister_counter {
 /* The copy that dom0 keeps (COUNTERS_SAVE). To dom0 it is 65,536 bytes. */
 #define CLOISTER_COUNTERS_MAGIC UINT64_C(0x5354434f4c435843) /* "CXCLOCTS" */
 #define CLOISTER_COUNTERS_VERSION 1u
+struct cloister_counters_entry {
+    uint8_t id[32];       /* of policy, enclave and label */
+    uint8_t domain_uuid[16];
+    uint64_t value;       /* 0: a free place */
+    uint64_t reserved;
+};
 struct cloister_counters_image {
     uint64_t magic;
     uint32_t version;
@@ -56,12 +62,7 @@ struct cloister_counters_image {
     uint64_t value;       /* the last that was drawn */
     uint8_t previous[32]; /* of the NV index, before the extension that vouches for this copy */
     uint8_t reserved[56];
-    struct {
-        uint8_t id[32];   /* of policy, enclave and label */
-        uint8_t domain_uuid[16];
-        uint64_t value;   /* 0: a free place */
-        uint64_t reserved;
-    } counters[CLOISTER_COUNTERS];
+    struct cloister_counters_entry counters[CLOISTER_COUNTERS];
 };
 
 _Static_assert(sizeof(struct cloister_counter) == 128, "ABI");

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 obj-y += calls.o
+obj-y += counters.o
 obj-y += enclave.o
 obj-y += frame.o
 obj-y += identity.o

@@ -2,53 +2,17 @@
 """Two instances with one PostgreSQL, which goes away; one instance is killed."""
 
 import base64
-import glob
-import os
-import pathlib
-import pwd
-import shutil
 import subprocess
 import threading
 import time
 
-from service import Host, b64, free_port
+from cluster import Cluster
+from service import Host, b64
 from tpms import SoftEk
 from world import sha256
 
 OUTAGE_S = 60
 PREFER = {"Prefer": "respond-async"}
-
-
-class Cluster:
-    """A PostgreSQL of our own, by a user that is not root."""
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.port = free_port()
-        found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
-        self.tools = found[-1] if found else None
-        self.data = self.folder / "data"
-        self.folder.mkdir()
-        if os.getuid() == 0:
-            user = pwd.getpwnam("postgres")
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
-        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-
-    def run(self, tool, *arguments):
-        user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-        subprocess.run([*user, f"{self.tools}/{tool}", "-D", self.data, *arguments], check=True, cwd=self.folder,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=60)
-
-    def make(self):
-        self.run("initdb", "-A", "trust", "-U", "postgres", "--no-sync")
-        self.start()
-
-    def start(self):
-        self.run("pg_ctl", "-w", "-l", self.folder / "log", "-o",
-                 f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1", "start")
-
-    def stop(self, how="immediate"):
-        self.run("pg_ctl", "-w", "-m", how, "stop")
 
 
 def across(world, first, second):
@@ -231,7 +195,7 @@ def restarts(world, cluster, first, second, host):
 
 def run(world):
     cluster = Cluster(world.folder / "cluster")
-    if not world.tap.ok(cluster.tools and (os.getuid() or shutil.which("runuser")), "PostgreSQL is there"):
+    if not world.tap.ok(cluster.usable, "PostgreSQL is there"):
         return
     cluster.make()
     try:

@@ -306,8 +306,9 @@ static uint64_t run(struct world *world)
                 break;
             }
             if (get(world, VMCB_RAX) == CLOISTER_ENCLAVE_REPORT ||
-                get(world, VMCB_RAX) == CLOISTER_ENCLAVE_KEY) {
-                set(world, VMCB_RAX, -(uint64_t)EOPNOTSUPP); /* it has neither key nor root */
+                get(world, VMCB_RAX) == CLOISTER_ENCLAVE_KEY ||
+                get(world, VMCB_RAX) == CLOISTER_ENCLAVE_COUNTER) {
+                set(world, VMCB_RAX, -(uint64_t)EOPNOTSUPP); /* it has neither key nor root nor TPM */
                 break;
             }
             if (get(world, VMCB_RAX) < CLOISTER_ENCLAVE_AEX_COUNT) {

@@ -60,6 +60,10 @@ class MachineError(Exception):
     """The machine did not do what it should; the text names the log."""
 
 
+class NoAnswer(MachineError):
+    """It neither crashed nor answered in time."""
+
+
 def _free_memory():
     with open("/proc/meminfo", encoding="ascii") as file:
         for line in file:
@@ -201,8 +205,8 @@ class Machine:
                                f"(logs: {self.log('console')}, {self.log('emulator')})")
         if time.monotonic() > deadline:
             last = log.rstrip().rsplit("\n", 1)[-1]
-            raise MachineError(f"no answer in time; the console ends with {last!r} "
-                               f"(log: {self.log('console')})")
+            raise NoAnswer(f"no answer in time; the console ends with {last!r} "
+                           f"(log: {self.log('console')})")
 
     def _connect(self, deadline):
         while not self._channel:

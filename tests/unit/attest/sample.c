@@ -4,7 +4,8 @@
  *
  * usage: attest-sample FOLDER [PCR=SHA256 | PCR+SHA256=NAME]...
  *
- * FOLDER/evidence.cbor, FOLDER/policy.json; prints {"nonce", "key", "report_data"} as JSON.
+ * FOLDER/evidence.cbor, FOLDER/policy.json and heartbeats of this host; prints {"nonce", "later",
+ * "key", "report_data"} as JSON, where "later" is the challenge that the heartbeats answer.
  * PCR=SHA256 is a value, PCR+... an event of the log (which need not lead to the values: its writer
  * is not trusted).
  */
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloister/abi.h"
 #include "refuse.h"
 #include "scene.h"
 
@@ -26,6 +28,50 @@ static void write_file(const char *folder, const char *name, const void *data, s
         fprintf(stderr, "attest-sample: %s cannot be written\n", path);
         exit(1);
     }
+}
+
+static void write_beat(const char *folder, const char *name)
+{
+    scene_sign_report(1);
+    write_file(folder, name, &scene.reports[1], sizeof(scene.reports[1]));
+}
+
+/* A good one, sequence 99, and each that is wrong in one way although the monitor signed it. */
+static void write_beats(const char *folder)
+{
+    struct cloister_report *beat = &scene.reports[1];
+    const struct cloister_report then = *beat;
+    struct cloister_report good;
+    uint8_t cose[CLOISTER_COSE_REPORT_SIZE];
+
+    memset(scene.nonce, 0x77, 32);
+    beat->sequence = 99;
+    beat->time += UINT64_C(3000000000);
+    scene_reports();
+    good = *beat;
+    write_beat(folder, "good.beat");
+    cloister_report_to_cose(beat, cose);
+    write_file(folder, "cose.beat", cose, sizeof(cose));
+    beat->time = then.time;
+    write_beat(folder, "old.beat");
+    *beat = good;
+    beat->flags |= CLOISTER_INFO_SMT;
+    write_beat(folder, "smt.beat");
+    *beat = good;
+    beat->record[0] ^= 1;
+    write_beat(folder, "boot.beat");
+    *beat = good;
+    beat->report_data[63] = 1;
+    write_beat(folder, "more.beat");
+    *beat = good;
+    beat->enclave = 3;
+    write_beat(folder, "filled.beat");
+    /* An enclave chooses its report data. */
+    *beat = good;
+    beat->kind = CLOISTER_REPORT_ENCLAVE;
+    write_beat(folder, "enclave.beat");
+    *beat = then;
+    write_beat(folder, "then.beat");
 }
 
 static void take(const char *argument)
@@ -54,7 +100,7 @@ static void take(const char *argument)
 
 int main(int argc, char **argv)
 {
-    char nonce[65], key[65], report_data[129];
+    char nonce[65], later[65], key[65], report_data[129];
 
     if (argc < 2) {
         return 2;
@@ -71,7 +117,9 @@ int main(int argc, char **argv)
     hex_text(scene.nonce, 32, nonce, sizeof(nonce));
     hex_text(scene.enrolled, 32, key, sizeof(key));
     hex_text(scene.reports[0].report_data, 64, report_data, sizeof(report_data));
-    printf("{\"nonce\": \"%s\", \"key\": \"%s\", \"report_data\": \"%s\"}\n", nonce, key,
-           report_data);
+    write_beats(argv[1]);
+    hex_text(scene.nonce, 32, later, sizeof(later));
+    printf("{\"nonce\": \"%s\", \"later\": \"%s\", \"key\": \"%s\", \"report_data\": \"%s\"}\n",
+           nonce, later, key, report_data);
     return 0;
 }

@@ -46,7 +46,7 @@ def usage(tool):
     tool.check("help", ACCEPTED, "--help", says="usage: cloister-verify COMMAND")
     tool.check("version", ACCEPTED, "--version", says="cloister-verify 0")
     tool.check("unknown command", USAGE, "nonsense", says="nonsense")
-    for command in "verify", "show", "predict", "token", "authorize":
+    for command in "verify", "heartbeat", "show", "predict", "token", "authorize":
         tool.check(f"{command} --help", ACCEPTED, command, "--help", says=f"usage: cloister-verify {command}")
         tool.check(f"{command} without arguments", USAGE, command)
         tool.check(f"{command}: unknown option", USAGE, command, "--nonsense", says="--nonsense")
@@ -97,6 +97,93 @@ def inputs(tool, base, key):
     shown = tool.check("show", ACCEPTED, "show", "--evidence", "evidence.cbor", says="not verified")
     words = "iommu-strict", "PCR 13", "heartbeat", "COSE_Sign1", "4d4d4d", "4.17.5"
     tool.tap.ok(all(word in shown for word in words), "all is shown", shown)
+
+
+def heartbeat(tool):
+    sample = tool.sample()
+    options = {"--heartbeat": "good.beat", "--nonce": sample["later"], "--evidence": "evidence.cbor",
+               "--evidence-nonce": sample["nonce"], "--policy": "policy.json", "--enrolled-key": sample["key"]}
+
+    def check(name, status, *more, says="", **changed):
+        """Options by their names, _ for -; None leaves one out."""
+        named = {**options, **{"--" + key.replace("_", "-"): value for key, value in changed.items()}}
+        words = [word for option, value in named.items() if value is not None for word in (option, value)]
+        return tool.check("heartbeat: " + name, status, "heartbeat", *words, *more, says=says)
+
+    def refused(name, subject, code, *more, **changed):
+        verdict = json.loads(check(name, REFUSED, "--json", *more, **changed))
+        tool.tap.ok(not verdict["accepted"] and verdict["refused"] == subject and verdict["refusal"]["code"] == code and
+                "claims" not in verdict, f"it is {code}, of the {subject}", json.dumps(verdict))
+
+    check("accepted", ACCEPTED, says="sequence  99, 68000000000 ns since boot")
+    check("as COSE_Sign1", ACCEPTED, heartbeat="cose.beat", says="accepted")
+    claims = json.loads(check("accepted, as JSON", ACCEPTED, "--json"))
+    tool.tap.ok(claims["accepted"] and claims["claims"]["sequence"] == 99 and claims["claims"]["refusals"] == 3 and
+            claims["claims"]["boot_id"] == "1122334455667788" and not claims["claims"]["insecure"] and
+            claims["claims"]["attestation_key"] == sample["key"] and
+            claims["claims"]["monitor_flags"] == ["svm", "iommu-strict", "ibpb", "tpm-required"], "the claims",
+            json.dumps(claims))
+    check("later than the last", ACCEPTED, after="98")
+    check("for evidence with this report data", ACCEPTED, report_data=sample["report_data"])
+    refused("the last one again", "heartbeat", "heartbeat-old", after="99")
+    refused("one before the last", "heartbeat", "heartbeat-old", after="18446744073709551615")
+    refused("not later than the evidence", "heartbeat", "heartbeat-old", heartbeat="old.beat")
+    refused("the evidence's own", "heartbeat", "heartbeat-differs", heartbeat="then.beat")
+    refused("another challenge", "heartbeat", "heartbeat-differs", nonce="78" * 32)
+    refused("the beginning of the challenge", "heartbeat", "heartbeat-differs", nonce=sample["later"][:62])
+    refused("words behind the binding", "heartbeat", "heartbeat-differs", heartbeat="more.beat")
+    refused("an enclave that says the same", "heartbeat", "heartbeat-differs", heartbeat="enclave.beat")
+    refused("an enclave's fields", "heartbeat", "report-unknown", heartbeat="filled.beat")
+    refused("another boot", "heartbeat", "report-record", heartbeat="boot.beat")
+    refused("sibling threads were switched on", "heartbeat", "report-flags", heartbeat="smt.beat")
+    refused("evidence for another challenge", "evidence", "nonce-differs", evidence_nonce="78" * 32)
+    refused("evidence of a host that is not enrolled", "evidence", "key-not-accepted", enrolled_key=None)
+    refused("evidence with other report data", "evidence", "report-data-differs", report_data="00" * 64)
+    check("refused, as text", REFUSED, heartbeat="boot.beat", says="heartbeat refused at step 12, report: ")
+    check("evidence refused, as text", REFUSED, enrolled_key="00" * 32, says="evidence refused at step 4, key: ")
+    heartbeat_bytes(check, refused)
+    heartbeat_options(check, options)
+    stranger = pathlib.Path("good.beat").read_bytes()
+    sample = tool.sample()
+    pathlib.Path("bad.beat").write_bytes(stranger)
+    refused("another host's", "heartbeat", "report-record", heartbeat="bad.beat", enrolled_key=sample["key"])
+
+
+def heartbeat_bytes(check, refused):
+    good, cose = pathlib.Path("good.beat").read_bytes(), pathlib.Path("cose.beat").read_bytes()
+    bad = pathlib.Path("bad.beat")
+    for name, data in ("empty", b""), ("cut", good[:-1]), ("followed", good + b"\0"), ("cut COSE", cose[:-1]), \
+            ("followed COSE", cose + b"\0"), ("evidence", pathlib.Path("evidence.cbor").read_bytes()):
+        bad.write_bytes(data)
+        refused(name, "heartbeat", "bad-size", heartbeat="bad.beat")
+    for name, data, offset, code in ("magic", good, 0, "report-unknown"), ("kind", good, 12, "report-unknown"), \
+            ("sequence", good, 16, "report-signature-wrong"), ("time", good, 24, "report-signature-wrong"), \
+            ("record", good, 32, "report-record"), ("refusals", good, 72, "report-signature-wrong"), \
+            ("nonce", good, 224, "report-signature-wrong"), ("reserved", good, 300, "report-unknown"), \
+            ("signature", good, 511, "report-signature-wrong"), ("COSE head", cose, 0, "bad-value"), \
+            ("COSE signature", cose, len(cose) - 1, "report-signature-wrong"):
+        bad.write_bytes(data[:offset] + bytes([data[offset] ^ 0x80]) + data[offset + 1:])
+        refused(f"{name} changed", "heartbeat", code, heartbeat="bad.beat")
+
+
+def heartbeat_options(check, options):
+    for option in "--heartbeat", "--nonce", "--evidence", "--evidence-nonce", "--policy":
+        check(f"no {option}", USAGE, says=option, **{option[2:].replace("-", "_"): None})
+    check("a nonce used twice", USAGE, says="must be a new one", nonce=options["--evidence-nonce"])
+    for option in "nonce", "evidence_nonce":
+        for nonce in "", "00" * 15, "00" * 65, "0" * 33, "zz" * 16:
+            check(f"{option} '{nonce[:8]}' of {len(nonce)} digits", USAGE, says="--" + option.replace("_", "-"),
+                  **{option: nonce})
+    for number in "", "-1", "x", "9x", " 9", "18446744073709551616":
+        check(f"after '{number}'", USAGE, after=number, says="--after")
+    check("key too short", USAGE, enrolled_key="00" * 31, says="--enrolled-key")
+    check("report data too short", USAGE, report_data="00" * 63, says="--report-data")
+    pathlib.Path("large.beat").write_bytes(bytes(256 * 1024 + 1))
+    for option in "heartbeat", "evidence", "policy":
+        check(f"{option} missing", INPUT, says="missing", **{option: "missing"})
+    check("a folder", INPUT, says="cannot be read", heartbeat=".")
+    check("too large", INPUT, says="too large", heartbeat="large.beat")
+    check("no policy", INPUT, says="no JSON", policy="good.beat")
 
 
 def extend(digests):
@@ -420,7 +507,7 @@ def main():
     tool = Tool(tap, os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in usage, verify, predict, authorize:
+        for test in usage, verify, heartbeat, predict, authorize:
             test(tool)
         os.chdir("/")
     return tap.done()

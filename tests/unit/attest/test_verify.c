@@ -848,6 +848,7 @@ START_TEST(heartbeat)
     host = scene.claims;
     /* A later challenge. */
     scene.reports[1].sequence = 99;
+    scene.reports[1].time++;
     memset(scene.nonce, 0x77, sizeof(scene.nonce));
     memset(scene.challenge_nonce, 0x77, sizeof(scene.challenge_nonce));
     scene_reports();
@@ -882,6 +883,30 @@ START_TEST(heartbeat)
     scene.reports[1].report_data[63] = 1;
     scene_sign_report(1);
     check_refused(beats(&host), CLOISTER_REFUSED_HEARTBEAT_DIFFERS, "report_data");
+}
+END_TEST
+
+START_TEST(heartbeat_not_later)
+{
+    struct cloister_claims host;
+
+    accepts();
+    host = scene.claims;
+    /* That of the evidence itself, where a verifier used a nonce twice. */
+    check_refused(beats(&host), CLOISTER_REFUSED_HEARTBEAT_OLD, "time");
+    ck_assert_str_eq(scene.refusal.expected, "more than 65000000000");
+    ck_assert_str_eq(scene.refusal.found, "65000000000");
+    scene.reports[1].time--;
+    scene_sign_report(1);
+    check_refused(beats(&host), CLOISTER_REFUSED_HEARTBEAT_OLD, "time");
+    scene.reports[1].time += 2;
+    scene_sign_report(1);
+    ck_assert_int_eq(beats(&host), 0);
+    /* Evidence without one that answered says nothing about when it was. */
+    host.heartbeat = false;
+    scene.reports[1].time = 1;
+    scene_sign_report(1);
+    ck_assert_int_eq(beats(&host), 0);
 }
 END_TEST
 
@@ -968,6 +993,7 @@ int main(void)
     tcase_add_test(tcase, report_age);
     tcase_add_test(tcase, report_age_unknown);
     tcase_add_test(tcase, heartbeat);
+    tcase_add_test(tcase, heartbeat_not_later);
     tcase_add_test(tcase, one_report);
     tcase_add_test(tcase, empty_policy);
     suite_add_tcase(suite, tcase);

@@ -21,7 +21,7 @@ START_TEST(settings)
                                   "log-files = 0\r\nlibvirt-uri = none\nsocket=/s\n"
                                   "admission = /a b\nstate-directory=/d\ntpm = /dev/tpm0\n"
                                   "tpm-key-handle = none\ntpm-timeout = 600\nevent-log = none\n"
-                                  "tpm-helper = /h",
+                                  "tpm-helper = /h\ncounter-interval = 86400",
                                   why, sizeof(why)), 0);
     ck_assert_str_eq(config.log_directory, "/x/y");
     ck_assert_uint_eq(config.log_file_size, 1u << 30);
@@ -34,6 +34,9 @@ START_TEST(settings)
     ck_assert_uint_eq(config.tpm_timeout, 600);
     ck_assert_str_eq(config.event_log, "");
     ck_assert_str_eq(config.tpm_helper, "/h");
+    ck_assert_uint_eq(config.counter_interval, 86400);
+    ck_assert_int_eq(config_set(&config, "counter-interval", "none"), 0);
+    ck_assert_uint_eq(config.counter_interval, 0);
     ck_assert_int_eq(config_parse(&config, "tpm=none\ntpm-key-handle=0x817FFFFF\nevent-log=/e", why,
                                   sizeof(why)), 0);
     ck_assert_str_eq(config.tpm, "");
@@ -72,6 +75,10 @@ START_TEST(refusals)
         {"tpm-key-handle = 81000000", "is no value"},
         {"tpm-key-handle = 0x81000000x", "is no value"},
         {"tpm-key-handle = -0x1", "is no value"},
+        {"counter-interval = 0", "'0' is no value for counter-interval"},
+        {"counter-interval = 86401", "is no value"},
+        {"counter-interval = -1", "is no value"},
+        {"counter-interval = 1s", "is no value"},
         {"tpm-timeout = 0", "'0' is no value for tpm-timeout"},
         {"tpm-timeout = 601", "is no value"},
         {"tpm-timeout = -1", "is no value"},

@@ -245,6 +245,113 @@ START_TEST(the_loop_goes_on)
 }
 END_TEST
 
+/* --- jobs that ask back ----------------------------------------------------------------------- */
+
+static const char *reply_with; /* NULL: none */
+static char *shorten; /* where the reply ends the second time */
+static char asked[64];
+
+static char *reply(void *context, json_object *question)
+{
+    ck_assert_ptr_eq(context, &count);
+    snprintf(asked, sizeof(asked), "%s", json_object_get_string(question));
+    char *copy = reply_with ? strdup(reply_with) : NULL;
+    if (shorten)
+        *shorten = 0;
+    return copy;
+}
+
+static int converse(void)
+{
+    return helper_converse(json_tokener_parse("{}"), reply, take, &count);
+}
+
+#define ASK "echo command TPM2_One; printf '{\"question\":{\"n\":1}}\\n'; "
+#define ANSWER "printf '{\"ok\":true,\"got\":\"%s\"}\\n' \"$line\""
+
+START_TEST(asks_back)
+{
+    program(ASK "read line <&3; " ANSWER);
+    reply_with = "a word";
+    ck_assert_int_eq(converse(), 0);
+    run(1);
+    ck_assert_str_eq(text_of(0, "got"), "a word");
+    ck_assert_str_eq(asked, "{ \"n\": 1 }");
+}
+END_TEST
+
+/* Each question has its own time, as each command has. */
+START_TEST(asks_back_often)
+{
+    program("for i in 1 2 3; do sleep 0.6; " ASK "read line <&3; done; " ANSWER);
+    reply_with = "word";
+    ck_assert_int_eq(converse(), 0);
+    run(1);
+    ck_assert_str_eq(text_of(0, "got"), "word");
+}
+END_TEST
+
+static const struct {
+    const char *script, *error, *message;
+    bool silent; /* there is no reply */
+} badly[] = {
+    {ASK "read line <&3; " ANSWER, "ECANCELED", "TPM2_One: the job was given up", true},
+    {ASK "exec 3<&-; sleep 5", "EIO", "ended in TPM2_One without an answer", false},
+    {ASK "exit", "EIO", "ended in TPM2_One without an answer", false},
+    {ASK "read line <&3; sleep 9", "ETIMEDOUT", "TPM2_One: the TPM did not answer", false},
+    {ASK "sleep 9", "ETIMEDOUT", "TPM2_One: the TPM did not answer", false},
+    /* More questions than replies fit: it does not read them. */
+    {"while :; do " ASK "done", "ECANCELED", "TPM2_One: the job was given up", false},
+};
+
+START_TEST(asks_back_badly)
+{
+    char script[512], closed[64] = "";
+
+    snprintf(script, sizeof(script),
+             "[ -e $0.again ] && echo '{\"ok\":true}' && exit; >$0.again; %s", badly[_i].script);
+    program(script);
+    reply_with = badly[_i].silent ? NULL : "word";
+    ck_assert_int_eq(converse(), 0);
+    ck_assert_int_eq(ask("{}", NULL), 0);
+    run(2);
+    snprintf(closed, sizeof(closed), "%s", text_of(0, "error"));
+    /* Whoever closes its end is found out there, or by its end. */
+    if (_i != 1 && _i != 2)
+        failed(0, badly[_i].error, badly[_i].message);
+    else
+        ck_assert_msg(!strcmp(closed, "EIO") || !strcmp(closed, "ECANCELED") ||
+                          !strcmp(closed, "ETIMEDOUT"), "%s", closed);
+    ck_assert_str_eq(text_of(1, "ok"), "true");
+}
+END_TEST
+
+START_TEST(a_question_of_a_job_that_has_none)
+{
+    program(ASK "sleep 5");
+    ck_assert_int_eq(ask("{}", NULL), 0);
+    run(1);
+    failed(0, "EIO", "an answer that is none");
+}
+END_TEST
+
+START_TEST(a_reply_too_long)
+{
+    char text[HELPER_MAX_REPLY + 2];
+
+    memset(text, 'x', sizeof(text));
+    text[HELPER_MAX_REPLY + 1] = 0;
+    reply_with = text;
+    program(ASK "read line <&3; " ANSWER);
+    ck_assert_int_eq(converse(), 0);
+    ck_assert_int_eq(converse(), 0);
+    shorten = text + HELPER_MAX_REPLY;
+    run(2);
+    failed(0, "ECANCELED", "TPM2_One");
+    ck_assert_str_eq(text_of(1, "got"), text);
+}
+END_TEST
+
 START_TEST(its_process_goes_with_us)
 {
     char line[32] = "";
@@ -287,6 +394,11 @@ int main(void)
     tcase_add_test(tests, nobody_waits_any_more);
     tcase_add_test(tests, too_many);
     tcase_add_test(tests, the_loop_goes_on);
+    tcase_add_test(tests, asks_back);
+    tcase_add_test(tests, asks_back_often);
+    tcase_add_loop_test(tests, asks_back_badly, 0, sizeof(badly) / sizeof(badly[0]));
+    tcase_add_test(tests, a_question_of_a_job_that_has_none);
+    tcase_add_test(tests, a_reply_too_long);
     tcase_add_test(tests, its_process_goes_with_us);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

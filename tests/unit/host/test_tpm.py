@@ -6,13 +6,16 @@ usage: test_tpm.py CLOISTER-TPM TCTI CLOISTER-VERIFY
 """
 import base64
 import hashlib
+import hmac
 import json
 import os
 import pathlib
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
@@ -22,6 +25,7 @@ from harness.tap import Tap  # noqa: E402
 HANDLE = 0x8100c105
 RECORD = struct.Struct("<QHHIIIIIQ32s64s120s")
 FLAGS = 1 | 4 | 1 << 7  # cloister/abi.h: svm, iommu-strict, tpm-required
+REPLIES = 3  # the descriptor on which the helper reads what it asks for
 NONCE = bytes(range(32))
 SECRET = b"the secret of an enrolling service"[:32]
 
@@ -75,22 +79,39 @@ class Helper:
     def __init__(self, tap, tpm, path, library):
         self.tap, self.tpm, self.path, self.library = tap, tpm, path, library
 
-    def ask(self, command, mode="none", number=0, place=None, **request):
-        """Its answer and the commands that it named; None: it did not end."""
+    def ask(self, command, mode="none", number=0, place=None, reply=None, **request):
+        """Its answer and the commands that it named; None: it did not end. `reply` makes the reply to a question."""
         place = place or f"{self.library}:{mode},{number},path={self.tpm.socket}"
         text = json.dumps({"command": command, "tpm": place, "key_handle": HANDLE, **request})
+        ours, theirs = socket.socketpair()
         process = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True)
-        if mode == "hang":
+                                   text=True, pass_fds=(REPLIES,), preexec_fn=lambda: os.dup2(theirs.fileno(), REPLIES))
+        theirs.close()
+        said = []
+
+        def listen():
+            for line in process.stderr:
+                said.append(line)
+                if line == "hanging\n":
+                    process.kill()
+        listener = threading.Thread(target=listen)
+        listener.start()
+        with ours:
             process.stdin.write(text)
             process.stdin.close()
-            if process.stderr.readline() == "hanging\n":
-                process.kill()
-            out, errors = process.stdout.read(), process.stderr.read()
-            process.wait()
-        else:
-            out, errors = process.communicate(text, 60)
-        lines = out.splitlines()
+            lines = []
+            for line in process.stdout:
+                lines.append(line.rstrip("\n"))
+                if line.startswith('{"question"'):
+                    answer = reply(json.loads(line)["question"]) if reply else None
+                    if answer:
+                        ours.send(answer.encode())
+                    ours.shutdown(socket.SHUT_WR)
+        listener.join()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+        errors = "".join(said)
         named = [line.split()[1] for line in lines if line.startswith("command ")]
         assert "Sanitizer" not in errors and "runtime error" not in errors, errors
         answer = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else None
@@ -246,6 +267,129 @@ def other_owners(helper):
     tpm.run("tpm2_changeauth", "-c", "e", "-p", "password")
 
 
+# --- counters: cloister/abi.h, "Counters over power failures" ---
+
+INDEX = 0x0180c107
+AUTHORIZATION = bytes(range(1, 33))
+NV_READ = struct.pack(">I", 0x14e)  # part 2, 6.5.2
+CONTINUE = b"\1"                    # session attributes
+ATTRIBUTES = "authread|ownerread|ownerwrite|no_da|nt=extend"
+
+
+class Counters:
+    """What the monitor is to the helper: who knows the index's authorization."""
+
+    def __init__(self, helper):
+        self.helper, self.tpm = helper, helper.tpm
+        self.index()
+        self.nonce = bytes(32)
+        self.step = 0
+
+    def index(self):
+        self.tpm.run("tpm2_nvdefine", "-C", "o", "-s", "32", "-g", "sha256", "-a", ATTRIBUTES, "-p",
+                     f"hex:{AUTHORIZATION.hex()}", hex(INDEX))
+        self.value = bytes(32)
+
+    def name(self):
+        public = self.tpm.run("tpm2_nvreadpublic", hex(INDEX))
+        return bytes.fromhex(next(line.split()[1] for line in public.splitlines() if "name:" in line))
+
+    def read(self):
+        path = f"{self.tpm.folder}/value"
+        self.tpm.run("tpm2_nvread", "-C", "o", "-s", "32", "-o", path, hex(INDEX))
+        return pathlib.Path(path).read_bytes()
+
+    def authorize(self, question, key=AUTHORIZATION):
+        """The reply to the helper's question (part 1, 19.6.5)."""
+        self.nonce_tpm = base64.b64decode(question["nonce_tpm"])
+        self.nonce = os.urandom(32)
+        command = hashlib.sha256(NV_READ + 2 * self.name() + struct.pack(">HH", 32, 0)).digest()
+        code = hmac.digest(key, command + self.nonce + self.nonce_tpm + CONTINUE, "sha256")
+        return f"{base64.b64encode(self.nonce).decode()} {base64.b64encode(code).decode()}\n"
+
+    def believes(self, answer):
+        """Is it the TPM's word that the index has the value expected?"""
+        value, nonce, code = (base64.b64decode(answer[key]) for key in ("value", "nonce_tpm", "hmac"))
+        response = hashlib.sha256(bytes(4) + NV_READ + struct.pack(">H", 32) + value).digest()
+        return value == self.expected and code == hmac.digest(
+            AUTHORIZATION, response + nonce + self.nonce + CONTINUE, "sha256")
+
+    def request(self):
+        """Of another extension."""
+        self.step += 1
+        self.extend = hashlib.sha256(bytes([self.step])).digest()
+        self.expected = hashlib.sha256(self.value + self.extend).digest()
+        return {"index": INDEX, "extend": base64.b64encode(self.extend).decode(),
+                "expected": base64.b64encode(self.expected).decode(), "reply": self.authorize}
+
+    def good(self, name, request):
+        answer = self.helper.good(name, "counters", **request)
+        self.helper.tap.ok(answer["ok"] and self.believes(answer), f"{name}: the TPM's word for it", answer)
+        self.value = self.expected
+
+
+def counters(helper):
+    tap, tpm = helper.tap, helper.tpm
+    ours = Counters(helper)
+    request = ours.request()
+    ours.good("the first extension of all", request)
+    ours.good("the same again: it is there already", request)
+    request = ours.request()
+    for name, says, error, changes in (
+            ("no index", "index", "EINVAL", {"index": None}), ("extend of 31 bytes", "extend", "EINVAL",
+             {"extend": base64.b64encode(bytes(31)).decode()}), ("no expected", "expected", "EINVAL", {"expected": None}),
+            ("another index", "no index 0x180c1ff", "ENOENT", {"index": INDEX + 0xf8}),
+            ("expected of another copy", "extended by somebody else", "ESTALE",
+             {"expected": base64.b64encode(bytes(32)).decode()})):
+        helper.refused(f"counters: {name}", "counters", says, error, **{**request, **changes})
+    tap.equal(ours.read(), ours.value, "and nothing was extended")
+    for name, says, error, reply in (
+            ("no reply", "from cloisterd", "EPROTO", lambda question: None),
+            ("an empty line", "from cloisterd", "EPROTO", lambda question: "\n"),
+            ("a nonce alone", "from cloisterd", "EPROTO", lambda question: base64.b64encode(bytes(32)).decode() + "\n"),
+            ("bytes too few", "from cloisterd", "EPROTO", lambda question: "AAAA AAAA\n"),
+            ("nonsense", "from cloisterd", "EPROTO", lambda question: "x" * 2000 + "\n"),
+            ("another key", "TPM2_NV_Read", "EIO", lambda question: ours.authorize(question, bytes(32)))):
+        helper.refused(f"counters: {name} to its question", "counters", says, error, **{**request, "reply": reply})
+    tap.equal(ours.read(), ours.expected, "it was extended once")
+    ours.good("after all that", request)
+    counters_errors(helper, ours)
+    tpm.run("tpm2_nvundefine", "-C", "o", hex(INDEX))
+    helper.refused("counters: the index was removed", "counters", "somebody removed it", "ENOENT", **ours.request())
+    tpm.run("tpm2_nvdefine", "-C", "o", "-s", "32", "-g", "sha256", "-a", ATTRIBUTES, hex(INDEX))
+    ours.value = bytes(32)
+    helper.refused("counters: the index of somebody else", "counters", "TPM2_NV_Read", "EIO", **ours.request())
+    tpm.run("tpm2_nvundefine", "-C", "o", hex(INDEX))
+    ours.index()
+    tpm.run("tpm2_changeauth", "-c", "o", "password")
+    helper.refused("counters: the owner has a password", "counters", "TPM2_NV_Read", "EIO", **ours.request())
+    tpm.run("tpm2_changeauth", "-c", "o", "-p", "password")
+    ours.good("counters: and has none any more", ours.request())
+
+
+def counters_errors(helper, ours):
+    """Each command goes wrong; what follows it goes on from there."""
+    tap, tpm = helper.tap, helper.tpm
+    for mode in "hang", "error", "retry", "garbage", "short", "gone":
+        for number in range(1, 6):
+            tpm.flush()
+            request = ours.request()
+            answer, named = helper.ask("counters", mode, number, **request)
+            at = [name for name in named if name.startswith("TPM2_")]
+            name = f"counters: {mode} at command {number}, {at[-1] if at else None}"
+            if answer and answer["ok"]:
+                tap.ok((mode == "retry" or at[-1] == "TPM2_FlushContext") and ours.believes(answer), name, (answer, named))
+            elif answer:
+                tap.ok(mode != "retry" and answer["message"].split(":")[0] in at, f"{name}: {answer['message']}", named)
+            else:
+                tap.ok(mode == "hang" and len(at) == number, f"{name} is named", named)
+            tpm.flush()
+            before = ours.read()
+            tap.ok(before in (ours.value, ours.expected), f"{name}: extended once or not at all", before)
+            ours.good(f"after {name}", request)
+            tap.equal(ours.read(), ours.expected, f"after {name}: extended once")
+
+
 HARMLESS = "TPM2_FlushContext", "TPM2_EvictControl"
 
 
@@ -303,6 +447,7 @@ def main():
             bad_requests(helper)
             blobs = activate(helper, first)
             other_owners(helper)
+            counters(helper)
             for kept in True, False:
                 each_command(helper, "identity", kept, {})
                 each_command(helper, "evidence", kept, evidence_request())

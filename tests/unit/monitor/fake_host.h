@@ -87,6 +87,7 @@ struct fake_vcpu {
 };
 
 struct fake_domain {
+    uint8_t reborn; /* its UUID is another one */
     uint16_t id;
     enum cloister_reason refusal;
     struct tenant *tenant;

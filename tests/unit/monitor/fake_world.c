@@ -34,7 +34,10 @@ uint16_t host_domain_id(void *domain)
 
 void host_domain_uuid(void *domain, uint8_t uuid[16])
 {
-    memset(uuid, 0xa0 + ((struct fake_domain *)domain)->id, 16);
+    const struct fake_domain *d = domain;
+
+    memset(uuid, 0xa0 + d->id + 16 * d->reborn, 16);
+    uuid[0] = d->reborn;
 }
 
 static struct fake_vcpu *vcpu_of(void *domain, uint16_t vcpu)

@@ -3,7 +3,7 @@
 #include "scene.h"
 #include "suite.h"
 
-#define OPS 13u
+#define OPS 18u
 
 static const size_t sizes[OPS] = {
     sizeof(struct cloister_info),   sizeof(struct cloister_create),
@@ -11,7 +11,10 @@ static const size_t sizes[OPS] = {
     sizeof(struct cloister_share),  sizeof(struct cloister_init),   sizeof(struct cloister_destroy),
     sizeof(struct cloister_quota),  sizeof(struct cloister_list),   sizeof(struct cloister_domain),
     sizeof(struct cloister_audit),  sizeof(struct cloister_trace_ring),
-    sizeof(struct cloister_record), sizeof(struct cloister_heartbeat)};
+    sizeof(struct cloister_record), sizeof(struct cloister_heartbeat),
+    sizeof(struct cloister_counters_load),   sizeof(struct cloister_counters_save),
+    sizeof(struct cloister_counters_read),   sizeof(struct cloister_counters_commit),
+    sizeof(struct cloister_counters_forget)};
 
 static struct image *image;
 

@@ -21,7 +21,6 @@
 
 #define PCR CLOISTER_RECORD_PCR
 #define KEY_SIZE 32u
-#define CC_NV_UNDEFINE_SPACE 0x122
 #define CC_NV_WRITE 0x37 /* its last byte */
 
 static struct image *image;
@@ -388,7 +387,7 @@ static uint32_t dom0_session(void)
 
 static int dom0_undefines(void)
 {
-    struct tpm_writer command = tpm_begin(&dom0, CC_NV_UNDEFINE_SPACE, TPM_RS_PASSWORD);
+    struct tpm_writer command = tpm_begin(&dom0, TPM_CC_NV_UNDEFINE_SPACE, TPM_RS_PASSWORD);
 
     put_u32(&command, TPM_RH_OWNER);
     put_u32(&command, SEAL_INDEX);
@@ -422,7 +421,7 @@ START_TEST(dom0_cannot_choose_the_root)
     ck_assert_int_eq(tpm_nv_read_public(&dom0, SEAL_INDEX, &public), 0);
     public.attributes &= ~(TPM_NV_WRITTEN | TPM_NV_READ_LOCKED);
     ck_assert_int_eq(dom0_undefines(), 0);
-    ck_assert_int_eq(tpm_nv_define(&dom0, SEAL_INDEX, &public), 0);
+    ck_assert_int_eq(tpm_nv_define(&dom0, SEAL_INDEX, &public, NULL), 0);
     ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, dom0_session(), chosen, sizeof(chosen)), -EIO);
     next_boot();
     ck_assert(seal_status()->fresh);
@@ -466,7 +465,7 @@ START_TEST(an_index_that_is_not_ours)
         .size = 64;
         break;
     }
-    ck_assert_int_eq(tpm_nv_define(&dom0, SEAL_INDEX, &public), 0);
+    ck_assert_int_eq(tpm_nv_define(&dom0, SEAL_INDEX, &public, NULL), 0);
     if (_i == 0) {
         ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, session, chosen, sizeof(chosen)), 0);
     } else if (_i == 1) {

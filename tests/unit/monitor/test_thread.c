@@ -425,7 +425,7 @@ static void must_inject(struct thread *thread, const struct thread_exit *exit)
 
 START_TEST(forbidden_instructions_and_calls)
 {
-    static const uint64_t unknown[] = {CLOISTER_ENCLAVE_KEY + 1, 7, 8, CLOISTER_HYPERCALL, UINT32_MAX, UINT64_C(1) << 32,
+    static const uint64_t unknown[] = {CLOISTER_ENCLAVE_COUNTER + 1, 8, 9, CLOISTER_HYPERCALL, UINT32_MAX, UINT64_C(1) << 32,
                                        (UINT64_C(1) << 32) + CLOISTER_ENCLAVE_RETURN, UINT64_MAX};
     struct thread *thread = thread_in(RUNNING, 1);
     struct thread_exit exit = {.kind = THREAD_EXIT_FORBIDDEN};

@@ -120,7 +120,7 @@ static struct tpm_nv_public defined;
 
 static int do_nv_define(void)
 {
-    return tpm_nv_define(&tpm, INDEX, &defined);
+    return tpm_nv_define(&tpm, INDEX, &defined, NULL);
 }
 
 static int do_nv_public(void)

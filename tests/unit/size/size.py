@@ -4,7 +4,12 @@
 
 Hooks: every line that a patch of a Xen version's series adds and that is not blank, comments
 included. Monitor and glue: every line of hv/monitor/*.[ch] and hv/xen/*.[ch] with anything but
-blanks and comments. BearSSL is apart. What differs between Xen versions stands in one file.
+blanks and comments. What stands between #ifdef CLOISTER_TEST and its #else or #endif is in the test
+build and in no other: it is counted apart, and has no limit; the directives count with the rest.
+BearSSL is apart. What differs between Xen versions stands in one file.
+
+The figure agreed on is 6,000 lines of monitor and glue and 180 lines of hooks. What the hooks leave of
+theirs the monitor may use: the limit is on the sum.
 """
 
 import pathlib
@@ -12,7 +17,8 @@ import re
 import sys
 
 HOOKS_MOST = 100
-MONITOR_MOST = 6000
+ALL_MOST = 6180
+TEST = "CLOISTER_TEST"
 VERSION = re.compile(r"\b(XEN_(SUB)?VERSION|__XEN_LATEST_INTERFACE_VERSION__)\b")
 
 
@@ -31,12 +37,38 @@ def code_lines(source):
         text = match.group(0)
         return "\n" * text.count("\n") if text.startswith("/") else text
 
-    return sum(1 for line in token.sub(keep, source).splitlines() if line.strip())
+    return [line for line in token.sub(keep, source).splitlines() if line.strip()]
+
+
+def count_lines(source):
+    """How many lines of code every build has, and how many the test build alone."""
+    release = test = 0
+    conditions = []  # of each #if around the line: it holds in the test build alone
+    for line in code_lines(source):
+        words = re.sub(r"^\s*#\s*", "#", line).split()
+        if words[0] in ("#else", "#elif", "#endif"):
+            conditions.pop()
+        if any(conditions):
+            test += 1
+        else:
+            release += 1
+        if words[0].startswith("#if"):
+            conditions.append(words == ["#ifdef", TEST])
+        elif words[0] in ("#else", "#elif"):
+            conditions.append(False)
+    return release, test
 
 
 def self_check():
-    assert code_lines('/* a\n b */\n\nint x; // y\nchar *s = "/* no";\n/* c */ int z;\n') == 3
-    assert code_lines("") == 0
+    assert count_lines('/* a\n b */\n\nint x; // y\nchar *s = "/* no";\n/* c */ int z;\n') == (3, 0)
+    assert count_lines("") == (0, 0)
+    test = "#ifdef CLOISTER_TEST\n"
+    assert count_lines("#ifdef CLOISTER_TEST /* only */\nint a;\n\n#endif\nint b;\n") == (3, 1)
+    assert count_lines(test + "int a;\n#else\nint b, c;\n#endif\n") == (4, 1)
+    assert count_lines(test + "#if 1\nint a;\n#else\nint b;\n# endif\n#endif\n") == (2, 5)
+    assert count_lines("#if 1\n" + test + "int a;\n#endif\nint b;\n#endif\n") == (5, 1)
+    assert count_lines("#ifndef CLOISTER_TEST\nint a;\n#endif\n") == (3, 0)
+    assert count_lines("#ifdef CLOISTER_TESTS\nint a;\n#endif\n") == (3, 0)
 
 
 def main():
@@ -50,6 +82,7 @@ def main():
         print(f"{'ok' if good else 'not ok'} {number} - {text}")
 
     self_check()
+    hooks = 0
     versions = sorted({patch.parent for patch in hv.glob("xen/*/*.patch")})
     result(bool(versions), f"{len(versions)} Xen version(s) with hooks")
     for version in versions:
@@ -63,17 +96,26 @@ def main():
             total += count
             print(f"# {count:5} {version.name}/{patch.name}")
         result(total <= HOOKS_MOST, f"Xen {version.name}: {total} hook lines, at most {HOOKS_MOST}")
+        hooks = max(hooks, total)
 
     asking = sorted(file.name for file in hv.glob("xen/**/*.[ch]")
                     if VERSION.search(file.read_text()))
     result(asking == ["compat.h"], "one file asks for Xen's version: " + ", ".join(asking))
 
-    total = 0
+    defining = sorted(file.name for file in hv.glob("**/*.[ch]")
+                      if re.search(rf"#\s*define\s+{TEST}\b", file.read_text()))
+    result(not defining, f"no file defines {TEST}" + ": ".join(["", *defining]))
+
+    total = total_test = 0
     for folder in "monitor", "xen":
-        count = sum(code_lines(file.read_text()) for file in sorted((hv / folder).glob("*.[ch]")))
+        counts = [count_lines(file.read_text()) for file in sorted((hv / folder).glob("*.[ch]"))]
+        count, count_test = map(sum, zip(*counts))
         print(f"# {count:5} hv/{folder}/*.[ch]")
         total += count
-    result(0 < total <= MONITOR_MOST, f"{total} lines of monitor and glue, at most {MONITOR_MOST}")
+        total_test += count_test
+    print(f"# {total_test:5} lines of the test build only")
+    result(0 < total and total + hooks <= ALL_MOST,
+           f"{total} lines of monitor and glue and {hooks} of hooks, at most {ALL_MOST}")
     print(f"1..{number}")
     return 1 if failed else 0
 

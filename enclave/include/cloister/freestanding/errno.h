@@ -25,5 +25,6 @@
 #define EMSGSIZE 90
 #define EOPNOTSUPP 95
 #define EALREADY 114
+#define ESTALE 116
 
 #endif
