@@ -328,8 +328,8 @@ static void step_exit(void)
                                                   : byte() % 8;
     exit.value[0] = byte();
     exit.value[1] = byte();
-    if (exit.number == CLOISTER_ENCLAVE_REPORT) { /* mostly the buffer of one */
-        exit.value[0] <<= exit.value[1] & 0x80 ? 8 : 9;
+    if (exit.number >= CLOISTER_ENCLAVE_REPORT) { /* mostly the buffer of one */
+        exit.value[0] <<= exit.value[1] & 0x80 ? 6 : 9;
         exit.value[1] = exit.value[1] & 0x40 ? exit.value[1] : 0;
     }
     exit.address = (uint64_t)byte() << 12;

@@ -149,6 +149,20 @@ void model_check_call(uint16_t domain, const struct thread_call *call, const str
     }
 }
 
+/* What a REPORT, KEY or COUNTER may be answered; this machine has no TPM. */
+static int64_t answer_to_request(const struct thread_exit *exit, int64_t answered)
+{
+    bool is_report = exit->number == CLOISTER_ENCLAVE_REPORT;
+
+    if (exit->value[0] % (is_report ? 512 : 128) || exit->value[1]) {
+        return -EINVAL;
+    }
+    if (answered == -EFAULT || (answered == -EINVAL && exit->number == CLOISTER_ENCLAVE_COUNTER)) {
+        return answered; /* by the page, and what stands in it */
+    }
+    return is_report ? 0 : -EOPNOTSUPP;
+}
+
 void model_check_exit(uint32_t enclave, uint32_t index, const struct thread_exit *exit,
                       enum thread_next next, const struct thread_result *result)
 {
@@ -161,15 +175,11 @@ void model_check_exit(uint32_t enclave, uint32_t index, const struct thread_exit
         fake_die("a thread leaves that was not running");
     }
     if (exit->kind == THREAD_EXIT_FORBIDDEN ||
-        (exit->kind == THREAD_EXIT_CALL && exit->number > CLOISTER_ENCLAVE_KEY)) {
+        (exit->kind == THREAD_EXIT_CALL && exit->number > CLOISTER_ENCLAVE_COUNTER)) {
         expected = THREAD_INJECT;
-    } else if (exit->kind == THREAD_EXIT_CALL && exit->number == CLOISTER_ENCLAVE_REPORT) {
-        bool bad = exit->value[0] % 512 || exit->value[1];
+    } else if (exit->kind == THREAD_EXIT_CALL && exit->number >= CLOISTER_ENCLAVE_REPORT) {
         expected = THREAD_ANSWER;
-        outcome = bad ? -EINVAL : result->outcome == -EFAULT ? -EFAULT : 0;
-    } else if (exit->kind == THREAD_EXIT_CALL && exit->number == CLOISTER_ENCLAVE_KEY) {
-        expected = THREAD_ANSWER;
-        outcome = -EOPNOTSUPP; /* this machine has no TPM */
+        outcome = answer_to_request(exit, result->outcome);
     } else if (exit->kind == THREAD_EXIT_CALL && exit->number == CLOISTER_ENCLAVE_AEX_COUNT) {
         expected = THREAD_ANSWER;
         outcome = thread->interruptions;
