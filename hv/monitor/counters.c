@@ -166,6 +166,10 @@ static int perform(struct cloister_counter *request, const struct cloister_count
     if (request->operation != CLOISTER_COUNTER_READ) {
         found->value = ++counters.now.value;
     }
+    if (request->operation == CLOISTER_COUNTER_INCREMENT) {
+        memcpy(found->tag, request->tag, sizeof(found->tag));
+    }
+    memcpy(request->tag, found->tag, sizeof(request->tag));
     request->value = found->value;
     request->committed = counters.committed;
     memcpy(request->table, counters.now.table, sizeof(request->table));
@@ -180,6 +184,7 @@ int counters_use(const struct enclave *enclave, void *buffer, enum cloister_reas
     struct cloister_counters_entry wanted = {.value = 0};
     struct cloister_counter request;
     struct seal_info info;
+    uint8_t id[SHA256_SIZE];
 
     memcpy(&request, buffer, sizeof(request));
     int rc = decode(&request, reason);
@@ -187,7 +192,8 @@ int counters_use(const struct enclave *enclave, void *buffer, enum cloister_reas
         return rc;
     }
     seal_describe(enclave, request.policy, 0, request.label, &info);
-    seal_derive("Cloister counter 1", &info, wanted.id);
+    seal_derive("Cloister counter 1", &info, id);
+    memcpy(wanted.id, id, sizeof(wanted.id));
     host_domain_uuid(enclave->tenant->domain, wanted.domain_uuid);
     host_lock(&counters.lock);
     rc = perform(&request, &wanted, reason);

@@ -2,9 +2,11 @@
 /*
  * Monotonic counters: how an enclave finds out that what it sealed is not its newest (rollback).
  *
- * An enclave that seals its state increments a counter first and seals the counter's value and table with the
- * state. When it opens a state, it reads the counter: another value, another table or no counter says that the
- * state is not the newest one, or that the counters were lost.
+ * A counter has a value, which only grows, and the tag that came with its last increment: 16 bytes of the enclave's
+ * choice. An enclave seals its state with a random tag, has it stored, and then increments a counter with that tag.
+ * When it opens a state, it reads the counter: another tag, or no counter, says that the state is not the newest,
+ * or that the counters were lost. A state is stored before it counts, so whatever dies in between, one that counts
+ * is there; and no two states have one tag, so a state that never came to count never will.
  *
  * The table of all counters is the monitor's. dom0 keeps a copy on disk for the next boot, and one NV index of the
  * TPM, which can only be extended (TPM 2.0 part 1, 37.2.5), vouches for the newest copy. All increments since the
@@ -15,8 +17,8 @@
  * Whose counter it is: that of the domain (its UUID) and of the enclaves that get the same sealing key by
  * `policy` (cloister/seal.h), told apart by `label`.
  *
- * Values are drawn from one sequence for all counters of the machine: each increment gives a value that no counter
- * of this table ever had, so that a counter that was removed and made again never repeats one.
+ * Values are drawn from one sequence for all counters of the machine: each is higher than all before it. A value
+ * that a power failure took back is drawn again; a counter that was removed and made again never repeats one.
  *
  * dom0 can take counters away (by losing the copy, or removing the NV index): never set them back.
  */
@@ -39,7 +41,8 @@ struct cloister_counter {
     uint32_t operation;  /* enum cloister_counter_operation */
     uint32_t policy;     /* enum cloister_seal_policy */
     uint8_t label[32];
-    uint8_t reserved[56]; /* 0 */
+    uint8_t tag[16];     /* in for INCREMENT; out: the counter's */
+    uint8_t reserved[40]; /* 0 */
     uint64_t value;      /* out */
     uint64_t committed;  /* out: values up to this one are durable */
     uint8_t table[16];   /* out: random; another one after a loss */
@@ -49,10 +52,10 @@ struct cloister_counter {
 #define CLOISTER_COUNTERS_MAGIC UINT64_C(0x5354434f4c435843) /* "CXCLOCTS" */
 #define CLOISTER_COUNTERS_VERSION 1u
 struct cloister_counters_entry {
-    uint8_t id[32];       /* of policy, enclave and label */
+    uint8_t id[24];       /* of policy, enclave and label */
     uint8_t domain_uuid[16];
+    uint8_t tag[16];
     uint64_t value;       /* 0: a free place */
-    uint64_t reserved;
 };
 struct cloister_counters_image {
     uint64_t magic;

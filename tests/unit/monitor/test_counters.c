@@ -101,6 +101,7 @@ static struct cloister_counter counter_of(uint32_t operation, uint8_t label)
     struct cloister_counter counter = {.operation = operation, .policy = CLOISTER_SEAL_IMAGE};
 
     counter.label[0] = label;
+    counter.tag[3] = operation == CLOISTER_COUNTER_INCREMENT ? label + 1 : 0;
     return counter;
 }
 
@@ -598,6 +599,46 @@ START_TEST(power_fails_before_the_extension)
 }
 END_TEST
 
+static void increment_with(const char *tag)
+{
+    struct cloister_counter counter = counter_of(CLOISTER_COUNTER_INCREMENT, 1);
+
+    memcpy(counter.tag, tag, sizeof(counter.tag));
+    ck_assert_int_eq(request(&counter), 0);
+    ck_assert_mem_eq(counter.tag, tag, sizeof(counter.tag));
+    ck_assert_mem_eq(look(1).tag, tag, sizeof(counter.tag));
+}
+
+/* Two states that were sealed for the same value: only the tag says which of them came to count. */
+START_TEST(a_value_that_was_lost_is_drawn_again)
+{
+    struct cloister_counter lost, kept;
+
+    load(NULL);
+    committed(2, &copies[0]);
+    enter(TENANT);
+    increment_with("before the power");
+    lost = look(1);
+    leave();
+    next_boot();
+    load(&copies[0]);
+    enter(TENANT);
+    ck_assert_uint_eq(look(1).value, 0);
+    increment_with("after the power ");
+    kept = look(1);
+    leave();
+    commit(&copies[1]);
+    next_boot();
+    load(&copies[1]);
+    enter(TENANT);
+    ck_assert_mem_eq(look(1).tag, "after the power ", 16);
+    ck_assert_uint_eq(look(1).value, kept.value);
+    leave();
+    ck_assert_uint_eq(kept.value, lost.value);
+    ck_assert_mem_eq(kept.table, lost.table, sizeof(kept.table));
+}
+END_TEST
+
 START_TEST(power_fails_after_the_extension)
 {
     load(NULL);
@@ -941,6 +982,7 @@ int main(void)
     tcase_add_test(cases, another_machine_s_copy);
     tcase_add_test(cases, lost_counters_are_known_to_be);
     tcase_add_test(cases, power_fails_before_the_extension);
+    tcase_add_test(cases, a_value_that_was_lost_is_drawn_again);
     tcase_add_test(cases, power_fails_after_the_extension);
     tcase_add_test(cases, one_copy_at_a_time);
 
