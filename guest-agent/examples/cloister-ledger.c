@@ -140,8 +140,14 @@ static int post(const char *path, const char *next, int64_t amount)
     if (result) {
         return refused(path, result);
     }
-    result = store(next, state);
-    result = result ? result : show(path, &ignored);
+    if (store(next, state)) {
+        return 1;
+    }
+    result = call(LEDGER_APPLY, NULL, 0, NULL, 0);
+    if (result) {
+        return refused(path, result);
+    }
+    result = show(path, &ignored);
     return result ? result : settle(next, path);
 }
 

@@ -155,6 +155,11 @@ static int perform(struct cloister_counter *request, const struct cloister_count
         *reason = CLOISTER_REASON_COUNTER_ABSENT;
         return -ENOENT;
     }
+    if (request->operation == CLOISTER_COUNTER_INCREMENT &&
+        request->value != (found ? found->value : 0)) {
+        *reason = CLOISTER_REASON_COUNTER_VALUE;
+        return -EBUSY;
+    }
     if (!found && (!space || of_domain >= CLOISTER_COUNTERS_PER_DOMAIN)) {
         *reason = CLOISTER_REASON_COUNTER_LIMIT;
         return -ENOSPC;

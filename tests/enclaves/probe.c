@@ -305,13 +305,19 @@ ECALL(counter)
     int result = -EINVAL;
 
     TAKE(struct probe_counter, wanted);
+    if (wanted.operation == CLOISTER_COUNTER_INCREMENT) {
+        result = cloister_counter_read(wanted.policy, wanted.label, &now);
+        if (result && result != -ENOENT) {
+            return result;
+        }
+    }
     for (uint32_t i = 0; i < wanted.times; i++) {
         switch (wanted.operation) {
         case CLOISTER_COUNTER_READ:
             result = cloister_counter_read(wanted.policy, wanted.label, &now);
             break;
         case CLOISTER_COUNTER_INCREMENT:
-            result = cloister_counter_increment(wanted.policy, wanted.label, &now);
+            result = cloister_counter_increment(wanted.policy, wanted.label, wanted.label, &now);
             break;
         case CLOISTER_COUNTER_REMOVE:
             result = cloister_counter_remove(wanted.policy, wanted.label);

@@ -144,33 +144,37 @@ CLOISTER_CHECK_RESULT int cloister_seal_key(uint32_t policy, uint32_t security_v
  * monitor; an increment takes microseconds, and becomes durable later, when the host has brought it to its disk and
  * its TPM: usually within some seconds, with an overloaded or hostile host never. To keep a state:
  *
- *     cloister_counter_increment(POLICY, label, &now);   1. a value that no state has yet
- *     seal {state, now.value, now.table} and store it    2. beside the state of before, which stays
- *     do cloister_counter_read(POLICY, label, &now);     3. let the application wait, and ask again,
- *     until now.committed >= the value sealed               until it is durable
- *     answer; the state of before is not needed any more 4. only now anything may leave the enclave
+ *     cloister_counter_read(POLICY, label, &now);            1. what is there; nothing: now.value = 0
+ *     cloister_random(tag, 16);                              2. seal {state, tag}, and have it stored beside the
+ *                                                               state of before, which stays
+ *     cloister_counter_increment(POLICY, label, tag, &now);  3. from now on this state counts. -EBUSY: another
+ *                                                               enclave has gone on meanwhile
+ *     do cloister_counter_read(POLICY, label, &look);        4. let the application wait, and ask again,
+ *     until look.committed >= now.value                         until it is durable
+ *     answer; the state of before is not needed any more     5. only now anything may leave the enclave
  *
- * What leaves the enclave before 3. is done can be taken back: after a power failure the counter may stand where it
- * stood, and the state of before is the newest again. When a state is opened, and `now` is what the counter reads:
+ * What leaves the enclave before 4. is done can be taken back: after a power failure the counter may stand where it
+ * stood, and the state of before is the newest again. The state must be stored before 3.: a counter that names a
+ * state which nobody has is the end of it. The tag must be random: it is what no other state has. When a state is
+ * opened, and `now` is what the counter reads:
  *
- *     sealed value == now.value and sealed table == now.table   it is the newest
- *     another value                                             an older one (rollback), or one whose increment was
- *                                                               lost before it was durable: try the state of before
- *     another table, or -ENOENT                                 the host lost its counters, or took them away: nobody
- *                                                               can say how old the state is
+ *     the sealed tag == now.tag   it is the newest
+ *     another tag                 an older one (rollback), or one that never came to count, or whose increment was
+ *                                 lost before it was durable: try the one of before, or the one behind it
+ *     -ENOENT                     the host lost its counters, or took them away: nobody can say how old the state is
  *
  * In the last case a new counter starts only by a decision from outside that the enclave can check. An enclave that
  * goes on by itself can be rolled back by whoever makes the host lose its counters.
  */
 struct cloister_counter_value {
-    uint64_t value;     /* never the same twice for one table, also if the counter was removed and made again */
+    uint64_t value;     /* higher than all before it in this table, also if the counter was removed and made again */
     uint64_t committed; /* values up to this one are durable */
+    uint8_t tag[16];    /* that of the last increment */
     uint8_t table[16];  /* which table of counters: random, another one after a loss */
 };
 
 /*
- * Reads a counter, makes it a value that is higher than all before (and makes the counter, if it is not there), or
- * removes it. On an error nothing was changed, nor *now. All of them:
+ * Reads a counter, increments it, or removes it. On an error nothing was changed, nor *now. All of them:
  *   -EINVAL      no such policy
  *   -EAGAIN      the host has not loaded the counters of its last boot yet: try again
  *   -EOPNOTSUPP  the machine has no counters in this boot (the host's `cloisterctl status` says why)
@@ -178,8 +182,12 @@ struct cloister_counter_value {
 /*   -ENOENT      there is no such counter */
 CLOISTER_CHECK_RESULT int cloister_counter_read(uint32_t policy, const uint8_t label[32],
                                                 struct cloister_counter_value *now);
-/*   -ENOSPC      the domain (64 counters) or the machine (1,022) has as many as it may have */
-CLOISTER_CHECK_RESULT int cloister_counter_increment(uint32_t policy, const uint8_t label[32],
+/*
+ * now->value is the value that the counter must have, 0: it must not be there, and is made; then *now is as it is.
+ *   -EBUSY       it has another value
+ *   -ENOSPC      the domain (64 counters) or the machine (1,022) has as many as it may have
+ */
+CLOISTER_CHECK_RESULT int cloister_counter_increment(uint32_t policy, const uint8_t label[32], const uint8_t tag[16],
                                                      struct cloister_counter_value *now);
 /*   -ENOENT      there is no such counter */
 CLOISTER_CHECK_RESULT int cloister_counter_remove(uint32_t policy, const uint8_t label[32]);

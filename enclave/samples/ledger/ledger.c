@@ -18,8 +18,7 @@ static const uint8_t label[32] = "ledger";
 
 struct state {
     int64_t balance;
-    uint64_t value;    /* of the counter: no other state ever has it ... */
-    uint8_t table[16]; /* ... in this table of counters */
+    uint8_t tag[16]; /* random: no other state has it. The counter's is that of the newest */
 };
 
 struct sealed {
@@ -30,9 +29,11 @@ struct sealed {
 _Static_assert(sizeof(struct sealed) == LEDGER_STATE_SIZE, "the header says so");
 
 static struct cloister_lock lock;
-static struct state now;
+static struct state now, next;
 static uint8_t key[32];
 static bool open;
+static bool fresh;  /* `now` is the beginning, of which there is no counter */
+static bool posted; /* `next` waits to count */
 
 /* --- sealing -------------------------------------------------------------------------------------- */
 
@@ -60,94 +61,84 @@ static bool crypt(struct sealed *sealed, bool encrypt)
 
 /* --- calls ---------------------------------------------------------------------------------------- */
 
-/* Is this state the newest? */
-static int judge(const struct state *state)
+/* Is `now` the newest? A new ledger begins with a counter that is not there: else somebody hides a state. */
+static int judge(struct cloister_counter_value *counter)
 {
-    struct cloister_counter_value counter;
-    int result = cloister_counter_read(POLICY, label, &counter);
+    int result = cloister_counter_read(POLICY, label, counter);
 
-    if (result == -ENOENT) {
-        return -ENODATA;
+    if (fresh) {
+        counter->value = 0;
+        return result == -ENOENT ? 0 : result ? result : -ESTALE;
     }
     if (result) {
-        return result;
+        return result == -ENOENT ? -ENODATA : result;
     }
-    if (!cloister_equal(counter.table, state->table, sizeof(counter.table))) {
-        return -ENODATA;
-    }
-    return counter.value == state->value ? 0 : -ESTALE;
-}
-
-/* A new ledger begins with a counter that was not there: else somebody hides a state. */
-static int begin(struct state *state)
-{
-    struct cloister_counter_value counter;
-    int result = cloister_counter_read(POLICY, label, &counter);
-
-    memset(state, 0, sizeof(*state));
-    return result == -ENOENT ? 0 : result ? result : -ESTALE;
+    return cloister_equal(counter->tag, now.tag, sizeof(now.tag)) ? 0 : -ESTALE;
 }
 
 static int open_locked(const void *in, size_t in_size)
 {
-    struct sealed sealed;
+    struct cloister_counter_value counter;
+    struct sealed sealed = {.state = {.balance = 0}};
     int result = cloister_seal_key(POLICY, 0, label, key);
 
-    if (!result && in_size == 0) {
-        result = begin(&sealed.state);
-    } else if (!result && in_size != sizeof(sealed)) {
-        result = -EBADMSG;
-    } else if (!result) {
-        memcpy(&sealed, in, sizeof(sealed));
-        result = crypt(&sealed, false) ? judge(&sealed.state) : -EBADMSG;
+    posted = false;
+    fresh = in_size == 0;
+    if (!result && !fresh) {
+        if (in_size == sizeof(sealed)) {
+            memcpy(&sealed, in, sizeof(sealed));
+        }
+        result = in_size == sizeof(sealed) && crypt(&sealed, false) ? 0 : -EBADMSG;
     }
-    if (!result) {
-        now = sealed.state;
-    }
-    open = !result;
+    now = sealed.state;
+    open = !result && !(result = judge(&counter));
     return result;
 }
 
 static int post_locked(int64_t amount, struct sealed *sealed)
 {
     struct cloister_counter_value counter;
-    struct state next = now;
-    int result;
+    struct state made;
+    int result = open ? 0 : -EPERM;
 
-    if (!open) {
-        return -EPERM;
+    if (!result && __builtin_add_overflow(now.balance, amount, &made.balance)) {
+        result = -EOVERFLOW;
     }
-    if (__builtin_add_overflow(now.balance, amount, &next.balance)) {
-        return -EOVERFLOW;
-    }
-    /* What is not the newest any more must not get a new value: another enclave went on with it. All that can go
-     * wrong does so before the increment, behind which the state of before is old. */
-    result = now.value ? judge(&now) : begin(&sealed->state);
+    result = result ? result : judge(&counter);
+    result = result ? result : cloister_random(made.tag, sizeof(made.tag));
     result = result ? result : cloister_random(sealed->nonce, sizeof(sealed->nonce));
-    result = result ? result : cloister_counter_increment(POLICY, label, &counter);
     if (result) {
         return result;
     }
-    next.value = counter.value;
-    memcpy(next.table, counter.table, sizeof(next.table));
-    sealed->state = next;
+    sealed->state = made;
     (void)crypt(sealed, true);
-    now = next;
+    next = made;
+    posted = true;
     return 0;
+}
+
+/* The application says that it has stored what it got. If it lies, it has a ledger no more. */
+static int apply_locked(void)
+{
+    struct cloister_counter_value counter;
+    int result = open && posted ? judge(&counter) : -EPERM;
+
+    result = result ? result : cloister_counter_increment(POLICY, label, next.tag, &counter);
+    if (!result) {
+        now = next;
+        fresh = posted = false;
+    }
+    return result == -EBUSY ? -ESTALE : result; /* another enclave went on with it */
 }
 
 /* Nothing is said of a state that a power failure could still take back. */
 static int show_locked(int64_t *balance)
 {
-    struct cloister_counter_value counter;
-    int result = open ? 0 : -EPERM;
+    struct cloister_counter_value counter = {.value = 0};
+    int result = open ? judge(&counter) : -EPERM;
 
-    if (!result && now.value) {
-        result = judge(&now);
-        result = result ? result : cloister_counter_read(POLICY, label, &counter);
-        if (!result && counter.committed < now.value) {
-            result = -EAGAIN;
-        }
+    if (!result && counter.value > counter.committed) {
+        result = -EAGAIN;
     }
     *balance = now.balance;
     return result;
@@ -186,6 +177,19 @@ ECALL(ledger_post)
     return result;
 }
 
+ECALL(ledger_apply)
+{
+    (void)in;
+    (void)in_size;
+    (void)out;
+    (void)out_capacity;
+    (void)out_size;
+    cloister_lock_take(&lock);
+    int result = apply_locked();
+    cloister_lock_release(&lock);
+    return result;
+}
+
 ECALL(ledger_show)
 {
     int64_t balance;
@@ -207,4 +211,5 @@ ECALL(ledger_show)
 
 CLOISTER_ECALLS([LEDGER_OPEN] = {ledger_open, LEDGER_STATE_SIZE, 0},
                 [LEDGER_POST] = {ledger_post, sizeof(int64_t), LEDGER_STATE_SIZE},
+                [LEDGER_APPLY] = {ledger_apply, 0, 0},
                 [LEDGER_SHOW] = {ledger_show, 0, sizeof(int64_t)});

@@ -5,6 +5,7 @@
  *
  *     LEDGER_OPEN   the state of the file, or nothing
  *     LEDGER_POST   a state with the new balance: stored beside the old one, which stays
+ *     LEDGER_APPLY  now that it is stored, it counts, and the old one does not
  *     LEDGER_SHOW   until it is not -EAGAIN any more; then the old state is not needed, and the balance is known
  */
 #ifndef CLOISTER_SAMPLE_LEDGER_H
@@ -15,17 +16,19 @@ enum {
     /*
      * in: a sealed state, or nothing: a new ledger.
      *   -EBADMSG  not sealed by this enclave on this machine, or changed
-     *   -ESTALE   not the newest: an older one (or none, and there is one), or one that had not become durable when
-     *             power failed: the state before it is the newest then
+     *   -ESTALE   not the newest: an older one (or none, and there is one), or one that never came to count, or had
+     *             not become durable when power failed: the state before it is the newest then
      *   -ENODATA  the host has lost its counters: nobody knows whether it is the newest
      */
     LEDGER_OPEN = 1,
     /* in: int64_t, added to the balance. out: LEDGER_STATE_SIZE bytes. -EOVERFLOW; -EPERM: nothing is open */
     LEDGER_POST = 2,
-    /* out: int64_t. -EAGAIN: the last POST is not durable yet; -ENODATA as above; -EPERM: nothing is open */
-    LEDGER_SHOW = 3,
+    /* -ESTALE: another enclave went on meanwhile; -ENODATA as above; -EPERM: nothing was posted */
+    LEDGER_APPLY = 3,
+    /* out: int64_t. -EAGAIN: the last APPLY is not durable yet; -ESTALE, -ENODATA as above; -EPERM: nothing is open */
+    LEDGER_SHOW = 4,
 };
 
-#define LEDGER_STATE_SIZE 64u
+#define LEDGER_STATE_SIZE 56u
 
 #endif

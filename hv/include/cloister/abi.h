@@ -81,6 +81,7 @@
  *                                                     SEAL_POLICY, COUNTER_OPERATION, RESERVED_NOT_ZERO
  *                -EFAULT  as for REPORT                                          ENCLAVE_BUFFER
  *                -ENOENT  READ, REMOVE: there is none                            COUNTER_ABSENT
+ *                -EBUSY   INCREMENT: it has another value than expected          COUNTER_VALUE
  *                -ENOSPC  INCREMENT: the domain or the machine has too many      COUNTER_LIMIT
  *                -EAGAIN  the host has not loaded the last boot's yet            COUNTERS_UNLOADED
  *                -EOPNOTSUPP  as for KEY

@@ -4,8 +4,9 @@
  *
  * A counter has a value, which only grows, and the tag that came with its last increment: 16 bytes of the enclave's
  * choice. An enclave seals its state with a random tag, has it stored, and then increments a counter with that tag.
- * When it opens a state, it reads the counter: another tag, or no counter, says that the state is not the newest,
- * or that the counters were lost. A state is stored before it counts, so whatever dies in between, one that counts
+ * The increment names the value that the counter has had: of two enclaves that go on from one state, one does. When
+ * it opens a state, it reads the counter: another tag, or no counter, says that the state is not the newest, or that
+ * the counters were lost. A state is stored before it counts, so whatever dies in between, one that counts
  * is there; and no two states have one tag, so a state that never came to count never will.
  *
  * The table of all counters is the monitor's. dom0 keeps a copy on disk for the next boot, and one NV index of the
@@ -43,7 +44,7 @@ struct cloister_counter {
     uint8_t label[32];
     uint8_t tag[16];     /* in for INCREMENT; out: the counter's */
     uint8_t reserved[40]; /* 0 */
-    uint64_t value;      /* out */
+    uint64_t value;      /* in for INCREMENT: what it must have (0: it must not be there); out */
     uint64_t committed;  /* out: values up to this one are durable */
     uint8_t table[16];   /* out: random; another one after a loss */
 };

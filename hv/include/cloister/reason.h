@@ -90,7 +90,8 @@
     X(73, COUNTERS_LOADED, "counters are loaded once in a boot, before they are used")             \
     X(74, COUNTERS_IMAGE, "the TPM does not vouch for these counters: older, another machine's, or changed") \
     X(75, COUNTERS_COMMITTED, "there is nothing to commit")                                        \
-    X(76, COUNTERS_PROOF, "this is not the TPM's word for the counters that were saved")
+    X(76, COUNTERS_PROOF, "this is not the TPM's word for the counters that were saved")           \
+    X(77, COUNTER_VALUE, "the counter has another value than it was expected to have")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {

@@ -105,14 +105,6 @@ static struct cloister_counter counter_of(uint32_t operation, uint8_t label)
     return counter;
 }
 
-static uint64_t increment(uint8_t label)
-{
-    struct cloister_counter counter = counter_of(CLOISTER_COUNTER_INCREMENT, label);
-
-    ck_assert_int_eq(request(&counter), 0);
-    return counter.value;
-}
-
 /* 0: there is none. */
 static struct cloister_counter look(uint8_t label)
 {
@@ -121,6 +113,15 @@ static struct cloister_counter look(uint8_t label)
 
     ck_assert(!rc || (rc == -ENOENT && !counter.value));
     return counter;
+}
+
+static uint64_t increment(uint8_t label)
+{
+    struct cloister_counter counter = counter_of(CLOISTER_COUNTER_INCREMENT, label);
+
+    counter.value = look(label).value;
+    ck_assert_int_eq(request(&counter), 0);
+    return counter.value;
 }
 
 static void refused(struct cloister_counter counter, int64_t error, enum cloister_reason reason)
@@ -422,6 +423,9 @@ START_TEST(bad_requests)
     }
     refused(counter_of(CLOISTER_COUNTER_READ, 1), -ENOENT, CLOISTER_REASON_COUNTER_ABSENT);
     refused(counter_of(CLOISTER_COUNTER_REMOVE, 1), -ENOENT, CLOISTER_REASON_COUNTER_ABSENT);
+    counter = counter_of(CLOISTER_COUNTER_INCREMENT, 1);
+    counter.value = 1;
+    refused(counter, -EBUSY, CLOISTER_REASON_COUNTER_VALUE); /* there is none */
     const uint64_t base = (uint64_t)writable * CLOISTER_PAGE_SIZE;
     for (uint64_t offset = 1; offset < 128; offset++) {
         ck_assert_int_eq(ask(base + offset, 0), -EINVAL);
@@ -431,6 +435,27 @@ START_TEST(bad_requests)
     ck_assert_int_eq(ask(UINT64_MAX - 127, 0), -EFAULT);
     ck_assert_uint_eq(info().counters, 0);
     increment(1); /* it still works */
+    leave();
+}
+END_TEST
+
+/* Two enclaves that have read the same value: the second finds out that it is not alone. */
+START_TEST(one_goes_on)
+{
+    struct cloister_counter counter = counter_of(CLOISTER_COUNTER_INCREMENT, 1);
+
+    load(NULL);
+    enter(TENANT);
+    counter.value = increment(1);
+    uint64_t second = increment(1);
+    refused(counter, -EBUSY, CLOISTER_REASON_COUNTER_VALUE);
+    counter.value = 0;
+    refused(counter, -EBUSY, CLOISTER_REASON_COUNTER_VALUE);
+    counter.value = second + 1;
+    refused(counter, -EBUSY, CLOISTER_REASON_COUNTER_VALUE);
+    ck_assert_uint_eq(look(1).value, second);
+    counter.value = second;
+    ck_assert_int_eq(request(&counter), 0);
     leave();
 }
 END_TEST
@@ -604,6 +629,7 @@ static void increment_with(const char *tag)
     struct cloister_counter counter = counter_of(CLOISTER_COUNTER_INCREMENT, 1);
 
     memcpy(counter.tag, tag, sizeof(counter.tag));
+    counter.value = look(1).value;
     ck_assert_int_eq(request(&counter), 0);
     ck_assert_mem_eq(counter.tag, tag, sizeof(counter.tag));
     ck_assert_mem_eq(look(1).tag, tag, sizeof(counter.tag));
@@ -973,6 +999,7 @@ int main(void)
     tcase_add_loop_test(cases, counters_are_for_whom_they_are, 0,
                         sizeof(changes) / sizeof(changes[0]));
     tcase_add_test(cases, bad_requests);
+    tcase_add_test(cases, one_goes_on);
     tcase_add_test(cases, limits);
 
     cases = suite_case(suite, "reboots", 120);
