@@ -29,6 +29,7 @@ void config_initialise(struct config *config)
         .tpm_helper = CONFIG_TPM_HELPER,
         .event_log = CONFIG_EVENT_LOG,
         .counter_interval = CONFIG_COUNTER_INTERVAL,
+        .counter_commits = CONFIG_COUNTER_COMMITS,
     };
 }
 
@@ -106,16 +107,17 @@ static int set_timeout(struct config *config, const char *value)
     return 0;
 }
 
-static int set_interval(struct config *config, const char *value)
+/* 1 to 86,400; or `zero`, which is 0. */
+static int set_count(unsigned int *field, const char *zero, const char *value)
 {
     char *end;
-    unsigned long seconds = strtoul(value, &end, 10);
+    unsigned long count = strtoul(value, &end, 10);
 
-    if (!strcmp(value, "none"))
-        seconds = 0;
-    else if (*value < '0' || *value > '9' || *end || !seconds || seconds > 86400)
+    if (!strcmp(value, zero))
+        count = 0;
+    else if (*value < '0' || *value > '9' || *end || !count || count > 86400)
         return -EINVAL;
-    config->counter_interval = (unsigned int)seconds;
+    *field = (unsigned int)count;
     return 0;
 }
 
@@ -145,7 +147,9 @@ int config_set(struct config *config, const char *key, const char *value)
     if (!strcmp(key, "tpm-helper"))
         return set_path(config->tpm_helper, value);
     if (!strcmp(key, "counter-interval"))
-        return set_interval(config, value);
+        return set_count(&config->counter_interval, "none", value);
+    if (!strcmp(key, "counter-commits-per-day"))
+        return set_count(&config->counter_commits, "unlimited", value);
     if (!strcmp(key, "event-log"))
         return !strcmp(value, "none") ? (config->event_log[0] = 0)
                                       : set_path(config->event_log, value);

@@ -15,6 +15,7 @@
 #define CONFIG_KEY_HANDLE 0x8100c105u
 #define CONFIG_TPM_TIMEOUT 60u
 #define CONFIG_COUNTER_INTERVAL 1u
+#define CONFIG_COUNTER_COMMITS 200u
 #define CONFIG_EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
 #define CONFIG_TPM_HELPER CLOISTER_LIBEXEC "/cloister-tpm"
 #define CONFIG_TEXT 108u /* what fits into sockaddr_un.sun_path */
@@ -33,6 +34,7 @@ struct config {
     char tpm_helper[CONFIG_TEXT];
     char event_log[CONFIG_TEXT]; /* empty: none */
     unsigned int counter_interval; /* seconds between commits of counters; 0: they are not committed */
+    unsigned int counter_commits;  /* in a day; 0: without a limit */
     bool verbose;
 };
 

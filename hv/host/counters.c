@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allowance.h"
 #include "copies.h"
 #include "digest.h"
 #include "helper.h"
@@ -34,6 +35,7 @@ static struct {
 static struct {
     uint64_t commits;
     uint64_t next_look, pause; /* ms */
+    struct allowance allowance; /* of commits: each wears the TPM */
     bool lost;
     char problem[400]; /* "": all is well */
 } state;
@@ -273,6 +275,8 @@ static void written(int result)
     json_object_object_add(job, "index", json_object_new_int64(CLOISTER_COUNTERS_INDEX));
     json_object_object_add(job, "extend", json_bytes_new(commit.extend, DIGEST_SIZE));
     json_object_object_add(job, "expected", json_bytes_new(commit.expected, DIGEST_SIZE));
+    if (config_->counter_commits)
+        allowance_take(&state.allowance, loop_now());
     int rc = helper_converse(job, authorize, extended, &commit);
     if (rc)
         fail("the TPM cannot be asked now: %s", strerror(-rc));
@@ -308,6 +312,20 @@ static void begin_commit(void)
         fail("no thread can be started: %s", strerror(-rc));
 }
 
+/* The day's commits are used up: it is said, and that is all that is wrong. */
+static bool must_wait(uint64_t now)
+{
+    const uint64_t wait = config_->counter_commits ? allowance_wait(&state.allowance, now) : 0;
+
+    if (wait) {
+        fail("the day's %u commits are used up (counter-commits-per-day): increments become "
+             "durable more slowly now", config_->counter_commits);
+        state.pause = 0;
+        state.next_look = now + wait;
+    }
+    return wait;
+}
+
 static void look(uint64_t now)
 {
     struct cloister_info info = {0};
@@ -323,7 +341,7 @@ static void look(uint64_t now)
     else if (info.counters_reason != CLOISTER_REASON_NONE ||
              info.counters_value <= info.counters_committed)
         succeed("nothing is left to do");
-    else if (config_->counter_interval)
+    else if (config_->counter_interval && !must_wait(now))
         begin_commit();
 }
 
@@ -334,6 +352,7 @@ int counters_initialise(const struct config *config, struct hypercalls *monitor)
     config_ = config;
     monitor_ = monitor;
     memset(&state, 0, sizeof(state));
+    state.allowance.per_day = config->counter_commits;
     commit.under_way = false;
     int rc = worker_initialise();
     if (rc)

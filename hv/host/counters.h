@@ -2,7 +2,8 @@
 /*
  * Monotonic counters over power failures: the host's share of cloister/abi.h, "Counters over power failures".
  *
- * At the begin of a boot the monitor gets the copy of the last one. Then, each counter-interval at most:
+ * At the begin of a boot the monitor gets the copy of the last one. Then, each counter-interval at most, and not more
+ * than counter-commits-per-day:
  *
  *     INFO: is there an increment that is not committed?
  *     SAVE       the monitor's copy

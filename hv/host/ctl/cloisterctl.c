@@ -67,7 +67,7 @@ static const struct command commands[] = {
      0, 0, command_evidence},
     {"heartbeat", "--nonce HEX -o FILE", "prove that the monitor still runs",
      "Writes a report that the monitor signs about itself, now, for this challenge: cheaper than evidence,\n"
-     "for a verifier that has had that (cloister_verify_heartbeat() in cloister/verify.h).\n",
+     "for a verifier that has had that (cloister-verify heartbeat).\n",
      0, 0, command_heartbeat},
     {"tpm", "", "the keys of this host's TPM, for enrolment",
      "Shows the attestation key, as a verifier wants to know it. --json: what an enrolling service wants,\n"

@@ -21,7 +21,7 @@ START_TEST(settings)
                                   "log-files = 0\r\nlibvirt-uri = none\nsocket=/s\n"
                                   "admission = /a b\nstate-directory=/d\ntpm = /dev/tpm0\n"
                                   "tpm-key-handle = none\ntpm-timeout = 600\nevent-log = none\n"
-                                  "tpm-helper = /h\ncounter-interval = 86400",
+                                  "tpm-helper = /h\ncounter-interval = 86400\ncounter-commits-per-day=1",
                                   why, sizeof(why)), 0);
     ck_assert_str_eq(config.log_directory, "/x/y");
     ck_assert_uint_eq(config.log_file_size, 1u << 30);
@@ -37,6 +37,9 @@ START_TEST(settings)
     ck_assert_uint_eq(config.counter_interval, 86400);
     ck_assert_int_eq(config_set(&config, "counter-interval", "none"), 0);
     ck_assert_uint_eq(config.counter_interval, 0);
+    ck_assert_uint_eq(config.counter_commits, 1);
+    ck_assert_int_eq(config_set(&config, "counter-commits-per-day", "unlimited"), 0);
+    ck_assert_uint_eq(config.counter_commits, 0);
     ck_assert_int_eq(config_parse(&config, "tpm=none\ntpm-key-handle=0x817FFFFF\nevent-log=/e", why,
                                   sizeof(why)), 0);
     ck_assert_str_eq(config.tpm, "");
@@ -79,6 +82,11 @@ START_TEST(refusals)
         {"counter-interval = 86401", "is no value"},
         {"counter-interval = -1", "is no value"},
         {"counter-interval = 1s", "is no value"},
+        {"counter-interval = unlimited", "is no value"},
+        {"counter-commits-per-day = 0", "'0' is no value for counter-commits-per-day"},
+        {"counter-commits-per-day = none", "is no value"},
+        {"counter-commits-per-day = 86401", "is no value"},
+        {"counter-commits-per-day = -1", "is no value"},
         {"tpm-timeout = 0", "'0' is no value for tpm-timeout"},
         {"tpm-timeout = 601", "is no value"},
         {"tpm-timeout = -1", "is no value"},

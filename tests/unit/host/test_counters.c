@@ -788,6 +788,21 @@ START_TEST(a_longer_interval)
 }
 END_TEST
 
+/* However much enclaves count, the TPM is not worn. */
+START_TEST(a_day_s_commits)
+{
+    config.counter_commits = 2;
+    machine_with(1);
+    const uint64_t extensions = world->extensions;
+    ck_assert_int_eq(daemon_(keeps_counting, 4300), 1);
+    ck_assert_uint_eq(world->extensions - extensions, 2);
+    ck_assert_ptr_nonnull(strstr(world->problem, "the day's 2 commits are used up"));
+    config.counter_commits = 0;
+    ck_assert_int_eq(daemon_(keeps_counting, 4300), 1);
+    ck_assert_uint_ge(world->extensions - extensions, 5);
+}
+END_TEST
+
 START_TEST(a_tpm_that_hangs)
 {
     machine_with(1);
@@ -869,6 +884,7 @@ int main(void)
     tcase_add_test(tests, a_monitor_that_does_not_load);
     tcase_add_test(tests, one_commit_for_many);
     tcase_add_test(tests, a_longer_interval);
+    tcase_add_test(tests, a_day_s_commits);
     tcase_add_test(tests, a_tpm_that_hangs);
     tcase_add_test(tests, no_tpm_by_configuration);
     tcase_add_loop_test(tests, forget, 0, COUNT(uuids));
