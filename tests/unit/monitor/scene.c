@@ -173,6 +173,16 @@ struct image *scene_image(void)
     return &image;
 }
 
+void image_change(struct image *image, enum image_change change)
+{
+    image->content[2][7] ^= change == IMAGE_CODE;
+    image->header.image_id[3] ^= change == IMAGE_ID;
+    image->header.family_id[15] ^= change == IMAGE_FAMILY_ID;
+    image->header.launch.flags ^= change == IMAGE_IS_DEBUG ? CLOISTER_IMAGE_DEBUG : 0;
+    image->header.image_version += change == IMAGE_VERSION;
+    image->header.security_version += change == IMAGE_SECURITY_VERSION;
+}
+
 /* --- control operations -------------------------------------------------------------------- */
 
 int control_once(uint32_t op, void *arg, size_t size)

@@ -39,6 +39,18 @@ struct image *scene_image(void);
 void image_measure(struct image *image);
 void image_sign(struct image *image);
 
+/* What can make an image another one. */
+enum image_change {
+    IMAGE_SAME,
+    IMAGE_CODE,
+    IMAGE_ID,
+    IMAGE_FAMILY_ID,
+    IMAGE_IS_DEBUG,
+    IMAGE_VERSION,
+    IMAGE_SECURITY_VERSION,
+};
+void image_change(struct image *image, enum image_change change);
+
 /* A control operation by dom0, restarted as Xen would until it is done. `arg` is written back. */
 int control(uint32_t op, void *arg, size_t size);
 /* One go: -ERESTART comes through. */

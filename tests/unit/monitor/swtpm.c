@@ -14,6 +14,8 @@
 
 #include <check.h>
 
+uint32_t swtpm_error_at;
+
 static char folder[64];
 static pid_t process;
 static int data = -1;
@@ -91,6 +93,13 @@ void swtpm_stop(void)
 
 bool swtpm_execute(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t *answered)
 {
+    static const uint8_t failure[] = {0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1};
+
+    if (swtpm_error_at && !--swtpm_error_at) {
+        memcpy(response, failure, sizeof(failure));
+        *answered = sizeof(failure);
+        return true;
+    }
     if (write(data, command, size) != (ssize_t)size) {
         return false;
     }

@@ -14,6 +14,8 @@ void swtpm_reset(void);
 /* Ends it and removes its folder. */
 void swtpm_stop(void);
 
+/* The n-th command from now (1: the next) never comes to it, and fails with TPM_RC_FAILURE; 0: none. */
+extern uint32_t swtpm_error_at;
 /* One command to it, as struct tpm_model wants it. */
 bool swtpm_execute(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t *answered);
 

@@ -327,47 +327,18 @@ START_TEST(values_only_grow)
 END_TEST
 
 /* Bit n: policy n is another counter after the change. */
-static void change_nothing(void)
-{
-}
-
-static void change_code(void)
-{
-    image->content[2][7] ^= 1;
-}
-
-static void change_image_id(void)
-{
-    image->header.image_id[3] ^= 1;
-}
-
-static void change_family_id(void)
-{
-    image->header.family_id[15] ^= 1;
-}
-
-static void change_debug(void)
-{
-    image->header.launch.flags ^= CLOISTER_IMAGE_DEBUG;
-}
-
-static void change_security_version(void)
-{
-    image->header.security_version++;
-}
-
 static const struct {
-    void (*make)(void);
+    enum image_change change;
     uint16_t domain;
     uint32_t changes;
 } changes[] = {
-    {change_nothing, TENANT, 0},
-    {change_nothing, OTHER_TENANT, 0x1e},
-    {change_code, TENANT, 1u << CLOISTER_SEAL_CODE},
-    {change_image_id, TENANT, 1u << CLOISTER_SEAL_IMAGE},
-    {change_family_id, TENANT, 1u << CLOISTER_SEAL_IMAGE | 1u << CLOISTER_SEAL_FAMILY},
-    {change_debug, TENANT, 0x1e},
-    {change_security_version, TENANT, 0},
+    {IMAGE_SAME, TENANT, 0},
+    {IMAGE_SAME, OTHER_TENANT, 0x1e},
+    {IMAGE_CODE, TENANT, 1u << CLOISTER_SEAL_CODE},
+    {IMAGE_ID, TENANT, 1u << CLOISTER_SEAL_IMAGE},
+    {IMAGE_FAMILY_ID, TENANT, 1u << CLOISTER_SEAL_IMAGE | 1u << CLOISTER_SEAL_FAMILY},
+    {IMAGE_IS_DEBUG, TENANT, 0x1e},
+    {IMAGE_SECURITY_VERSION, TENANT, 0},
 };
 
 START_TEST(counters_are_for_whom_they_are)
@@ -383,7 +354,7 @@ START_TEST(counters_are_for_whom_they_are)
         values[policy] = counter.value;
     }
     leave();
-    changes[_i].make();
+    image_change(image, changes[_i].change);
     enter(changes[_i].domain);
     for (uint32_t policy = CLOISTER_SEAL_CODE; policy <= CLOISTER_SEAL_AUTHOR; policy++) {
         struct cloister_counter counter = counter_of(CLOISTER_COUNTER_READ, 1);
@@ -935,21 +906,6 @@ START_TEST(a_new_root_loses_counters)
 }
 END_TEST
 
-static uint32_t error_at;
-
-static bool answer_error(const uint8_t *command, uint32_t size, uint8_t *response,
-                         uint32_t *answered)
-{
-    static const uint8_t failure[] = {0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1};
-
-    if (error_at && !--error_at) {
-        memcpy(response, failure, sizeof(failure));
-        *answered = sizeof(failure);
-        return true;
-    }
-    return swtpm_execute(command, size, response, answered);
-}
-
 /* The n-th command of a boot fails, or hangs: counters may be missing in that boot, and are there in the next. */
 START_TEST(failures_at_each_command)
 {
@@ -965,15 +921,15 @@ START_TEST(failures_at_each_command)
         swtpm_reset();
         scene_start();
         image = scene_image();
-        tpm_model_start(MODEL_CRB, answer_error);
+        tpm_model_start(MODEL_CRB, swtpm_execute);
         if (_i) {
             tpm_model.stuck = STUCK_RUN;
             tpm_model.stuck_at = n;
         } else {
-            error_at = n;
+            swtpm_error_at = n;
         }
         identity_init();
-        error_at = 0;
+        swtpm_error_at = 0;
         if (info().counters_reason == CLOISTER_REASON_COUNTERS_UNLOADED) {
             load(&copies[0]);
             must_have(1, value);

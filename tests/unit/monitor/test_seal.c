@@ -188,48 +188,16 @@ START_TEST(keys_differ)
 END_TEST
 
 /* What must change each policy's key, and what must not: bit n is policy n. */
-static const struct change {
-    const char *name;
-    void (*make)(void);
+static const struct {
+    enum image_change change;
     uint32_t changes;
-} changes[];
-
-static void change_nothing(void)
-{
-}
-
-static void change_code(void)
-{
-    image->content[2][7] ^= 1;
-}
-
-static void change_image_id(void)
-{
-    image->header.image_id[3] ^= 1;
-}
-
-static void change_family_id(void)
-{
-    image->header.family_id[15] ^= 1;
-}
-
-static void change_debug(void)
-{
-    image->header.launch.flags ^= CLOISTER_IMAGE_DEBUG;
-}
-
-static void change_version(void)
-{
-    image->header.image_version++;
-}
-
-static const struct change changes[] = {
-    {"nothing", change_nothing, 0},
-    {"code", change_code, 1u << CLOISTER_SEAL_CODE},
-    {"image id", change_image_id, 1u << CLOISTER_SEAL_IMAGE},
-    {"family id", change_family_id, 1u << CLOISTER_SEAL_IMAGE | 1u << CLOISTER_SEAL_FAMILY},
-    {"debug", change_debug, 0x1e},
-    {"image version", change_version, 0},
+} changes[] = {
+    {IMAGE_SAME, 0},
+    {IMAGE_CODE, 1u << CLOISTER_SEAL_CODE},
+    {IMAGE_ID, 1u << CLOISTER_SEAL_IMAGE},
+    {IMAGE_FAMILY_ID, 1u << CLOISTER_SEAL_IMAGE | 1u << CLOISTER_SEAL_FAMILY},
+    {IMAGE_IS_DEBUG, 0x1e},
+    {IMAGE_VERSION, 0},
 };
 
 START_TEST(keys_are_for_whom_they_are)
@@ -241,13 +209,13 @@ START_TEST(keys_are_for_whom_they_are)
         before[policy] = key_of(policy, 3, 9);
     }
     leave();
-    changes[_i].make();
+    image_change(image, changes[_i].change);
     enter(OTHER_TENANT); /* the domain makes no difference */
     for (uint32_t policy = CLOISTER_SEAL_CODE; policy <= CLOISTER_SEAL_AUTHOR; policy++) {
         struct cloister_seal_key after = key_of(policy, 3, 9);
         bool same = !memcmp(before[policy].key, after.key, KEY_SIZE);
-        ck_assert_msg(same == !(changes[_i].changes >> policy & 1), "%s: policy %u",
-                      changes[_i].name, policy);
+        ck_assert_msg(same == !(changes[_i].changes >> policy & 1), "change %u: policy %u",
+                      changes[_i].change, policy);
     }
     leave();
 }
@@ -537,21 +505,6 @@ START_TEST(locked_before)
 END_TEST
 
 /* The n-th command fails, or hangs: a root is used only if it was read and locked. */
-static uint32_t error_at;
-
-static bool answer_error(const uint8_t *command, uint32_t size, uint8_t *response,
-                         uint32_t *answered)
-{
-    static const uint8_t failure[] = {0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1};
-
-    if (error_at && !--error_at) {
-        memcpy(response, failure, sizeof(failure));
-        *answered = sizeof(failure);
-        return true;
-    }
-    return listen(command, size, response, answered);
-}
-
 START_TEST(failures_at_each_command)
 {
     uint32_t commands = tpm_model.commands;
@@ -567,15 +520,15 @@ START_TEST(failures_at_each_command)
         }
         swtpm_reset();
         scene_start();
-        tpm_model_start(MODEL_CRB, answer_error);
+        tpm_model_start(MODEL_CRB, listen);
         if (_i / 2) {
             tpm_model.stuck = STUCK_RUN;
             tpm_model.stuck_at = n;
         } else {
-            error_at = n;
+            swtpm_error_at = n;
         }
         identity_init();
-        error_at = 0;
+        swtpm_error_at = 0;
         if (seal_status()->reason == CLOISTER_REASON_NONE) {
             dom0_opens();
             ck_assert_int_eq(tpm_nv_read_public(&dom0, SEAL_INDEX, &public), 0);

@@ -651,21 +651,6 @@ END_TEST
 
 /* --- faults ---------------------------------------------------------------------------------- */
 
-static uint32_t error_at;
-
-static bool answer_error(const uint8_t *command, uint32_t size, uint8_t *response,
-                         uint32_t *answered)
-{
-    static const uint8_t failure[] = {0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1};
-
-    if (error_at && !--error_at) {
-        memcpy(response, failure, sizeof(failure));
-        *answered = sizeof(failure);
-        return true;
-    }
-    return listen(command, size, response, answered);
-}
-
 /* The n-th command fails, or hangs: a root is used only if it was read and locked. */
 START_TEST(failures_at_each_command)
 {
@@ -686,15 +671,15 @@ START_TEST(failures_at_each_command)
         ck_assert_int_eq(tpm_pcr_extend(&dom0, 8, digest), 0);
         scene_start();
         fake.update_key = option;
-        tpm_model_start(MODEL_CRB, answer_error);
+        tpm_model_start(MODEL_CRB, listen);
         if (_i / 2) {
             tpm_model.stuck = STUCK_RUN;
             tpm_model.stuck_at = n;
         } else {
-            error_at = n;
+            swtpm_error_at = n;
         }
         identity_init();
-        error_at = 0;
+        swtpm_error_at = 0;
         if (seal_status()->reason == CLOISTER_REASON_NONE) {
             dom0_opens();
             ck_assert_int_eq(tpm_nv_read_public(&dom0, SEAL_INDEX, &public), 0);
