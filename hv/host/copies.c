@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "textfile.h"
+
 #define NEW "counters.new"
 #define MAX_LOST 1000000u
 
@@ -68,20 +70,6 @@ int copies_read(const char *folder, struct cloister_counters_image *image, size_
     return rc;
 }
 
-static int write_all(int fd, const void *data, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t part = write(fd, (const uint8_t *)data + done, size - done);
-
-        if (part < 0 && errno == EINTR)
-            continue;
-        if (part <= 0)
-            return part ? -errno : -EIO;
-        done += (size_t)part;
-    }
-    return fsync(fd) ? -errno : 0;
-}
-
 int copies_write(const char *folder, const struct cloister_counters_image *image)
 {
     int at = open_folder(folder);
@@ -89,7 +77,7 @@ int copies_write(const char *folder, const struct cloister_counters_image *image
     if (at < 0)
         return at;
     int fd = openat(at, NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int rc = fd < 0 ? -errno : write_all(fd, image, sizeof(*image));
+    int rc = fd < 0 ? -errno : textfile_write_synced(fd, image, sizeof(*image));
     if (fd >= 0 && close(fd) && !rc)
         rc = -errno;
     if (!rc)

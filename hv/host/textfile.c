@@ -41,12 +41,10 @@ int textfile_read(const char *path, size_t limit, char **text, size_t *size)
     return 0;
 }
 
-static int write_synced(int fd, const char *text)
+int textfile_write_synced(int fd, const void *data, size_t size)
 {
-    size_t size = strlen(text);
-
     for (size_t done = 0; done < size;) {
-        ssize_t part = write(fd, text + done, size - done);
+        ssize_t part = write(fd, (const char *)data + done, size - done);
 
         if (part < 0 && errno == EINTR)
             continue;
@@ -64,7 +62,7 @@ int textfile_replace(const char *path, const char *text)
     if (asprintf(&temporary, "%s.new", path) < 0)
         return -ENOMEM;
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int rc = fd < 0 ? -errno : write_synced(fd, text);
+    int rc = fd < 0 ? -errno : textfile_write_synced(fd, text, strlen(text));
     if (fd >= 0)
         close(fd);
     if (!rc && rename(temporary, path))

@@ -10,7 +10,6 @@
 #include "ept.h"
 #include "world.h"
 
-
 #include <asm/cloister.h>
 #include <asm/event.h>
 #include <asm/hvm/hvm.h>

@@ -5,6 +5,7 @@
  */
 #include "counters.h"
 
+#include "asker.h"
 #include "identity.h"
 #include "proof.h"
 #include "scene.h"
@@ -20,9 +21,6 @@
 #define SE_HMAC 0u /* part 2, 6.11 */
 
 static struct image *image;
-static struct thread *thread;
-static uint64_t handle[2];
-static uint32_t writable;
 static struct cloister_counters_image copies[COPIES]; /* dom0's disk */
 static struct tpm dom0;                               /* and its TPM */
 
@@ -56,44 +54,17 @@ static void end(void)
 
 static void enter(uint16_t domain)
 {
-    image_measure(image);
-    image_sign(image);
-    scene_ready(image, domain, handle);
-    thread = scene_enter(domain, 0, handle, 0);
-    for (uint32_t i = 0; i < image->count; i++) {
-        if (image->records[i].flags & CLOISTER_PAGE_W) {
-            writable = image->records[i].page;
-        }
-    }
-}
-
-static void leave(void)
-{
-    struct thread_result result;
-
-    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_RETURN, 0, 0, &result), THREAD_LEAVE);
+    asker_enter(image, domain);
 }
 
 static int64_t ask(uint64_t address, uint64_t zero)
 {
-    struct thread_result result = {.outcome = 99};
-
-    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_COUNTER, address, zero, &result),
-                     THREAD_ANSWER);
-    return result.outcome;
+    return asker_call(CLOISTER_ENCLAVE_COUNTER, address, zero);
 }
 
 static int64_t request(struct cloister_counter *counter)
 {
-    frame_t frame;
-
-    ck_assert(view_lookup(&thread->enclave->view, writable, &frame));
-    uint8_t *page = host_frame_map(frame);
-    memcpy(page + 128, counter, sizeof(*counter));
-    int64_t rc = ask((uint64_t)writable * CLOISTER_PAGE_SIZE + 128, 0);
-    memcpy(counter, page + 128, sizeof(*counter));
-    host_frame_unmap(page);
-    return rc;
+    return asker_request(CLOISTER_ENCLAVE_COUNTER, counter, sizeof(*counter));
 }
 
 static struct cloister_counter counter_of(uint32_t operation, uint8_t label)
@@ -322,7 +293,7 @@ START_TEST(values_only_grow)
     ck_assert_uint_eq(look(2).value, 0);
     ck_assert_uint_eq(info().counters, 2);
     ck_assert_uint_gt(increment(2), last + 1);
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -353,7 +324,7 @@ START_TEST(counters_are_for_whom_they_are)
         ck_assert_int_eq(request(&counter), 0);
         values[policy] = counter.value;
     }
-    leave();
+    asker_leave();
     image_change(image, changes[_i].change);
     enter(changes[_i].domain);
     for (uint32_t policy = CLOISTER_SEAL_CODE; policy <= CLOISTER_SEAL_AUTHOR; policy++) {
@@ -363,7 +334,7 @@ START_TEST(counters_are_for_whom_they_are)
         ck_assert_int_eq(request(&counter), other ? -ENOENT : 0);
         ck_assert_uint_eq(counter.value, other ? 0 : values[policy]);
     }
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -397,7 +368,7 @@ START_TEST(bad_requests)
     counter = counter_of(CLOISTER_COUNTER_INCREMENT, 1);
     counter.value = 1;
     refused(counter, -EBUSY, CLOISTER_REASON_COUNTER_VALUE); /* there is none */
-    const uint64_t base = (uint64_t)writable * CLOISTER_PAGE_SIZE;
+    const uint64_t base = (uint64_t)asker.writable * CLOISTER_PAGE_SIZE;
     for (uint64_t offset = 1; offset < 128; offset++) {
         ck_assert_int_eq(ask(base + offset, 0), -EINVAL);
     }
@@ -406,7 +377,7 @@ START_TEST(bad_requests)
     ck_assert_int_eq(ask(UINT64_MAX - 127, 0), -EFAULT);
     ck_assert_uint_eq(info().counters, 0);
     increment(1); /* it still works */
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -427,7 +398,7 @@ START_TEST(one_goes_on)
     ck_assert_uint_eq(look(1).value, second);
     counter.value = second;
     ck_assert_int_eq(request(&counter), 0);
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -465,7 +436,7 @@ START_TEST(limits)
     ck_assert_uint_ne(look(0).value, 0);
     fake.domains[TENANT].reborn = now;
     increment(0);
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -475,7 +446,7 @@ static void must_have(uint8_t label, uint64_t value)
 {
     enter(TENANT);
     ck_assert_uint_eq(look(label).value, value);
-    leave();
+    asker_leave();
 }
 
 /* An enclave's counter at a value, and the host's copy of it. */
@@ -483,7 +454,7 @@ static uint64_t committed(uint8_t label, struct cloister_counters_image *copy)
 {
     enter(TENANT);
     uint64_t value = increment(label);
-    leave();
+    asker_leave();
     commit(copy);
     return value;
 }
@@ -499,7 +470,7 @@ START_TEST(the_newest_copy_is_loaded)
     enter(TENANT);
     before = look(2);
     ck_assert_uint_eq(before.committed, values[1]);
-    leave();
+    asker_leave();
     for (int i = 0; i < 2; i++) {
         next_boot();
         ck_assert_uint_eq(info().counters_reason, CLOISTER_REASON_COUNTERS_UNLOADED);
@@ -508,7 +479,7 @@ START_TEST(the_newest_copy_is_loaded)
         must_have(1, values[0]);
         enter(TENANT);
         after = look(2);
-        leave();
+        asker_leave();
         ck_assert_mem_eq(&after, &before, sizeof(after));
     }
     /* And goes on from there. */
@@ -556,7 +527,7 @@ START_TEST(lost_counters_are_known_to_be)
     committed(1, &copies[0]);
     enter(TENANT);
     before = look(1);
-    leave();
+    asker_leave();
     next_boot();
     load(NULL);
     enter(TENANT);
@@ -564,7 +535,7 @@ START_TEST(lost_counters_are_known_to_be)
     ck_assert_uint_eq(increment(1), before.value); /* the same value ... */
     after = look(1);
     ck_assert_mem_ne(after.table, before.table, sizeof(after.table)); /* ... of another table */
-    leave();
+    asker_leave();
     struct cloister_counters_load op = load_arg(&copies[0]);
     REFUSES(CLOISTER_OP_COUNTERS_LOAD, op, -EBUSY, COUNTERS_LOADED);
     commit(&copies[1]);
@@ -580,7 +551,7 @@ START_TEST(power_fails_before_the_extension)
     uint64_t value = committed(1, &copies[0]);
     enter(TENANT);
     increment(1);
-    leave();
+    asker_leave();
     save(&copies[1]);
     next_boot();
     refuses_to_load(&copies[1]);
@@ -616,21 +587,21 @@ START_TEST(a_value_that_was_lost_is_drawn_again)
     enter(TENANT);
     increment_with("before the power");
     lost = look(1);
-    leave();
+    asker_leave();
     next_boot();
     load(&copies[0]);
     enter(TENANT);
     ck_assert_uint_eq(look(1).value, 0);
     increment_with("after the power ");
     kept = look(1);
-    leave();
+    asker_leave();
     commit(&copies[1]);
     next_boot();
     load(&copies[1]);
     enter(TENANT);
     ck_assert_mem_eq(look(1).tag, "after the power ", 16);
     ck_assert_uint_eq(look(1).value, kept.value);
-    leave();
+    asker_leave();
     ck_assert_uint_eq(kept.value, lost.value);
     ck_assert_mem_eq(kept.table, lost.table, sizeof(kept.table));
 }
@@ -642,7 +613,7 @@ START_TEST(power_fails_after_the_extension)
     committed(1, &copies[0]);
     enter(TENANT);
     uint64_t value = increment(1);
-    leave();
+    asker_leave();
     struct cloister_counters_save op = save(&copies[1]);
     dom0_extends(op.extend);
     next_boot();
@@ -667,7 +638,7 @@ START_TEST(one_copy_at_a_time)
     must_commit(proof());
     ck_assert_uint_eq(look(1).value, second);
     ck_assert_uint_eq(look(1).committed, first);
-    leave();
+    asker_leave();
     commit(&copies[2]);
     ck_assert_uint_eq(info().counters_committed, second);
     next_boot();
@@ -688,7 +659,7 @@ START_TEST(dom0_extends_by_itself)
     dom0_extends(data);
     enter(TENANT);
     increment(1);
-    leave();
+    asker_leave();
     struct cloister_counters_save op = save(&copies[1]);
     dom0_extends(op.extend);
     struct cloister_counters_commit wrong = proof();
@@ -745,7 +716,7 @@ START_TEST(dom0_makes_the_index_again)
     load(NULL);
     enter(TENANT);
     increment(1);
-    leave();
+    asker_leave();
     struct cloister_counters_save op = save(&copies[0]);
     memcpy(extensions[seen++], op.extend, 32);
     dom0_extends(op.extend);
@@ -780,7 +751,7 @@ START_TEST(dom0_makes_the_index_again_meanwhile)
     load(NULL);
     enter(TENANT);
     increment(1);
-    leave();
+    asker_leave();
     struct cloister_counters_save saved = save(&copies[0]);
     dom0_makes_the_index(NULL);
     dom0_extends(saved.extend);
@@ -800,7 +771,7 @@ START_TEST(forged_proofs)
     load(NULL);
     enter(TENANT);
     increment(1);
-    leave();
+    asker_leave();
     struct cloister_counters_save saved = save(&copies[0]);
     op = proof(); /* true, and too early */
     REFUSES(CLOISTER_OP_COUNTERS_COMMIT, op, -EACCES, COUNTERS_PROOF);
@@ -827,7 +798,7 @@ START_TEST(forged_proofs)
     /* An old answer says nothing about what comes next. */
     enter(TENANT);
     increment(1);
-    leave();
+    asker_leave();
     save(&copies[1]);
     op = good;
     REFUSES(CLOISTER_OP_COUNTERS_COMMIT, op, -EACCES, COUNTERS_PROOF);
@@ -856,7 +827,7 @@ START_TEST(out_of_order)
     REFUSES(CLOISTER_OP_COUNTERS_LOAD, load_op, -EFAULT, BAD_POINTER);
     enter(TENANT);
     refused(counter_of(CLOISTER_COUNTER_INCREMENT, 1), -EAGAIN, CLOISTER_REASON_COUNTERS_UNLOADED);
-    leave();
+    asker_leave();
     load(NULL);
     REFUSES(CLOISTER_OP_COUNTERS_SAVE, save_op, -ENOENT, COUNTERS_COMMITTED);
     REFUSES(CLOISTER_OP_COUNTERS_READ, read, -ENOENT, COUNTERS_COMMITTED);
@@ -866,7 +837,7 @@ START_TEST(out_of_order)
     /* A copy that could not be written can be had again. */
     enter(TENANT);
     increment(1);
-    leave();
+    asker_leave();
     save_op.image = fake_user_readonly() - sizeof(copies[0]) + 1;
     REFUSES(CLOISTER_OP_COUNTERS_SAVE, save_op, -EFAULT, BAD_POINTER);
     commit(&copies[0]);
@@ -885,7 +856,7 @@ START_TEST(no_sealing_root_no_counters)
     REFUSES(CLOISTER_OP_COUNTERS_LOAD, op, -EOPNOTSUPP, TPM_ABSENT);
     enter(TENANT);
     refused(counter_of(CLOISTER_COUNTER_READ, 1), -EOPNOTSUPP, CLOISTER_REASON_TPM_ABSENT);
-    leave();
+    asker_leave();
 }
 END_TEST
 

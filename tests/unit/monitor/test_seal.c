@@ -11,6 +11,7 @@
 
 #include <cloister/update.h>
 
+#include "asker.h"
 #include "identity.h"
 #include "proof.h"
 #include "scene.h"
@@ -24,9 +25,6 @@
 #define CC_NV_WRITE 0x37 /* its last byte */
 
 static struct image *image;
-static struct thread *thread;
-static uint64_t handle[2];
-static uint32_t writable;
 static uint8_t root[KEY_SIZE]; /* as it was written last */
 
 /* The TPM, with an ear on the bus. */
@@ -42,22 +40,7 @@ static bool listen(const uint8_t *command, uint32_t size, uint8_t *response, uin
 static void enter(uint16_t domain)
 {
     image->header.security_version = 5;
-    image_measure(image);
-    image_sign(image);
-    scene_ready(image, domain, handle);
-    thread = scene_enter(domain, 0, handle, 0);
-    for (uint32_t i = 0; i < image->count; i++) {
-        if (image->records[i].flags & CLOISTER_PAGE_W) {
-            writable = image->records[i].page;
-        }
-    }
-}
-
-static void leave(void)
-{
-    struct thread_result result;
-
-    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_RETURN, 0, 0, &result), THREAD_LEAVE);
+    asker_enter(image, domain);
 }
 
 /* Xen starts on a machine whose TPM was reset, or not. */
@@ -83,24 +66,12 @@ static void end(void)
 
 static int64_t ask(uint64_t address, uint64_t zero)
 {
-    struct thread_result result = {.outcome = 99};
-
-    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_KEY, address, zero, &result),
-                     THREAD_ANSWER);
-    return result.outcome;
+    return asker_call(CLOISTER_ENCLAVE_KEY, address, zero);
 }
 
 static int64_t request(struct cloister_seal_key *key)
 {
-    frame_t frame;
-
-    ck_assert(view_lookup(&thread->enclave->view, writable, &frame));
-    uint8_t *page = host_frame_map(frame);
-    memcpy(page + 128, key, sizeof(*key));
-    int64_t rc = ask((uint64_t)writable * CLOISTER_PAGE_SIZE + 128, 0);
-    memcpy(key, page + 128, sizeof(*key));
-    host_frame_unmap(page);
-    return rc;
+    return asker_request(CLOISTER_ENCLAVE_KEY, key, sizeof(*key));
 }
 
 static struct cloister_seal_key key_of(uint32_t policy, uint32_t version, uint8_t label)
@@ -161,7 +132,7 @@ START_TEST(keys_are_openssl_s)
             ck_assert_mem_eq(key.key, expected, KEY_SIZE);
         }
     }
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -183,7 +154,7 @@ START_TEST(keys_differ)
             ck_assert_mem_ne(keys[i].key, keys[j].key, KEY_SIZE);
         }
     }
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -208,7 +179,7 @@ START_TEST(keys_are_for_whom_they_are)
     for (uint32_t policy = CLOISTER_SEAL_CODE; policy <= CLOISTER_SEAL_AUTHOR; policy++) {
         before[policy] = key_of(policy, 3, 9);
     }
-    leave();
+    asker_leave();
     image_change(image, changes[_i].change);
     enter(OTHER_TENANT); /* the domain makes no difference */
     for (uint32_t policy = CLOISTER_SEAL_CODE; policy <= CLOISTER_SEAL_AUTHOR; policy++) {
@@ -217,7 +188,7 @@ START_TEST(keys_are_for_whom_they_are)
         ck_assert_msg(same == !(changes[_i].changes >> policy & 1), "change %u: policy %u",
                       changes[_i].change, policy);
     }
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -227,11 +198,11 @@ START_TEST(another_author_another_key)
 
     enter(TENANT);
     before = key_of(CLOISTER_SEAL_AUTHOR, 0, 0);
-    thread->enclave->author[0] ^= 1; /* as if another key had signed it */
+    asker.thread->enclave->author[0] ^= 1; /* as if another key had signed it */
     after = key_of(CLOISTER_SEAL_AUTHOR, 0, 0);
     ck_assert_mem_ne(before.key, after.key, KEY_SIZE);
-    thread->enclave->author[0] ^= 1;
-    leave();
+    asker.thread->enclave->author[0] ^= 1;
+    asker_leave();
 }
 END_TEST
 
@@ -253,9 +224,9 @@ START_TEST(bad_requests)
     struct cloister_seal_key key = {.policy = CLOISTER_SEAL_CODE};
     const uint32_t policies[] = {0, 5, 6, 255, 256, UINT32_MAX};
     const uint32_t versions[] = {6, 7, 1000, UINT32_MAX};
-    const uint64_t base = (uint64_t)writable * CLOISTER_PAGE_SIZE;
 
     enter(TENANT);
+    const uint64_t base = (uint64_t)asker.writable * CLOISTER_PAGE_SIZE;
     for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
         key.policy = policies[i];
         refused(key, -EINVAL, CLOISTER_REASON_SEAL_POLICY);
@@ -278,7 +249,7 @@ START_TEST(bad_requests)
     ck_assert_int_eq(ask(CLOISTER_SHARED_GPFN * CLOISTER_PAGE_SIZE, 0), -EFAULT);
     ck_assert_int_eq(ask(UINT64_MAX - 127, 0), -EFAULT);
     key_of(CLOISTER_SEAL_AUTHOR, 5, 0); /* it still works */
-    leave();
+    asker_leave();
 }
 END_TEST
 
@@ -292,7 +263,7 @@ static void no_keys(enum cloister_reason reason)
     ck_assert_int_eq(seal_status()->reason, reason);
     enter(TENANT);
     refused(key, -EOPNOTSUPP, reason);
-    leave();
+    asker_leave();
     ck_assert_int_eq(control(CLOISTER_OP_INFO, &info, sizeof(info)), 0);
     ck_assert_uint_eq(info.seal_reason, reason);
 }
@@ -302,7 +273,7 @@ static struct cloister_seal_key a_key(void)
     ck_assert_int_eq(seal_status()->reason, CLOISTER_REASON_NONE);
     enter(TENANT);
     struct cloister_seal_key key = key_of(CLOISTER_SEAL_IMAGE, 1, 1);
-    leave();
+    asker_leave();
     return key;
 }
 
@@ -353,16 +324,6 @@ static uint32_t dom0_session(void)
     return session;
 }
 
-static int dom0_undefines(void)
-{
-    struct tpm_writer command = tpm_begin(&dom0, TPM_CC_NV_UNDEFINE_SPACE, TPM_RS_PASSWORD);
-
-    put_u32(&command, TPM_RH_OWNER);
-    put_u32(&command, SEAL_INDEX);
-    tpm_authorize(&command, TPM_RS_PASSWORD);
-    return tpm_finish_empty(&dom0, &command, TPM_LONG);
-}
-
 START_TEST(dom0_cannot_read_or_write)
 {
     uint8_t found[KEY_SIZE];
@@ -388,7 +349,7 @@ START_TEST(dom0_cannot_choose_the_root)
     dom0_opens();
     ck_assert_int_eq(tpm_nv_read_public(&dom0, SEAL_INDEX, &public), 0);
     public.attributes &= ~(TPM_NV_WRITTEN | TPM_NV_READ_LOCKED);
-    ck_assert_int_eq(dom0_undefines(), 0);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, SEAL_INDEX), 0);
     ck_assert_int_eq(tpm_nv_define(&dom0, SEAL_INDEX, &public, NULL), 0);
     ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, dom0_session(), chosen, sizeof(chosen)), -EIO);
     next_boot();
@@ -409,7 +370,7 @@ START_TEST(an_index_that_is_not_ours)
     dom0_opens();
     ck_assert_int_eq(tpm_nv_read_public(&dom0, SEAL_INDEX, &public), 0);
     public.attributes &= ~(TPM_NV_WRITTEN | TPM_NV_READ_LOCKED);
-    ck_assert_int_eq(dom0_undefines(), 0);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, SEAL_INDEX), 0);
     session = dom0_session();
     ck_assert_int_eq(tpm_policy_digest(&dom0, session, policy), 0);
     switch (_i) {
@@ -446,7 +407,7 @@ START_TEST(an_index_that_is_not_ours)
 
     /* The way out is to remove it (hv/SEALING.md). */
     dom0_opens();
-    ck_assert_int_eq(dom0_undefines(), 0);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, SEAL_INDEX), 0);
     next_boot();
     ck_assert(seal_status()->fresh);
     a_key();
@@ -516,7 +477,7 @@ START_TEST(failures_at_each_command)
         dom0_opens();
         if (_i % 2 &&
             !tpm_nv_read_public(&dom0, SEAL_INDEX, &public)) { /* a first boot each time */
-            ck_assert_int_eq(dom0_undefines(), 0);
+            ck_assert_int_eq(tpm_nv_undefine(&dom0, SEAL_INDEX), 0);
         }
         swtpm_reset();
         scene_start();

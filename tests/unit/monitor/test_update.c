@@ -16,15 +16,10 @@
 
 #define PCR CLOISTER_RECORD_PCR
 #define ROOT_SIZE 32u
-#define CC_NV_UNDEFINE_SPACE 0x122
 /* tpm2_nvdefine -a "ownerwrite|ownerread|authread|no_da" (hv/SEALING.md) */
-#define OWNER_WRITE (1u << 1)
-#define OWNER_READ (1u << 17)
-#define AUTH_READ (1u << 18)
-#define NO_DA (1u << 25)
-#define ATTRIBUTES (OWNER_WRITE | OWNER_READ | AUTH_READ | NO_DA)
+#define ATTRIBUTES (TPM_NV_OWNER_WRITE | TPM_NV_OWNER_READ | TPM_NV_AUTH_READ | TPM_NV_NO_DA)
 
-static EVP_PKEY *operator, * stranger;
+static EVP_PKEY *operator, *stranger;
 static uint8_t operator_name[32], stranger_name[32];
 static const uint8_t *option; /* cloister-update-key=, or NULL */
 static bool option_wrong;
@@ -56,16 +51,6 @@ static void dom0_opens(void)
 
     tpm_model_start(MODEL_CRB, swtpm_execute);
     ck_assert_int_eq(tpm_open(&dom0, &place), 0);
-}
-
-static int dom0_undefines(uint32_t index)
-{
-    struct tpm_writer command = tpm_begin(&dom0, CC_NV_UNDEFINE_SPACE, TPM_RS_PASSWORD);
-
-    put_u32(&command, TPM_RH_OWNER);
-    put_u32(&command, index);
-    tpm_authorize(&command, TPM_RS_PASSWORD);
-    return tpm_finish_empty(&dom0, &command, TPM_LONG);
 }
 
 static void dom0_defines(uint32_t attributes, uint16_t size, const char *password)
@@ -104,7 +89,7 @@ static void dom0_publishes(void)
 
     dom0_opens();
     if (tpm_nv_read_public(&dom0, CLOISTER_UPDATE_INDEX, &public) != -ENOENT) {
-        ck_assert_int_eq(dom0_undefines(CLOISTER_UPDATE_INDEX), 0);
+        ck_assert_int_eq(tpm_nv_undefine(&dom0, CLOISTER_UPDATE_INDEX), 0);
     }
     dom0_defines(ATTRIBUTES, sizeof(update), "");
     dom0_writes(&update, sizeof(update));
@@ -274,7 +259,7 @@ START_TEST(made_by_an_authorized_configuration_only)
     struct tpm_nv_public public;
 
     dom0_opens();
-    ck_assert_int_eq(dom0_undefines(SEAL_INDEX), 0);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, SEAL_INDEX), 0);
     boot('B');
     no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EACCES);
     dom0_opens();
@@ -485,7 +470,7 @@ START_TEST(refused_indices)
 
     state(1, 'B', operator);
     dom0_publishes();
-    ck_assert_int_eq(dom0_undefines(CLOISTER_UPDATE_INDEX), 0);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, CLOISTER_UPDATE_INDEX), 0);
     switch (_i) {
     case 0: /* none */
         break;
@@ -501,7 +486,7 @@ START_TEST(refused_indices)
         dom0_writes(&update, 64 + 96);
         break;
     case 4: /* only the owner reads it */
-        dom0_defines(ATTRIBUTES & ~AUTH_READ, sizeof(update), "");
+        dom0_defines(ATTRIBUTES & ~TPM_NV_AUTH_READ, sizeof(update), "");
         dom0_writes(&update, sizeof(update));
         break;
     case 5: /* it has a password */
@@ -548,7 +533,7 @@ START_TEST(made_without_the_option)
     uint8_t bound[ROOT_SIZE];
 
     dom0_opens();
-    ck_assert_int_eq(dom0_undefines(SEAL_INDEX), 0);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, SEAL_INDEX), 0);
     option = NULL;
     boot('A');
     ck_assert(seal_status()->fresh);
@@ -593,7 +578,7 @@ START_TEST(malformed_option)
     boot('A');
     no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EINVAL);
     dom0_opens(); /* not even to make one */
-    ck_assert_int_eq(dom0_undefines(SEAL_INDEX), 0);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, SEAL_INDEX), 0);
     boot('A');
     no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EINVAL);
 }
@@ -664,7 +649,7 @@ START_TEST(failures_at_each_command)
     for (uint32_t n = 1; n <= commands; n++) {
         dom0_opens();
         if (_i % 2 && !tpm_nv_read_public(&dom0, SEAL_INDEX, &public)) { /* made each time */
-            ck_assert_int_eq(dom0_undefines(SEAL_INDEX), 0);
+            ck_assert_int_eq(tpm_nv_undefine(&dom0, SEAL_INDEX), 0);
         }
         swtpm_reset();
         dom0_opens();
