@@ -28,24 +28,9 @@ struct span {
 };
 
 static const uint16_t op_sizes[] = {
-    [CLOISTER_OP_INFO] = sizeof(struct cloister_info),
-    [CLOISTER_OP_CREATE] = sizeof(struct cloister_create),
-    [CLOISTER_OP_ADD_PAGES] = sizeof(struct cloister_add_pages),
-    [CLOISTER_OP_SHARE] = sizeof(struct cloister_share),
-    [CLOISTER_OP_INIT] = sizeof(struct cloister_init),
-    [CLOISTER_OP_DESTROY] = sizeof(struct cloister_destroy),
-    [CLOISTER_OP_QUOTA] = sizeof(struct cloister_quota),
-    [CLOISTER_OP_LIST] = sizeof(struct cloister_list),
-    [CLOISTER_OP_DOMAIN] = sizeof(struct cloister_domain),
-    [CLOISTER_OP_AUDIT] = sizeof(struct cloister_audit),
-    [CLOISTER_OP_TRACE_RING] = sizeof(struct cloister_trace_ring),
-    [CLOISTER_OP_RECORD] = sizeof(struct cloister_record),
-    [CLOISTER_OP_HEARTBEAT] = sizeof(struct cloister_heartbeat),
-    [CLOISTER_OP_COUNTERS_LOAD] = sizeof(struct cloister_counters_load),
-    [CLOISTER_OP_COUNTERS_SAVE] = sizeof(struct cloister_counters_save),
-    [CLOISTER_OP_COUNTERS_READ] = sizeof(struct cloister_counters_read),
-    [CLOISTER_OP_COUNTERS_COMMIT] = sizeof(struct cloister_counters_commit),
-    [CLOISTER_OP_COUNTERS_FORGET] = sizeof(struct cloister_counters_forget),
+#define OPERATION_SIZE(number, name, structure) [CLOISTER_OP_##name] = sizeof(struct cloister_##structure),
+    CLOISTER_OPERATIONS(OPERATION_SIZE)
+#undef OPERATION_SIZE
 };
 
 static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPANS])
@@ -56,6 +41,7 @@ static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPA
     struct cloister_list *list = arg;
     struct cloister_counters_load *load = arg;
     struct cloister_counters_save *save = arg;
+    struct cloister_lockdown *lockdown = arg;
 
     switch (op) {
     case CLOISTER_OP_CREATE:
@@ -72,6 +58,10 @@ static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPA
     case CLOISTER_OP_LIST:
         spans[0] = (struct span){
             &list->buffer, (size_t)list->capacity * sizeof(struct cloister_enclave_info), true};
+        return 1;
+    case CLOISTER_OP_LOCKDOWN:
+        spans[0] = (struct span){&lockdown->buffer,
+                                 (size_t)lockdown->capacity * sizeof(struct cloister_lockdown_row), true};
         return 1;
     case CLOISTER_OP_COUNTERS_LOAD:
         spans[0] = (struct span){&load->image, load->size, false};

@@ -67,6 +67,7 @@ HYPERCALL(counters_save, CLOISTER_OP_COUNTERS_SAVE, cloister_counters_save)
 HYPERCALL(counters_read, CLOISTER_OP_COUNTERS_READ, cloister_counters_read)
 HYPERCALL(counters_commit, CLOISTER_OP_COUNTERS_COMMIT, cloister_counters_commit)
 HYPERCALL(counters_forget, CLOISTER_OP_COUNTERS_FORGET, cloister_counters_forget)
+HYPERCALL(lockdown, CLOISTER_OP_LOCKDOWN, cloister_lockdown)
 #undef HYPERCALL
 
 #endif

@@ -5,26 +5,15 @@
 #include <string.h>
 
 static const char *const event_names[] = {
-    [CLOISTER_EVENT_CONTROL] = "control", [CLOISTER_EVENT_CALL] = "call",
-    [CLOISTER_EVENT_FAULT] = "fault",     [CLOISTER_EVENT_GUARD] = "guard",
-    [CLOISTER_EVENT_FREEZE] = "freeze",   [CLOISTER_EVENT_DOMAIN] = "domain",
-    [CLOISTER_EVENT_AUDIT] = "audit",     [CLOISTER_EVENT_DMA] = "dma",
-    [CLOISTER_EVENT_ENCLAVE] = "enclave",
+#define EVENT_NAME(number, name, text) [CLOISTER_EVENT_##name] = text,
+    CLOISTER_TRACE_EVENTS(EVENT_NAME)
+#undef EVENT_NAME
 };
 
 static const char *const op_names[] = {
-    [CLOISTER_OP_INFO] = "INFO",       [CLOISTER_OP_CREATE] = "CREATE",
-    [CLOISTER_OP_ADD_PAGES] = "ADD_PAGES", [CLOISTER_OP_SHARE] = "SHARE",
-    [CLOISTER_OP_INIT] = "INIT",       [CLOISTER_OP_DESTROY] = "DESTROY",
-    [CLOISTER_OP_QUOTA] = "QUOTA",     [CLOISTER_OP_LIST] = "LIST",
-    [CLOISTER_OP_DOMAIN] = "DOMAIN",   [CLOISTER_OP_AUDIT] = "AUDIT",
-    [CLOISTER_OP_TRACE_RING] = "TRACE_RING", [CLOISTER_OP_RECORD] = "RECORD",
-    [CLOISTER_OP_HEARTBEAT] = "HEARTBEAT",
-    [CLOISTER_OP_COUNTERS_LOAD] = "COUNTERS_LOAD",
-    [CLOISTER_OP_COUNTERS_SAVE] = "COUNTERS_SAVE",
-    [CLOISTER_OP_COUNTERS_READ] = "COUNTERS_READ",
-    [CLOISTER_OP_COUNTERS_COMMIT] = "COUNTERS_COMMIT",
-    [CLOISTER_OP_COUNTERS_FORGET] = "COUNTERS_FORGET",
+#define OPERATION_NAME(number, name, structure) [CLOISTER_OP_##name] = #name,
+    CLOISTER_OPERATIONS(OPERATION_NAME)
+#undef OPERATION_NAME
 };
 
 static const char *const call_names[] = {

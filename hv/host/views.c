@@ -61,12 +61,9 @@ static json_object *info_flags(uint32_t flags)
         uint32_t flag;
         const char *name;
     } names[] = {
-        {CLOISTER_INFO_SVM, "svm"},           {CLOISTER_INFO_VMX, "vmx"},
-        {CLOISTER_INFO_IOMMU_STRICT, "iommu-strict"},
-        {CLOISTER_INFO_INSECURE_DMA, "insecure-dma"},
-        {CLOISTER_INFO_SMT, "smt"},           {CLOISTER_INFO_IBPB, "ibpb"},
-        {CLOISTER_INFO_TEST, "test-build"},   {CLOISTER_INFO_TPM_REQUIRED, "tpm-required"},
-        {CLOISTER_INFO_UPDATE_KEY, "update-key"},
+#define FLAG_NAME(bit, flag, text, meaning) {CLOISTER_INFO_##flag, text},
+        CLOISTER_INFO_FLAGS(FLAG_NAME)
+#undef FLAG_NAME
     };
     json_object *array = json_object_new_array();
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The control operations: one table describes them all; the head of abi.h is their manual. */
 #include "counters.h"
+#include "lockdown.h"
 #include "monitor.h"
 #include "nospec.h"
 #include "refuse.h"
@@ -87,10 +88,7 @@ static int serve_trace_ring(struct cloister_trace_ring *op)
     return 0;
 }
 
-/*
- * Every operation, X(name, structure, function, changes): CLOISTER_OP_<name> with a struct cloister_<structure>;
- * what changes something is traced when it succeeds, too.
- */
+/* Every operation's function; what changes something is traced when it succeeds, too. */
 #define CONTROL_OPS(X)                                                 \
     X(INFO, info, serve_info, false)                                   \
     X(CREATE, create, enclave_create, true)                            \
@@ -109,7 +107,8 @@ static int serve_trace_ring(struct cloister_trace_ring *op)
     X(COUNTERS_SAVE, counters_save, counters_save, false)              \
     X(COUNTERS_READ, counters_read, counters_read, false)              \
     X(COUNTERS_COMMIT, counters_commit, counters_commit, false)        \
-    X(COUNTERS_FORGET, counters_forget, counters_forget, true)
+    X(COUNTERS_FORGET, counters_forget, counters_forget, true)         \
+    X(LOCKDOWN, lockdown, lockdown_list, false)
 
 #define OP_MEMBER(name, structure, function, changes) struct cloister_##structure structure;
 #define OP_ENTRY(name, structure, function, changes) \
@@ -129,6 +128,7 @@ static const struct {
 } control_ops[] = {CONTROL_OPS(OP_ENTRY)};
 
 #define CONTROL_OPS_COUNT (sizeof(control_ops) / sizeof(control_ops[0]))
+_Static_assert(CONTROL_OPS_COUNT == CLOISTER_OP_LIMIT, "every operation has a function");
 
 static int dispatch(uint32_t op, union control_arg *arg)
 {

@@ -76,6 +76,8 @@ void host_describe_actor(struct cloister_trace_record *record);
 uint32_t host_flags(void);
 /* The version of the program that the monitor is part of: ASCII, padded with zeros. */
 void host_version(uint8_t text[32]);
+/* The source that this program was built from, likewise; zeros: it is not known. */
+void host_source(uint8_t text[48]);
 /* The PCR for the monitor record, 0 .. 15 (the others can be reset). */
 uint32_t host_record_pcr(void);
 /* The name of the key that authorizes updates (cloister/update.h). -ENOENT: there is none; -EINVAL: no name. */

@@ -6,6 +6,7 @@
 
 #include "counters.h"
 #include "hash.h"
+#include "lockdown.h"
 #include "seal.h"
 #include "tpm.h"
 #include "trace.h"
@@ -66,6 +67,8 @@ static void record_fill(void)
     record->monitor_version = CLOISTER_MONITOR_VERSION;
     record->boot_id = trace_boot_id();
     host_version(record->xen_version);
+    host_source(record->xen_source);
+    memcpy(record->lockdown, lockdown_hash(), sizeof(record->lockdown));
 }
 
 static void record_bind(uint32_t pcr)

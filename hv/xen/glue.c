@@ -28,6 +28,7 @@
 #include <asm/vpmu.h>
 
 #include "compat.h"
+#include "source.h"
 #include "world.h"
 
 #define RANDOM_TRIES 10
@@ -306,6 +307,13 @@ void host_version(uint8_t text[32])
     memset(text, 0, 32);
     snprintf((char *)text, 32, "%u.%u%s", xen_major_version(), xen_minor_version(),
              xen_extra_version());
+}
+
+/* Debian's version of the source; hv/xen/build names it. */
+void host_source(uint8_t text[48])
+{
+    memset(text, 0, 48);
+    snprintf((char *)text, 48, "%s", CLOISTER_XEN_SOURCE);
 }
 
 uint32_t host_record_pcr(void)

@@ -93,14 +93,15 @@
 
 #include "counter.h"
 #include "image.h"
+#include "lockdown.h"
 #include "reason.h"
 #include "report.h"
 #include "seal.h"
 #include "trace.h"
 
 #define CLOISTER_HYPERCALL 55u /* __HYPERVISOR_arch_7 */
-#define CLOISTER_ABI_VERSION 1u
-#define CLOISTER_MONITOR_VERSION 0x000100u /* 0.1.0: major << 16 | minor << 8 | patch */
+#define CLOISTER_ABI_VERSION 2u
+#define CLOISTER_MONITOR_VERSION 0x000200u /* 0.2.0: major << 16 | minor << 8 | patch */
 
 enum cloister_call {
     CLOISTER_CALL_STATUS = 0,
@@ -153,41 +154,80 @@ struct cloister_head {
     uint64_t allowed; /* out: the limit or value that would have been accepted */
 };
 
-#define CLOISTER_OP_INFO 0u
-#define CLOISTER_OP_CREATE 1u
-#define CLOISTER_OP_ADD_PAGES 2u
-#define CLOISTER_OP_SHARE 3u
-#define CLOISTER_OP_INIT 4u
-#define CLOISTER_OP_DESTROY 5u
-#define CLOISTER_OP_QUOTA 6u
-#define CLOISTER_OP_LIST 7u
-#define CLOISTER_OP_DOMAIN 8u
-#define CLOISTER_OP_AUDIT 9u
-#define CLOISTER_OP_TRACE_RING 10u
-#define CLOISTER_OP_RECORD 11u
-#define CLOISTER_OP_HEARTBEAT 12u
-#define CLOISTER_OP_COUNTERS_LOAD 13u
-#define CLOISTER_OP_COUNTERS_SAVE 14u
-#define CLOISTER_OP_COUNTERS_READ 15u
-#define CLOISTER_OP_COUNTERS_COMMIT 16u
-#define CLOISTER_OP_COUNTERS_FORGET 17u
+/*
+ * Every control operation, X(number, NAME, structure): CLOISTER_OP_<NAME> with a struct cloister_<structure>. Numbers
+ * are ABI and without gaps.
+ */
+#define CLOISTER_OPERATIONS(X)                                                                     \
+    X(0, INFO, info)                                                                               \
+    X(1, CREATE, create)                                                                           \
+    X(2, ADD_PAGES, add_pages)                                                                     \
+    X(3, SHARE, share)                                                                             \
+    X(4, INIT, init)                                                                               \
+    X(5, DESTROY, destroy)                                                                         \
+    X(6, QUOTA, quota)                                                                             \
+    X(7, LIST, list)                                                                               \
+    X(8, DOMAIN, domain)                                                                           \
+    X(9, AUDIT, audit)                                                                             \
+    X(10, TRACE_RING, trace_ring)                                                                  \
+    X(11, RECORD, record)                                                                          \
+    X(12, HEARTBEAT, heartbeat)                                                                    \
+    X(13, COUNTERS_LOAD, counters_load)                                                            \
+    X(14, COUNTERS_SAVE, counters_save)                                                            \
+    X(15, COUNTERS_READ, counters_read)                                                            \
+    X(16, COUNTERS_COMMIT, counters_commit)                                                        \
+    X(17, COUNTERS_FORGET, counters_forget)                                                        \
+    X(18, LOCKDOWN, lockdown)
+
+#define CLOISTER_OPERATION_ENUM(number, name, structure) CLOISTER_OP_##name = (number),
+enum cloister_operation {
+    CLOISTER_OPERATIONS(CLOISTER_OPERATION_ENUM) CLOISTER_OP_LIMIT,
+};
+#undef CLOISTER_OPERATION_ENUM
+
+/*
+ * Flags of the monitor, X(bit, NAME, "name", "meaning"): CLOISTER_INFO_<NAME>, and the name by which every program
+ * shows it. They stand in INFO, in the monitor record and in each report.
+ */
+#define CLOISTER_INFO_FLAGS(X)                                                                     \
+    X(0, SVM, "svm", "worlds by AMD SVM")                                                          \
+    X(1, VMX, "vmx", "worlds by Intel VMX")                                                        \
+    X(2, IOMMU_STRICT, "iommu-strict", "device DMA is confined")                                   \
+    X(3, INSECURE_DMA, "insecure-dma", "booted with cloister=insecure-dma")                        \
+    X(4, SMT, "smt", "sibling threads are active")                                                 \
+    X(5, IBPB, "ibpb", "predictor barrier at world changes")                                       \
+    X(6, TEST, "test", "a test build: not for use")                                                \
+    X(7, TPM_REQUIRED, "tpm-required", "cloister-tpm=required: without a TPM no boot")             \
+    X(8, UPDATE_KEY, "update-key",                                                                 \
+      "the sealing root can be carried to configurations that this key's holder authorizes")       \
+    X(9, LOCKDOWN, "lockdown", "dom0 has of the machine what the table lists: nothing was opened") \
+    X(10, INTREMAP, "intremap", "the IOMMU remaps interrupts")                                     \
+    X(11, MOR, "mor", "the firmware was told to clear memory at a reset, and dom0 cannot take it back") \
+    X(12, LOCKDOWN_WATCH, "lockdown-watch", "the table refuses nothing, and records what it would") \
+    X(13, OPEN_PORTS, "open-ports", "dom0 has all I/O ports")                                      \
+    X(14, OPEN_MEMORY, "open-memory", "dom0 has all physical addresses that are no RAM")           \
+    X(15, OPEN_PCI, "open-pci", "dom0 may configure the chipset's functions, and move devices")    \
+    X(16, OPEN_MSR, "open-msr", "dom0 may write the CPU's own registers")                          \
+    X(17, RUNTIME_SERVICES, "runtime-services", "dom0 may call the firmware's runtime services")   \
+    X(18, SLEEP, "sleep", "dom0 may put the machine to sleep, and reset it by itself")             \
+    X(19, DEBUG, "debug", "dom0 and the serial line have Xen's debug keys")                        \
+    X(20, MICROCODE, "microcode", "dom0 may load microcode at run time")                           \
+    X(21, HOT_ADD, "hot-add", "dom0 may add memory and CPUs")                                      \
+    X(22, DMA_RESERVED, "dma-reserved", "dom0's devices reach memory that the firmware reserved")  \
+    X(23, ATS, "ats", "devices translate addresses for themselves")                                \
+    X(24, BMC, "bmc", "a management controller that dom0 talks to can reset the machine")
+
+#define CLOISTER_INFO_ENUM(bit, name, text, meaning) CLOISTER_INFO_##name = 1 << (bit),
+enum cloister_info_flag {
+    CLOISTER_INFO_FLAGS(CLOISTER_INFO_ENUM)
+};
+#undef CLOISTER_INFO_ENUM
 
 /* INFO: what this monitor is and how it is doing. */
-#define CLOISTER_INFO_SVM (1u << 0)          /* worlds by AMD SVM */
-#define CLOISTER_INFO_VMX (1u << 1)          /* worlds by Intel VMX */
-#define CLOISTER_INFO_IOMMU_STRICT (1u << 2) /* device DMA is confined */
-#define CLOISTER_INFO_INSECURE_DMA (1u << 3) /* booted with cloister=insecure-dma */
-#define CLOISTER_INFO_SMT (1u << 4)          /* sibling threads are active */
-#define CLOISTER_INFO_IBPB (1u << 5)         /* predictor barrier at world changes */
-#define CLOISTER_INFO_TEST (1u << 6)         /* a test build: not for use */
-#define CLOISTER_INFO_TPM_REQUIRED (1u << 7) /* cloister-tpm=required: without a TPM no boot */
-/* cloister-update-key=: the sealing root can be carried to configurations that this key's holder authorizes */
-#define CLOISTER_INFO_UPDATE_KEY (1u << 8)
-
 struct cloister_info {
     struct cloister_head head;
     uint32_t abi_version;   /* CLOISTER_ABI_VERSION */
-    uint32_t flags;         /* CLOISTER_INFO_* */
+    uint32_t flags;         /* enum cloister_info_flag */
     uint16_t create_reason; /* NONE, or why no enclave can be created on this host */
     uint16_t identity_reason; /* NONE: the TPM vouches for the monitor's key; else why not: TPM_ABSENT or
                                  TPM_FAILED (reports are signed all the same), or HOST_ENTROPY (no key) */
@@ -463,6 +503,22 @@ struct cloister_counters_forget {
 };
 
 /*
+ * LOCKDOWN: the table of what dom0 may of the machine (lockdown.h), from row `start` on. EFAULT: BAD_POINTER.
+ * EINVAL: BATCH.
+ */
+#define CLOISTER_MAX_LOCKDOWN 256u
+struct cloister_lockdown {
+    struct cloister_head head;
+    uint32_t start;    /* first row wanted */
+    uint32_t capacity; /* rows that fit into buffer, 1 .. CLOISTER_MAX_LOCKDOWN */
+    uint32_t count;    /* out: rows written; less than capacity: there are no more */
+    uint32_t open;     /* out: CLOISTER_INFO_* of the rooms that are open; all of them if it only watches */
+    uint64_t refused;  /* out: since boot, over all rules; what would have been, if it only watches */
+    uint8_t hash[32];  /* out: SHA-256 of all rows, as in the monitor record */
+    uint64_t buffer;   /* address of struct cloister_lockdown_row[capacity] */
+};
+
+/*
  * TEST: only in a build with CLOISTER_TEST, which INFO shows as CLOISTER_INFO_TEST; else ENOSYS. It looks
  * where nobody may look and breaks what the audit must find. ENOENT: no such page.
  */
@@ -505,5 +561,6 @@ _Static_assert(sizeof(struct cloister_counters_save) == 96, "ABI");
 _Static_assert(sizeof(struct cloister_counters_read) == 120, "ABI");
 _Static_assert(sizeof(struct cloister_counters_commit) == 120, "ABI");
 _Static_assert(sizeof(struct cloister_counters_forget) == 48, "ABI");
+_Static_assert(sizeof(struct cloister_lockdown) == 88, "ABI");
 
 #endif

@@ -91,7 +91,13 @@
     X(74, COUNTERS_IMAGE, "the TPM does not vouch for these counters: older, another machine's, or changed") \
     X(75, COUNTERS_COMMITTED, "there is nothing to commit")                                        \
     X(76, COUNTERS_PROOF, "this is not the TPM's word for the counters that were saved")           \
-    X(77, COUNTER_VALUE, "the counter has another value than it was expected to have")
+    X(77, COUNTER_VALUE, "the counter has another value than it was expected to have")             \
+    X(78, LOCKDOWN, "the machine is Xen's: cloisterctl lockdown says what dom0 may, and what to do instead") \
+    X(79, HOST_INTREMAP, "interrupts are not remapped: boot Xen without iommu=no-intremap")        \
+    X(80, DOMAIN_BUILDING, "the domain is still being built: unpause it first")                    \
+    X(81, ENCLAVE_MODE, "an enclave's calls to the monitor are for its own kernel mode only")      \
+    X(82, DOMAIN_COUNTERS, "the domain has counters under its UUID: forget them first")            \
+    X(83, SEAL_FLOOR, "the statement for this boot configuration was withdrawn: see SEALING.md")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {

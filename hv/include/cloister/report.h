@@ -38,8 +38,8 @@
 
 #define CLOISTER_RECORD_MAGIC UINT64_C(0x3130444345524c43) /* "CLRECD01" */
 #define CLOISTER_REPORT_MAGIC UINT64_C(0x3130545250524c43) /* "CLRPRT01" */
-#define CLOISTER_RECORD_VERSION 1u
-#define CLOISTER_REPORT_VERSION 1u
+#define CLOISTER_RECORD_VERSION 2u
+#define CLOISTER_REPORT_VERSION 2u
 
 #define CLOISTER_RECORD_PCR 13u          /* default */
 #define CLOISTER_RECORD_NO_TPM UINT32_MAX /* record.pcr: nothing vouches for the key */
@@ -60,7 +60,10 @@ struct cloister_monitor_record {
     uint64_t boot_id;         /* random; as in the trace ring's header */
     uint8_t xen_version[32];  /* ASCII, zero-padded: "4.17.5" */
     uint8_t public_key[64];   /* the identity key of this boot */
-    uint8_t reserved[120];
+    uint8_t lockdown[32];     /* SHA-256 of the table of what dom0 may (lockdown.h) */
+    uint8_t xen_source[48];   /* the source that Xen was built from, ASCII, zero-padded: Debian's version of it,
+                                 "4.17.5+72-g01140da4e8-1" */
+    uint8_t reserved[40];
 };
 
 enum cloister_report_kind {
@@ -90,7 +93,10 @@ struct cloister_report {
     uint16_t reserved0;
     uint8_t domain_uuid[16];  /* as Xen has it; the host chose it */
     uint8_t report_data[64];  /* words of who asked, by kind: a nonce, the hash of a key */
-    uint8_t reserved[160];
+    uint8_t trace_head[32];   /* HEARTBEAT: the running hash of all records (trace.h), else 0 */
+    uint64_t trace_records;   /* HEARTBEAT: how many it is over, since boot */
+    uint64_t trace_suppressed; /* HEARTBEAT: refusals that were only counted, since boot */
+    uint8_t reserved[112];
     uint8_t signature[64];    /* see "What is signed" */
 };
 

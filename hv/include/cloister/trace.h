@@ -41,20 +41,40 @@ struct cloister_trace_header {
     uint8_t reserved[96];
 };
 
+/*
+ * What happened, X(number, NAME, "name"). Numbers are ABI.
+ *   CONTROL   a control operation: refused, or done if it changes state
+ *   CALL      ENTER, RESUME or STATUS refused
+ *   FAULT     a thread ended in a fault
+ *   GUARD     a mapping of, or a reference to, a protected frame was refused. GUARD_REFERENCE: error is 0, Xen's
+ *             caller chooses what to answer
+ *   FREEZE    a domain control, or altp2m, refused because enclaves live
+ *   DOMAIN    a domain ended; its enclaves were scrubbed
+ *   AUDIT     an audit found a violation
+ *   DMA       the IOMMU stopped a device: domain = whose device it is, operation = PCI segment << 16 | bus << 8 |
+ *             slot << 3 | function, address = bus address
+ *   ENCLAVE   a REPORT, a KEY or a COUNTER was refused to an enclave
+ *   LOCKDOWN  dom0 asked for what the table does not give it (lockdown.h): operation = the rule, address = port,
+ *             physical address, register or operation, found = the value that it would have written. In watch mode
+ *             the decision is ALLOWED
+ */
+#define CLOISTER_TRACE_EVENTS(X)                                                                   \
+    X(1, CONTROL, "control")                                                                       \
+    X(2, CALL, "call")                                                                             \
+    X(3, FAULT, "fault")                                                                           \
+    X(4, GUARD, "guard")                                                                           \
+    X(5, FREEZE, "freeze")                                                                         \
+    X(6, DOMAIN, "domain")                                                                         \
+    X(7, AUDIT, "audit")                                                                           \
+    X(8, DMA, "dma")                                                                               \
+    X(9, ENCLAVE, "enclave")                                                                       \
+    X(10, LOCKDOWN, "lockdown")
+
+#define CLOISTER_EVENT_ENUM(number, name, text) CLOISTER_EVENT_##name = (number),
 enum cloister_trace_event {
-    CLOISTER_EVENT_CONTROL = 1,  /* a control operation: refused, or done if it changes state */
-    CLOISTER_EVENT_CALL = 2,     /* ENTER, RESUME or STATUS refused */
-    CLOISTER_EVENT_FAULT = 3,    /* a thread ended in a fault */
-    CLOISTER_EVENT_GUARD = 4,    /* a mapping of, or a reference to, a protected frame was refused.
-                                    GUARD_REFERENCE: error is 0, Xen's caller chooses what to answer */
-    CLOISTER_EVENT_FREEZE = 5,   /* a domain control, or altp2m, refused because enclaves live */
-    CLOISTER_EVENT_DOMAIN = 6,   /* a domain ended; its enclaves were scrubbed */
-    CLOISTER_EVENT_AUDIT = 7,    /* an audit found a violation */
-    CLOISTER_EVENT_DMA = 8,      /* the IOMMU stopped a device: domain = whose device it is, operation =
-                                    PCI segment << 16 | bus << 8 | slot << 3 | function, address = bus
-                                    address */
-    CLOISTER_EVENT_ENCLAVE = 9,  /* a REPORT or a KEY was refused to an enclave */
+    CLOISTER_TRACE_EVENTS(CLOISTER_EVENT_ENUM)
 };
+#undef CLOISTER_EVENT_ENUM
 
 enum cloister_trace_decision {
     CLOISTER_ALLOWED = 0,

@@ -5,6 +5,7 @@ obj-y += enclave.o
 obj-y += frame.o
 obj-y += identity.o
 obj-y += launch.o
+obj-y += lockdown.o
 obj-y += measure.o
 obj-y += report.o
 obj-y += seal.o

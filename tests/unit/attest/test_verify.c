@@ -147,7 +147,7 @@ START_TEST(record_form)
     record->reserved0 = 1;
     refuses(CLOISTER_REFUSED_RECORD_UNKNOWN, "reserved");
     *record = good;
-    record->reserved[119] = 1;
+    record->reserved[sizeof(record->reserved) - 1] = 1;
     refuses(CLOISTER_REFUSED_RECORD_UNKNOWN, "reserved");
     *record = good;
     record->xen_version[3] = 0x1b;

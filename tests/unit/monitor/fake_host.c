@@ -741,6 +741,12 @@ void host_version(uint8_t text[32])
     strcpy((char *)text, "4.17.5");
 }
 
+void host_source(uint8_t text[48])
+{
+    memset(text, 0, 48);
+    strcpy((char *)text, "4.17.5+72-g01140da4e8-1");
+}
+
 uint32_t host_record_pcr(void)
 {
     return CLOISTER_RECORD_PCR;

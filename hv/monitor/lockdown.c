@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "lockdown.h"
+
+#include "count.h"
+#include "hash.h"
+#include "refuse.h"
+
+#define RULE_ROOM(number, name, room, text, refused, instead) CLOISTER_INFO_##room,
+static const uint32_t rooms[] = {CLOISTER_LOCKDOWN_RULES(RULE_ROOM)};
+#undef RULE_ROOM
+
+#define ROOM_FLAG(room, option) CLOISTER_INFO_##room |
+#define ALL_ROOMS ((uint32_t)(CLOISTER_LOCKDOWN_ROOMS(ROOM_FLAG) 0))
+
+static struct {
+    struct cloister_lockdown_row rows[LOCKDOWN_MAX_ROWS];
+    uint32_t count;
+    uint32_t open;
+    bool watch;
+    bool sealed;
+    uint64_t refused;
+    uint8_t hash[SHA256_SIZE];
+} table;
+
+void lockdown_init(uint32_t open, bool watch)
+{
+    memset(&table, 0, sizeof(table));
+    table.open = open & ALL_ROOMS;
+    table.watch = watch;
+    for (uint32_t rule = 0; rule < CLOISTER_RULE_LIMIT; rule++) {
+        lockdown_give(CLOISTER_KIND_RULE, table.open & rooms[rule] ? CLOISTER_ACCESS_OPEN : 0, rule,
+                      rule);
+    }
+}
+
+void lockdown_give(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last)
+{
+    if (table.sealed) {
+        host_panic("the table of what dom0 may is sealed");
+    }
+    if (table.count < LOCKDOWN_MAX_ROWS && first <= last) {
+        table.rows[table.count++] = (struct cloister_lockdown_row){
+            .kind = kind, .access = access, .first = first, .last = last};
+    }
+}
+
+void lockdown_seal(void)
+{
+    br_sha256_context hash;
+
+    br_sha256_init(&hash);
+    for (uint32_t i = 0; i < table.count; i++) {
+        if (!(table.rows[i].access & CLOISTER_ACCESS_MACHINE)) {
+            br_sha256_update(&hash, &table.rows[i], sizeof(table.rows[i]));
+        }
+    }
+    br_sha256_update(&hash, &table.watch, sizeof(table.watch));
+    br_sha256_out(&hash, table.hash);
+    table.sealed = true;
+}
+
+bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last)
+{
+    for (uint32_t i = 0; i < table.count; i++) {
+        const struct cloister_lockdown_row *row = &table.rows[i];
+
+        if (row->kind == kind && (row->access & access) == access && row->first <= first &&
+            last <= row->last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lockdown_is_closed(enum cloister_lockdown_rule rule)
+{
+    return table.sealed && !table.watch && !(table.open & rooms[rule]);
+}
+
+int lockdown_refuse(struct tenant *actor, enum cloister_lockdown_rule rule, uint64_t address,
+                    uint64_t value)
+{
+    struct cloister_trace_record record;
+    bool closed = lockdown_is_closed(rule);
+
+    if (!closed && !table.watch) {
+        return 0;
+    }
+    count_add_shared(&table.rows[rule].refused, 1);
+    count_add_shared(&table.refused, 1);
+    record = trace_record(CLOISTER_EVENT_LOCKDOWN);
+    record.decision = closed ? CLOISTER_REFUSED : CLOISTER_ALLOWED;
+    record.reason = CLOISTER_REASON_LOCKDOWN;
+    record.error = closed ? -EPERM : 0;
+    record.operation = rule;
+    record.address = address;
+    record.found = value;
+    if (actor) {
+        tenant_trace(actor, &record);
+    } else {
+        trace_write(&record, NULL);
+    }
+    return record.error;
+}
+
+uint32_t lockdown_flags(void)
+{
+    uint32_t open = table.watch ? ALL_ROOMS | CLOISTER_INFO_LOCKDOWN_WATCH : table.open;
+
+    return table.sealed && !open ? CLOISTER_INFO_LOCKDOWN : open;
+}
+
+const uint8_t *lockdown_hash(void)
+{
+    return table.hash;
+}
+
+int lockdown_list(struct cloister_lockdown *op)
+{
+    if (!op->capacity || op->capacity > CLOISTER_MAX_LOCKDOWN) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_BATCH, op->capacity, CLOISTER_MAX_LOCKDOWN);
+    }
+    op->count = 0;
+    op->open = lockdown_flags() & ALL_ROOMS;
+    op->refused = count_read(&table.refused);
+    memcpy(op->hash, table.hash, sizeof(op->hash));
+    for (uint32_t i = op->start; op->count < op->capacity && i < table.count; i++, op->count++) {
+        if (host_copy_out(op->buffer + op->count * sizeof(table.rows[i]), &table.rows[i],
+                          sizeof(table.rows[i]))) {
+            return refuse(&op->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, op->buffer, 0);
+        }
+    }
+    return 0;
+}
