@@ -59,6 +59,11 @@ void lockdown_seal(void)
     table.sealed = true;
 }
 
+const struct cloister_lockdown_row *lockdown_row(uint32_t index)
+{
+    return index < table.count ? &table.rows[index] : NULL;
+}
+
 bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last)
 {
     for (uint32_t i = 0; i < table.count; i++) {

@@ -19,6 +19,8 @@ void lockdown_give(enum cloister_lockdown_kind kind, uint32_t access, uint64_t f
 /* No more rows; makes the hash over those that every machine has, and over what is open. */
 void lockdown_seal(void);
 
+/* Row `index` of the table, rules first; NULL: there are no more. */
+const struct cloister_lockdown_row *lockdown_row(uint32_t index);
 /* Does a single row give all of [first, last], with this access? */
 bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last);
 /*

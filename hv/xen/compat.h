@@ -26,6 +26,8 @@ static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)
     return vmcb->_vintr.fields.vnmi_enable && vmcb->_vintr.fields.vnmi_pending;
 }
 
+#define XENPF_MICROCODE_LAST XENPF_microcode_update2
+
 #elif XEN_VERSION == 4 && XEN_SUBVERSION == 17
 
 #define X86_ET_NMI X86_EVENTTYPE_NMI
@@ -33,6 +35,7 @@ static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)
 #define X86_XCR0_X87 X86_XCR0_FP
 #define vmcb_set_asid vmcb_set_guest_asid
 #define vmcb_set_np vmcb_set_np_enable
+#define XENPF_MICROCODE_LAST XENPF_microcode_update
 
 /* It knows no virtual NMIs: one that waits is an injected event. */
 static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)

@@ -28,6 +28,7 @@
 #include <asm/vpmu.h>
 
 #include "compat.h"
+#include "lockdown.h"
 #include "source.h"
 #include "world.h"
 
@@ -293,7 +294,7 @@ static bool dma_is_confined(void)
 
 uint32_t host_flags(void)
 {
-    return world_ops.flag | HOST_TEST_FLAG | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
+    return world_ops.flag | HOST_TEST_FLAG | lockdown_host_flags() | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
            (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
            (opt_tpm_required ? CLOISTER_INFO_TPM_REQUIRED : 0) |
            (update_key_status ? 0 : CLOISTER_INFO_UPDATE_KEY) |
@@ -518,6 +519,7 @@ static int __init cf_check cloister_start(void)
     dma_will_be_confined = iommu_enabled && iommu_hwdom_strict;
 
     trampoline_hide();
+    lockdown_start();
     rings = xzalloc_array(void *, nr_cpu_ids);
     rc = rings ? monitor_init() : -ENOMEM;
     if ( rc )

@@ -26,6 +26,7 @@
 
 #define __HYPERVISOR_cloister_op __HYPERVISOR_arch_7
 
+struct arch_msix;
 struct cpu_user_regs;
 struct domain;
 struct page_info;
@@ -33,6 +34,7 @@ struct tenant;
 struct vcpu;
 struct world;
 struct xen_domctl;
+struct xen_sysctl;
 
 /* In struct arch_vcpu. All fields belong to the vCPU itself, or to whoever has stopped it. */
 struct cloister_vcpu {
@@ -70,6 +72,36 @@ void cloister_dma_refused(uint16_t segment, uint16_t bdf, uint64_t address);
 int cloister_freeze(struct domain *d, const struct xen_domctl *op);
 /* The same for altp2m, which the domain may switch on by itself. */
 int cloister_freeze_altp2m(struct domain *d);
+
+/*
+ * The table of what dom0 may (lockdown.h). Actions return 0 or -EPERM, and have recorded a refusal.
+ */
+/* dom0 is built: takes from it what no row gives. -ENOMEM. */
+int cloister_lockdown(struct domain *d);
+/* A port that the domain's permissions do not have: true if the access is done, or refused (then all ones are read). */
+bool cloister_port_read(unsigned int port, unsigned int bytes, uint32_t *data);
+bool cloister_port_write(unsigned int port, unsigned int bytes, uint32_t data);
+bool cloister_cmos_refused(unsigned int index, unsigned int data);
+/* A write of dom0's to a page that it has for reading: its kernel's, which vanishes; a program's: true if it got #GP. */
+void cloister_kernel_write(unsigned long mfn);
+bool cloister_user_write(unsigned long address, const struct cpu_user_regs *regs);
+/* A page that is no RAM is mapped: for watching. */
+void cloister_memory_map(const struct domain *d, unsigned long mfn, bool write);
+bool cloister_msr_refused(uint32_t msr, uint64_t value);
+/* A write to a function's configuration space. */
+int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, unsigned int size,
+                       uint32_t data);
+/* Where Xen is to map a device's MSI-X table. */
+int cloister_msix_address(const struct arch_msix *msix);
+int cloister_platform_op(uint32_t cmd);
+/* The register by which a power state is entered: its ACPI address space, and where it is there. */
+int cloister_power_state(uint8_t space, uint64_t address);
+int cloister_sysctl(const struct xen_sysctl *op);
+int cloister_machine_check_op(uint32_t cmd);
+int cloister_physdev_op(int cmd);
+bool cloister_key_refused(unsigned char key);
+/* The serial line asks for Xen as its reader: in an interrupt. */
+bool cloister_console_refused(void);
 
 #endif /* __ASSEMBLY__ */
 #endif

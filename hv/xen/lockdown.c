@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of what dom0 may of the machine: the rows that every machine has, those that the firmware's tables make,
+ * and what becomes of dom0 by them. The rules stand in cloister/lockdown.h.
+ */
+#include "lockdown.h"
+
+#include <xen/acpi.h>
+#include <xen/guest_access.h>
+#include <xen/init.h>
+#include <xen/iocap.h>
+#include <xen/iommu.h>
+#include <xen/param.h>
+#include <xen/pci.h>
+#include <xen/rangeset.h>
+#include <xen/vmap.h>
+
+#include <asm/cloister.h>
+#include <asm/e820.h>
+#include <asm/hpet.h>
+#include <asm/io.h>
+#include <asm/setup.h>
+#include <public/arch-x86/xen-mca.h>
+#include <public/physdev.h>
+#include <public/platform.h>
+#include <public/sysctl.h>
+
+#include "../../../drivers/passthrough/ats.h"
+
+#include "compat.h"
+
+#define R CLOISTER_ACCESS_READ
+#define W CLOISTER_ACCESS_WRITE
+#define RW (R | W)
+#define ROW(kind, access, first, last) { CLOISTER_KIND_##kind, access, 0, first, last, 0 }
+#define PORTS(access, first, last) ROW(PORT, access, first, last)
+#define ONE(kind, name) ROW(kind, RW, name, name)
+
+/* The same on every machine, and in the table's hash. */
+static const struct cloister_lockdown_row __initconstrel rows[] = {
+    /* Devices without BARs. CMOS and keyboard are looked at more closely (lockdown_io.c). */
+    PORTS(RW, 0x60, 0x60), PORTS(R, 0x64, 0x64), /* keyboard and mouse */
+    PORTS(RW, 0x62, 0x62), PORTS(RW, 0x66, 0x66), /* embedded controller */
+    PORTS(RW, 0x70, 0x71), PORTS(RW, 0x80, 0x80), /* clock; the firmware's progress display */
+    PORTS(R, 0x81, 0x8f), PORTS(R, 0x4d0, 0x4d1), /* DMA pages, trigger modes: drivers look at them */
+    PORTS(RW, 0xe4, 0xe6), PORTS(RW, 0xca2, 0xca3), PORTS(RW, 0xca8, 0xcab), /* IPMI: BT, KCS, SMIC */
+    PORTS(RW, 0x170, 0x177), PORTS(RW, 0x376, 0x376), /* IDE */
+    PORTS(RW, 0x1f0, 0x1f7), PORTS(RW, 0x3f6, 0x3f6),
+    PORTS(RW, 0x278, 0x27f), PORTS(RW, 0x378, 0x37f), PORTS(RW, 0x778, 0x77a), /* parallel */
+    PORTS(RW, 0x2e8, 0x2ef), PORTS(RW, 0x2f8, 0x2ff), /* serial; Xen keeps its own */
+    PORTS(RW, 0x3e8, 0x3ef), PORTS(RW, 0x3f8, 0x3ff),
+    PORTS(RW, 0x3b0, 0x3df), ROW(MEMORY, RW, 0xa0, 0xbf), /* VGA */
+    ROW(MEMORY, RW, 0xfed40, 0xfed40), /* TPM, locality 0 */
+
+    /* The chipset's functions: configured by the firmware, and by nobody after it. */
+    ROW(CLASS, R, 0x0500, 0x0501), ROW(CLASS, R, 0x0580, 0x0580), /* memory controllers */
+    ROW(CLASS, R, 0x0600, 0x0603), ROW(CLASS, R, 0x0680, 0x0680), /* host, ISA, EISA, other bridges */
+    ROW(CLASS, R, 0x0800, 0x0804), ROW(CLASS, R, 0x0806, 0x0806), /* system peripherals, IOMMU */
+    ROW(CLASS, R, 0x0880, 0x0880), ROW(CLASS, R, 0x0c05, 0x0c05), /* others, SMBus */
+    ROW(CLASS, R, 0x1101, 0x1101), ROW(CLASS, R, 0x1180, 0x1180), /* performance, thermal */
+
+    ONE(PLATFORM, XENPF_settime32), ONE(PLATFORM, XENPF_settime64), ONE(PLATFORM, XENPF_read_memtype),
+    ONE(PLATFORM, XENPF_firmware_info), ONE(PLATFORM, XENPF_getidletime),
+    ONE(PLATFORM, XENPF_set_processor_pminfo), ONE(PLATFORM, XENPF_get_cpuinfo),
+    ONE(PLATFORM, XENPF_get_cpu_version), ONE(PLATFORM, XENPF_cpu_online),
+    ONE(PLATFORM, XENPF_cpu_offline), ONE(PLATFORM, XENPF_core_parking), ONE(PLATFORM, XENPF_get_symbol),
+
+    ONE(SYSCTL, XEN_SYSCTL_readconsole), ONE(SYSCTL, XEN_SYSCTL_tbuf_op), ONE(SYSCTL, XEN_SYSCTL_physinfo),
+    ONE(SYSCTL, XEN_SYSCTL_sched_id), ONE(SYSCTL, XEN_SYSCTL_perfc_op),
+    ONE(SYSCTL, XEN_SYSCTL_getdomaininfolist), ONE(SYSCTL, XEN_SYSCTL_debug_keys),
+    ONE(SYSCTL, XEN_SYSCTL_getcpuinfo), ONE(SYSCTL, XEN_SYSCTL_availheap),
+    ONE(SYSCTL, XEN_SYSCTL_get_pmstat), ONE(SYSCTL, XEN_SYSCTL_cpu_hotplug),
+    ONE(SYSCTL, XEN_SYSCTL_pm_op), ONE(SYSCTL, XEN_SYSCTL_page_offline_op),
+    ONE(SYSCTL, XEN_SYSCTL_lockprof_op), ONE(SYSCTL, XEN_SYSCTL_cputopoinfo),
+    ONE(SYSCTL, XEN_SYSCTL_numainfo), ONE(SYSCTL, XEN_SYSCTL_cpupool_op),
+    ONE(SYSCTL, XEN_SYSCTL_scheduler_op), ONE(SYSCTL, XEN_SYSCTL_coverage_op),
+    ONE(SYSCTL, XEN_SYSCTL_pcitopoinfo), ONE(SYSCTL, XEN_SYSCTL_get_cpu_levelling_caps),
+    ONE(SYSCTL, XEN_SYSCTL_get_cpu_featureset), ONE(SYSCTL, XEN_SYSCTL_livepatch_op),
+    ONE(SYSCTL, XEN_SYSCTL_get_cpu_policy),
+
+    ONE(PHYSDEV, PHYSDEVOP_eoi), ONE(PHYSDEV, PHYSDEVOP_pirq_eoi_gmfn_v1),
+    ONE(PHYSDEV, PHYSDEVOP_pirq_eoi_gmfn_v2), ONE(PHYSDEV, PHYSDEVOP_IRQ_UNMASK_NOTIFY),
+    ONE(PHYSDEV, PHYSDEVOP_irq_status_query), ONE(PHYSDEV, PHYSDEVOP_map_pirq),
+    ONE(PHYSDEV, PHYSDEVOP_unmap_pirq), ONE(PHYSDEV, PHYSDEVOP_apic_read),
+    ONE(PHYSDEV, PHYSDEVOP_apic_write), ONE(PHYSDEV, PHYSDEVOP_alloc_irq_vector),
+    ONE(PHYSDEV, PHYSDEVOP_set_iopl), ONE(PHYSDEV, PHYSDEVOP_set_iobitmap),
+    ONE(PHYSDEV, PHYSDEVOP_manage_pci_add), ONE(PHYSDEV, PHYSDEVOP_manage_pci_remove),
+    ONE(PHYSDEV, PHYSDEVOP_manage_pci_add_ext), ONE(PHYSDEV, PHYSDEVOP_prepare_msix),
+    ONE(PHYSDEV, PHYSDEVOP_release_msix), ONE(PHYSDEV, PHYSDEVOP_pci_mmcfg_reserved),
+    ONE(PHYSDEV, PHYSDEVOP_restore_msi), ONE(PHYSDEV, PHYSDEVOP_restore_msi_ext),
+    ONE(PHYSDEV, PHYSDEVOP_setup_gsi), ONE(PHYSDEV, PHYSDEVOP_get_free_pirq),
+    ONE(PHYSDEV, PHYSDEVOP_dbgp_op), ONE(PHYSDEV, PHYSDEVOP_pci_device_add),
+    ONE(PHYSDEV, PHYSDEVOP_pci_device_remove),
+
+    ONE(MCA, XEN_MC_fetch), ONE(MCA, XEN_MC_notifydomain), ONE(MCA, XEN_MC_physcpuinfo),
+
+    /* Counts, lists and times: no registers, no memory's content. */
+    ONE(KEY, 'A'), ONE(KEY, 'H'), ONE(KEY, 'M'), ONE(KEY, 'V'), ONE(KEY, 'a'), ONE(KEY, 'c'),
+    ONE(KEY, 'e'), ONE(KEY, 'g'), ONE(KEY, 'h'), ONE(KEY, 'i'), ONE(KEY, 'm'), ONE(KEY, 'q'),
+    ONE(KEY, 'r'), ONE(KEY, 's'), ONE(KEY, 't'), ONE(KEY, 'u'), ONE(KEY, 'z'),
+};
+
+static uint32_t __initdata opt_open;
+static bool __initdata opt_watch;
+
+/* cloister-lockdown=watch, or the rooms to open, with commas between (cloister/lockdown.h). */
+static int __init cf_check parse_lockdown(const char *s)
+{
+    static const struct { const char *word; uint32_t flag; } words[] = {
+#define WORD(room, option) { option, CLOISTER_INFO_##room },
+        CLOISTER_LOCKDOWN_ROOMS(WORD)
+#undef WORD
+    };
+    int rc = 0;
+
+    for ( const char *end; *s; s = *end ? end + 1 : end )
+    {
+        unsigned int i;
+
+        end = strchr(s, ',') ?: s + strlen(s);
+        if ( end - s == 5 && !strncmp(s, "watch", 5) )
+        {
+            opt_watch = true;
+            continue;
+        }
+        for ( i = 0; i < ARRAY_SIZE(words); i++ )
+            if ( end - s == strlen(words[i].word) && !strncmp(s, words[i].word, end - s) )
+                break;
+        if ( i < ARRAY_SIZE(words) )
+            opt_open |= words[i].flag;
+        else
+        {
+            printk(XENLOG_ERR "Cloister: cloister-lockdown= knows no '%s'; what it names stays closed\n", s);
+            rc = -EINVAL;
+        }
+    }
+    return rc;
+}
+custom_param("cloister-lockdown", parse_lockdown);
+
+uint32_t lockdown_host_flags(void)
+{
+    return lockdown_flags() | (ats_enabled ? CLOISTER_INFO_ATS : 0);
+}
+
+/* --- rows of this machine --------------------------------------------------------------------------------- */
+
+static bool __init is_firmwares(uint64_t first, uint64_t last)
+{
+    for ( unsigned int i = 0; i < e820.nr_map; i++ )
+    {
+        const struct e820entry *entry = &e820.map[i];
+
+        if ( entry->type != E820_RESERVED && entry->size && entry->addr <= last &&
+             entry->addr + entry->size > first )
+            return true;
+    }
+    return false;
+}
+
+void __init lockdown_give_memory(uint64_t first, uint64_t last, const char *what)
+{
+    uint64_t start = PFN_DOWN(first), end = PFN_DOWN(last);
+
+    if ( lockdown_gives(CLOISTER_KIND_MEMORY, RW, start, end) )
+        return;
+    if ( last < first || is_firmwares(first, last) )
+        printk(XENLOG_WARNING "Cloister: %s at %#"PRIx64"-%#"PRIx64" is not dom0's: it lies in memory\n", what,
+               first, last);
+    else
+        lockdown_give(CLOISTER_KIND_MEMORY, RW | CLOISTER_ACCESS_MACHINE, start, end);
+}
+
+static void __init give_block(const struct acpi_generic_address *block, unsigned int length,
+                              uint32_t access)
+{
+    if ( block->address && length && block->space_id == ACPI_ADR_SPACE_SYSTEM_IO &&
+         block->address + length <= 0x10000 )
+        lockdown_give(CLOISTER_KIND_PORT, access | CLOISTER_ACCESS_MACHINE, block->address,
+                      block->address + length - 1);
+}
+
+/* Fixed hardware (ACPI 6.5, 4.8.3): status and enable registers are dom0's, control is for reading. */
+static void __init acpi_start(void)
+{
+    const struct acpi_table_fadt *fadt = &acpi_gbl_FADT;
+
+    if ( acpi_disabled )
+        return;
+    give_block(&fadt->xpm1a_event_block, fadt->pm1_event_length, RW);
+    give_block(&fadt->xpm1b_event_block, fadt->pm1_event_length, RW);
+    give_block(&fadt->xpm1a_control_block, fadt->pm1_control_length, R);
+    give_block(&fadt->xpm1b_control_block, fadt->pm1_control_length, R);
+    give_block(&fadt->xpm2_control_block, fadt->pm2_control_length, RW);
+    give_block(&fadt->xgpe0_block, fadt->gpe0_block_length, RW);
+    give_block(&fadt->xgpe1_block, fadt->gpe1_block_length, RW);
+    /* Linux takes the global lock there while it looks for devices; the ports above keep its waking vector idle. */
+    if ( fadt->Xfacs ?: fadt->facs )
+        lockdown_give(CLOISTER_KIND_MEMORY, RW | CLOISTER_ACCESS_MACHINE,
+                      PFN_DOWN(fadt->Xfacs ?: fadt->facs), PFN_DOWN(fadt->Xfacs ?: fadt->facs));
+}
+
+void __init lockdown_start(void)
+{
+    lockdown_init(opt_open, opt_watch);
+    for ( unsigned int i = 0; i < ARRAY_SIZE(rows); i++ )
+        lockdown_give(rows[i].kind, rows[i].access, rows[i].first, rows[i].last);
+    acpi_start();
+    lockdown_pci_start();
+    lockdown_seal();
+    if ( lockdown_is_closed(CLOISTER_RULE_MEMORY_WRITE) && iommu_hwdom_reserved == -1 &&
+         !(lockdown_flags() & CLOISTER_INFO_DMA_RESERVED) )
+        iommu_hwdom_reserved = 0;
+    printk("Cloister: dom0 has of the machine what the table lists%s\n",
+           lockdown_flags() & CLOISTER_INFO_LOCKDOWN_WATCH ? "; it only watches" :
+           lockdown_flags() & CLOISTER_INFO_LOCKDOWN ? "" : "; options have opened it");
+}
+
+/* --- dom0 ---------------------------------------------------------------------------------------------------- */
+
+static int __init cf_check deny_ports(unsigned long first, unsigned long last, void *domain)
+{
+    return ioports_deny_access(domain, first, last);
+}
+
+static int __init cf_check add_read_only(unsigned long first, unsigned long last, void *unused)
+{
+    return rangeset_add_range(mmio_ro_ranges, first, last);
+}
+
+/* Of [0, last] what no row gives to read and write. NULL: no memory. */
+static struct rangeset *__init closed_ranges(enum cloister_lockdown_kind kind, unsigned long last)
+{
+    struct rangeset *closed = rangeset_new(NULL, "closed", 0);
+    const struct cloister_lockdown_row *row;
+    int rc = closed ? rangeset_add_range(closed, 0, last) : -ENOMEM;
+
+    for ( uint32_t i = 0; !rc && (row = lockdown_row(i)); i++ )
+        if ( row->kind == kind && (row->access & RW) == RW )
+            rc = rangeset_remove_range(closed, row->first, row->last);
+    if ( !rc )
+        return closed;
+    rangeset_destroy(closed);
+    return NULL;
+}
+
+/* RAM is guarded by its owners; but the first MiB is dom0's to look at, all of it. */
+static int __init leave_ram(struct rangeset *closed)
+{
+    int rc = 0;
+
+    for ( unsigned int i = 0; i < e820.nr_map; i++ )
+    {
+        uint64_t first = max_t(uint64_t, PFN_UP(e820.map[i].addr), PFN_DOWN(MB(1)));
+        uint64_t end = PFN_DOWN(e820.map[i].addr + e820.map[i].size);
+
+        if ( e820.map[i].type == E820_RAM && first < end )
+            rc |= rangeset_remove_range(closed, first, end - 1);
+    }
+    return rc;
+}
+
+/*
+ * Ports are denied even where the room is open: then each access asks. Of memory all that no row gives, and that is not
+ * RAM, can be read at most: a write vanishes, and is recorded. (A mapping that fails would be the end of a PV kernel.)
+ */
+int __init cloister_lockdown(struct domain *d)
+{
+    struct rangeset *ports = closed_ranges(CLOISTER_KIND_PORT, 0xffff);
+    struct rangeset *memory = closed_ranges(CLOISTER_KIND_MEMORY,
+                                            (1UL << (paddr_bits - PAGE_SHIFT)) - 1);
+    int rc = ports && memory ? rangeset_report_ranges(ports, 0, 0xffff, deny_ports, d) : -ENOMEM;
+
+    if ( !rc && lockdown_is_closed(CLOISTER_RULE_MEMORY) )
+        rc = leave_ram(memory) ?: rangeset_report_ranges(memory, 0, ~0UL, add_read_only, NULL);
+    rangeset_destroy(ports);
+    rangeset_destroy(memory);
+    return rc;
+}
+
+/* --- the toolstack's operations ------------------------------------------------------------------------------ */
+
+int cloister_platform_op(uint32_t cmd)
+{
+    enum cloister_lockdown_rule rule = CLOISTER_RULE_PLATFORM;
+
+    switch ( cmd )
+    {
+    case XENPF_microcode_update:
+#if XENPF_MICROCODE_LAST != XENPF_microcode_update
+    case XENPF_MICROCODE_LAST:
+#endif
+        rule = CLOISTER_RULE_MICROCODE;
+        break;
+    case XENPF_efi_runtime_call:
+        rule = CLOISTER_RULE_FIRMWARE_CALL;
+        break;
+    case XENPF_enter_acpi_sleep:
+        rule = CLOISTER_RULE_SLEEP;
+        break;
+    case XENPF_cpu_hotadd:
+    case XENPF_mem_hotadd:
+        rule = CLOISTER_RULE_HOT_ADD;
+        break;
+    }
+    return lockdown_gives(CLOISTER_KIND_PLATFORM, RW, cmd, cmd) ? 0 : lockdown_ask(rule, cmd, 0);
+}
+
+/* Registers of the CPU itself, no port or address of dom0's choice. */
+int cloister_power_state(uint8_t space, uint64_t address)
+{
+    return space == ACPI_ADR_SPACE_FIXED_HARDWARE
+           ? 0 : lockdown_ask(CLOISTER_RULE_POWER_DATA, address, space);
+}
+
+bool cloister_key_refused(unsigned char key)
+{
+    return !lockdown_gives(CLOISTER_KIND_KEY, R, key, key) && lockdown_is_closed(CLOISTER_RULE_DEBUG_KEY);
+}
+
+/* The keys are looked at again when they are pressed: by then dom0 may have changed them. */
+static int keys_ask(const struct xen_sysctl_debug_keys *op)
+{
+    char key;
+
+    for ( uint32_t i = 0; i < op->nr_keys && !copy_from_guest_offset(&key, op->keys, i, 1); i++ )
+        if ( !lockdown_gives(CLOISTER_KIND_KEY, R, key, key) )
+        {
+            int rc = lockdown_ask(CLOISTER_RULE_DEBUG_KEY, key, 0);
+
+            if ( rc )
+                return rc;
+        }
+    return 0;
+}
+
+int cloister_sysctl(const struct xen_sysctl *op)
+{
+    if ( op->cmd == XEN_SYSCTL_debug_keys )
+        return keys_ask(&op->u.debug_keys);
+    return lockdown_gives(CLOISTER_KIND_SYSCTL, RW, op->cmd, op->cmd)
+           ? 0 : lockdown_ask(CLOISTER_RULE_SYSCTL, op->cmd, 0);
+}
+
+int cloister_machine_check_op(uint32_t cmd)
+{
+    return lockdown_gives(CLOISTER_KIND_MCA, RW, cmd, cmd)
+           ? 0 : lockdown_ask(CLOISTER_RULE_MACHINE_CHECK, cmd, 0);
+}
+
+int cloister_physdev_op(int cmd)
+{
+    if ( !is_hardware_domain(current->domain) || lockdown_gives(CLOISTER_KIND_PHYSDEV, RW, cmd, cmd) )
+        return 0;
+    return lockdown_ask(CLOISTER_RULE_PHYSDEV, cmd, 0);
+}
+
+/* In an interrupt, where a record cannot be written: it is, as soon as nothing else runs. */
+static void cf_check console_record(void *unused)
+{
+    if ( lockdown_refuse(NULL, CLOISTER_RULE_CONSOLE_INPUT, 0, 0) )
+        printk("Cloister: the serial line's input stays dom0's\n");
+}
+static DECLARE_TASKLET(console_tasklet, console_record, NULL);
+
+bool cloister_console_refused(void)
+{
+    tasklet_schedule(&console_tasklet);
+    return lockdown_is_closed(CLOISTER_RULE_CONSOLE_INPUT);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table's rows that PCI makes: which functions are the chipset's, and where the others' BARs and the bridges'
+ * windows are. As long as a function decodes, its BARs are in a row; a function on a root bus keeps those that the
+ * firmware gave it, because no bridge above it limits what a larger one would cover.
+ */
+#include "lockdown.h"
+
+#include <xen/init.h>
+#include <xen/pci.h>
+#include <xen/pci_regs.h>
+
+#include <asm/cloister.h>
+#include <asm/msi.h>
+
+#define R CLOISTER_ACCESS_READ
+#define W CLOISTER_ACCESS_WRITE
+#define MACHINE CLOISTER_ACCESS_MACHINE
+#define BUSES 256
+#define DECODES (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
+#define HEADER_DWORDS 16
+#define BRIDGE_IO 0x1c
+#define BRIDGE_MEMORY 0x20
+#define BRIDGE_END 0x34 /* behind the windows' registers */
+#define EXT_CAP_REBAR 0x15
+#define EXT_CAP_VF_REBAR 0x24
+
+#define MAX_ROOT_BARS 256
+
+static DECLARE_BITMAP(behind_bridge, BUSES);
+
+/* What the firmware gave to the functions on root buses, by dword of the header. */
+static struct {
+    uint32_t function, index, value;
+} root_bars[MAX_ROOT_BARS];
+static unsigned int __ro_after_init root_bar_count;
+
+/* Registers 0 .. 63 of a function. */
+struct header {
+    uint32_t dword[HEADER_DWORDS];
+};
+
+static struct header header_read(pci_sbdf_t function)
+{
+    struct header header;
+
+    for ( unsigned int i = 0; i < HEADER_DWORDS; i++ )
+        header.dword[i] = pci_conf_read32(function, 4 * i);
+    return header;
+}
+
+static bool is_bridge(const struct header *header)
+{
+    return ((header->dword[PCI_CACHE_LINE_SIZE / 4] >> 16) & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
+}
+
+static unsigned int bar_count(const struct header *header)
+{
+    switch ( (header->dword[PCI_CACHE_LINE_SIZE / 4] >> 16) & 0x7f )
+    {
+    case PCI_HEADER_TYPE_NORMAL:
+        return 6;
+    case PCI_HEADER_TYPE_BRIDGE:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
+static bool is_io(uint32_t bar)
+{
+    return (bar & PCI_BASE_ADDRESS_SPACE) == PCI_BASE_ADDRESS_SPACE_IO;
+}
+
+static bool is_64(uint32_t bar)
+{
+    return !is_io(bar) && (bar & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
+}
+
+/* Of memory; ROMs have no flags there. */
+static uint64_t bar_address(const struct header *header, unsigned int i)
+{
+    uint64_t address = header->dword[i] & PCI_BASE_ADDRESS_MEM_MASK;
+
+    return is_64(header->dword[i]) ? address | ((uint64_t)header->dword[i + 1] << 32) : address;
+}
+
+/* The bridge's windows (PCI-to-PCI bridge architecture 1.2, 3.2.5). False: closed. */
+static bool window_io(const struct header *h, uint64_t *first, uint64_t *last)
+{
+    uint32_t low = h->dword[BRIDGE_IO / 4], high = h->dword[PCI_IO_BASE_UPPER16 / 4];
+
+    *first = (low & 0xf0) << 8;
+    *last = (low & 0xf000) | 0xfff;
+    if ( (low & 0xf) == 1 )
+    {
+        *first |= (uint64_t)(high & 0xffff) << 16;
+        *last |= (uint64_t)(high >> 16) << 16;
+    }
+    return *first <= *last;
+}
+
+static bool window_memory(const struct header *h, uint64_t *first, uint64_t *last)
+{
+    uint32_t low = h->dword[BRIDGE_MEMORY / 4];
+
+    *first = (uint64_t)(low & 0xfff0) << 16;
+    *last = (low & 0xfff00000) | 0xfffff;
+    return *first <= *last;
+}
+
+static bool window_prefetch(const struct header *h, uint64_t *first, uint64_t *last)
+{
+    uint32_t low = h->dword[PCI_PREF_MEMORY_BASE / 4];
+
+    *first = (uint64_t)(low & 0xfff0) << 16;
+    *last = (low & 0xfff00000) | 0xfffff;
+    if ( (low & 0xf) == 1 )
+    {
+        *first |= (uint64_t)h->dword[PCI_PREF_BASE_UPPER32 / 4] << 32;
+        *last |= (uint64_t)h->dword[PCI_PREF_LIMIT_UPPER32 / 4] << 32;
+    }
+    return *first <= *last;
+}
+
+/* --- at boot ------------------------------------------------------------------------------------------------------ */
+
+static void __init give_ports(uint64_t first, uint64_t last)
+{
+    if ( first && first <= last && last <= 0xffff &&
+         !lockdown_gives(CLOISTER_KIND_PORT, R | W, first, last) )
+        lockdown_give(CLOISTER_KIND_PORT, R | W | MACHINE, first, last);
+}
+
+static void __init give_io_bar(pci_sbdf_t function, unsigned int pos, uint32_t bar)
+{
+    uint32_t size;
+
+    pci_conf_write32(function, pos, ~0);
+    size = ~(pci_conf_read32(function, pos) & PCI_BASE_ADDRESS_IO_MASK) & 0xffff;
+    pci_conf_write32(function, pos, bar);
+    bar &= PCI_BASE_ADDRESS_IO_MASK;
+    if ( size < 0xffff )
+        give_ports(bar, (uint64_t)bar + size);
+}
+
+static void __init give_memory_bar(uint64_t address, uint64_t size)
+{
+    if ( address && size )
+        lockdown_give_memory(address, address + size - 1, "a BAR");
+}
+
+/* Sizes are found by writing, while the function decodes nothing (PCI 3.0, 6.2.5.1). */
+static void __init give_bars(pci_sbdf_t function, const struct header *header)
+{
+    unsigned int count = bar_count(header), rom = is_bridge(header) ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS;
+    uint16_t command = header->dword[PCI_COMMAND / 4];
+    uint64_t address, size;
+
+    if ( !count )
+        return;
+    pci_conf_write16(function, PCI_COMMAND, command & ~DECODES);
+    for ( unsigned int i = 0; i < count; )
+    {
+        unsigned int pos = PCI_BASE_ADDRESS_0 + 4 * i;
+        uint32_t bar = header->dword[pos / 4];
+
+        if ( is_io(bar) )
+        {
+            give_io_bar(function, pos, bar);
+            i++;
+            continue;
+        }
+        i += pci_size_mem_bar(function, pos, &address, &size, i == count - 1 ? PCI_BAR_LAST : 0);
+        give_memory_bar(address, size);
+    }
+    pci_size_mem_bar(function, rom, &address, &size, PCI_BAR_ROM);
+    give_memory_bar(address, size);
+    pci_conf_write16(function, PCI_COMMAND, command);
+}
+
+/* Those of functions that come at run time (SR-IOV 1.1, 3.3.14). */
+static void __init give_vf_bars(pci_sbdf_t function)
+{
+    unsigned int pos = pci_find_ext_capability(function.seg, function.bus, function.devfn,
+                                               PCI_EXT_CAP_ID_SRIOV);
+    uint16_t total = pos ? pci_conf_read16(function, pos + PCI_SRIOV_TOTAL_VF) : 0;
+    uint64_t address, size;
+
+    for ( unsigned int i = 0; total && i < PCI_SRIOV_NUM_BARS; )
+    {
+        unsigned int bar = pos + PCI_SRIOV_BAR + 4 * i;
+
+        if ( is_io(pci_conf_read32(function, bar)) )
+            break;
+        i += pci_size_mem_bar(function, bar, &address, &size,
+                              PCI_BAR_VF | (i == PCI_SRIOV_NUM_BARS - 1 ? PCI_BAR_LAST : 0));
+        give_memory_bar(address, size * total);
+    }
+}
+
+static void __init give_windows(pci_sbdf_t function, const struct header *header)
+{
+    uint64_t first, last;
+    uint32_t buses = header->dword[PCI_PRIMARY_BUS / 4];
+
+    if ( window_io(header, &first, &last) )
+        give_ports(first, last);
+    if ( window_memory(header, &first, &last) && first )
+        lockdown_give_memory(first, last, "a bridge's window");
+    if ( window_prefetch(header, &first, &last) && first )
+        lockdown_give_memory(first, last, "a bridge's window");
+    for ( unsigned int bus = (buses >> 8) & 0xff; bus && bus <= ((buses >> 16) & 0xff); bus++ )
+        __set_bit(bus, behind_bridge);
+}
+
+static void __init remember_bars(pci_sbdf_t function, const struct header *header)
+{
+    unsigned int first = PCI_BASE_ADDRESS_0 / 4;
+
+    for ( unsigned int i = first; i < first + bar_count(header) && root_bar_count < MAX_ROOT_BARS; i++ )
+    {
+        root_bars[root_bar_count].function = function.sbdf;
+        root_bars[root_bar_count].index = i;
+        root_bars[root_bar_count++].value = header->dword[i];
+    }
+}
+
+static void __init function_start(pci_sbdf_t function)
+{
+    struct header header = header_read(function);
+    uint16_t class = header.dword[PCI_CLASS_REVISION / 4] >> 16;
+
+    if ( lockdown_gives(CLOISTER_KIND_CLASS, R, class, class) )
+    {
+        lockdown_give(CLOISTER_KIND_PCI, R | MACHINE, function.sbdf, function.sbdf);
+        return;
+    }
+    if ( is_bridge(&header) )
+        give_windows(function, &header);
+    if ( !test_bit(function.bus, behind_bridge) )
+        remember_bars(function, &header);
+    give_bars(function, &header);
+    give_vf_bars(function);
+}
+
+void __init lockdown_pci_start(void)
+{
+    for ( unsigned int bus = 0; bus < BUSES; bus++ )
+        for ( unsigned int devfn = 0; devfn < 256; devfn++ )
+        {
+            pci_sbdf_t function = PCI_SBDF(0, bus, devfn >> 3, devfn & 7);
+
+            if ( pci_conf_read16(function, PCI_VENDOR_ID) != 0xffff )
+                function_start(function);
+            else if ( !(devfn & 7) )
+                devfn |= 7;
+        }
+}
+
+/* --- at run time ------------------------------------------------------------------------------------------------ */
+
+static bool memory_is_given(uint64_t first, uint64_t last)
+{
+    return lockdown_gives(CLOISTER_KIND_MEMORY, R | W, PFN_DOWN(first), PFN_DOWN(last));
+}
+
+static bool bar_is_given(const struct header *header, unsigned int i)
+{
+    uint32_t bar = header->dword[i];
+    uint64_t address = bar_address(header, i);
+
+    if ( is_io(bar) )
+        return lockdown_gives(CLOISTER_KIND_PORT, R | W, bar & 0xfffc, bar & 0xfffc);
+    return memory_is_given(address, address);
+}
+
+static bool is_as_booted(pci_sbdf_t function, const struct header *header, unsigned int i)
+{
+    for ( unsigned int k = 0; k < root_bar_count; k++ )
+        if ( root_bars[k].function == function.sbdf && root_bars[k].index == i )
+            return root_bars[k].value == header->dword[i] &&
+                   (!is_64(header->dword[i]) || is_as_booted(function, header, i + 1));
+    return false;
+}
+
+static bool bar_may_decode(pci_sbdf_t function, const struct header *header, unsigned int i)
+{
+    uint64_t address = is_io(header->dword[i]) ? header->dword[i] & PCI_BASE_ADDRESS_IO_MASK
+                                               : bar_address(header, i);
+
+    if ( !address )
+        return true;
+    return (test_bit(function.bus, behind_bridge) || is_as_booted(function, header, i)) &&
+           bar_is_given(header, i);
+}
+
+/* A ROM has no row of its own where the firmware gave it no address: then it stays off. */
+static bool rom_may_decode(const struct header *header)
+{
+    uint32_t rom = header->dword[(is_bridge(header) ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS) / 4];
+
+    return !(rom & PCI_ROM_ADDRESS_ENABLE) ||
+           memory_is_given(rom & PCI_ROM_ADDRESS_MASK, rom & PCI_ROM_ADDRESS_MASK);
+}
+
+/* The function as it would be: what it decodes is where rows are. */
+static bool header_is_given(pci_sbdf_t function, const struct header *header)
+{
+    unsigned int first = PCI_BASE_ADDRESS_0 / 4;
+    uint16_t command = header->dword[PCI_COMMAND / 4];
+
+    for ( unsigned int i = first; i < first + bar_count(header); i += 1 + is_64(header->dword[i]) )
+        if ( (command & (is_io(header->dword[i]) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)) &&
+             !bar_may_decode(function, header, i) )
+            return false;
+    return !(command & PCI_COMMAND_MEMORY) || !bar_count(header) || rom_may_decode(header);
+}
+
+static bool windows_are_given(const struct header *next)
+{
+    uint64_t first, last;
+
+    if ( window_io(next, &first, &last) && first &&
+         !lockdown_gives(CLOISTER_KIND_PORT, R | W, first, last) )
+        return false;
+    if ( window_memory(next, &first, &last) && first && !memory_is_given(first, last) )
+        return false;
+    return !window_prefetch(next, &first, &last) || !first || memory_is_given(first, last);
+}
+
+static bool move_is_given(pci_sbdf_t function, unsigned int reg, unsigned int size, uint32_t data)
+{
+    struct header now = header_read(function), next = now;
+
+    memcpy((uint8_t *)&next + reg, &data, size);
+    if ( is_bridge(&now) )
+    {
+        /* Numbers of buses stay as the firmware chose them. */
+        if ( (now.dword[PCI_PRIMARY_BUS / 4] ^ next.dword[PCI_PRIMARY_BUS / 4]) & 0xffffff )
+            return false;
+        if ( reg + size > BRIDGE_IO && reg < BRIDGE_END && !windows_are_given(&next) )
+            return false;
+    }
+    return header_is_given(function, &next);
+}
+
+static bool is_in(unsigned int pos, unsigned int first, unsigned int end, unsigned int reg,
+                  unsigned int size)
+{
+    return pos && reg + size > pos + first && reg < pos + end;
+}
+
+/* Registers that change what virtual functions decode, or how large a BAR is. */
+static bool is_extent(pci_sbdf_t f, unsigned int reg, unsigned int size)
+{
+    return is_in(pci_find_ext_capability(f.seg, f.bus, f.devfn, PCI_EXT_CAP_ID_SRIOV), PCI_SRIOV_BAR,
+                 PCI_SRIOV_BAR + 4 * PCI_SRIOV_NUM_BARS, reg, size) ||
+           is_in(pci_find_ext_capability(f.seg, f.bus, f.devfn, EXT_CAP_REBAR), 8, 0x34, reg, size) ||
+           is_in(pci_find_ext_capability(f.seg, f.bus, f.devfn, EXT_CAP_VF_REBAR), 8, 0x34, reg, size);
+}
+
+/* A driver that writes back what it has read asks for nothing. */
+static bool is_same(pci_sbdf_t function, unsigned int reg, unsigned int size, uint32_t data)
+{
+    switch ( size )
+    {
+    case 1:
+        return pci_conf_read8(function, reg) == (uint8_t)data;
+    case 2:
+        return pci_conf_read16(function, reg) == (uint16_t)data;
+    default:
+        return pci_conf_read32(function, reg) == data;
+    }
+}
+
+int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, unsigned int size,
+                       uint32_t data)
+{
+    pci_sbdf_t function = PCI_SBDF(seg, bdf);
+
+    if ( !is_hardware_domain(current->domain) )
+        return 0;
+    if ( lockdown_gives(CLOISTER_KIND_PCI, R, function.sbdf, function.sbdf) )
+        return is_same(function, reg, size, data) && lockdown_is_closed(CLOISTER_RULE_PCI_SYSTEM)
+               ? -EPERM
+               : lockdown_ask(CLOISTER_RULE_PCI_SYSTEM, ((uint64_t)function.sbdf << 16) | reg, data);
+    if ( reg < sizeof(struct header) ? move_is_given(function, reg, size, data)
+                                     : reg < 256 || !is_extent(function, reg, size) )
+        return 0;
+    return lockdown_ask(CLOISTER_RULE_PCI_MOVE, ((uint64_t)function.sbdf << 16) | reg, data);
+}
+
+int cloister_msix_address(const struct arch_msix *msix)
+{
+    if ( lockdown_gives(CLOISTER_KIND_MEMORY, W, msix->table.first, msix->table.last) &&
+         lockdown_gives(CLOISTER_KIND_MEMORY, W, msix->pba.first, msix->pba.last) )
+        return 0;
+    return lockdown_ask(CLOISTER_RULE_XEN_ADDRESS, pfn_to_paddr(msix->table.first), 0);
+}
