@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lockdown.h"
+
 static const char *const event_names[] = {
 #define EVENT_NAME(number, name, text) [CLOISTER_EVENT_##name] = text,
     CLOISTER_TRACE_EVENTS(EVENT_NAME)
@@ -75,6 +77,8 @@ static void write_operation(struct line *line, const struct cloister_trace_recor
         name = NAME(call_names, record->operation);
     else if (record->event == CLOISTER_EVENT_ENCLAVE)
         name = NAME(enclave_call_names, record->operation);
+    else if (record->event == CLOISTER_EVENT_LOCKDOWN)
+        name = lockdown_rule_name(record->operation);
     line_number(line, "operation", record->operation);
     if (name)
         line_text(line, "operation_name", name);

@@ -50,6 +50,11 @@ static const struct command commands[] = {
      "Lets the monitor compare every table through which memory can be reached with its frame table.\n"
      "Needs no cloisterd. Exit status 1 if there is a violation.\n",
      0, 0, command_audit},
+    {"lockdown", "[rows]", "what dom0 may of the machine",
+     "Shows what the monitor refuses to dom0, how often it did, and what to do instead; 'rows' also shows each\n"
+     "range that dom0 has. Needs no cloisterd. Exit status 1 if an option of Xen's (cloister-lockdown=) has\n"
+     "opened something, or if it only watches: verifiers refuse such a host. Each refusal stands in the trace.\n",
+     0, 1, command_lockdown},
     {"verify-log", "[--anchor HASH] [DIR]", "is the trace log whole and unchanged?",
      "Verifies the hash chain of every line of every file, and that no record is missing or doubled.\n"
      "Names the first line that is wrong; exit status 1 then. With --anchor it also wants to find\n"

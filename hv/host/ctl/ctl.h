@@ -35,6 +35,7 @@ int command_counters(const struct ctl_options *options);
 int command_destroy(const struct ctl_options *options);
 int command_trace(const struct ctl_options *options);
 int command_audit(const struct ctl_options *options);
+int command_lockdown(const struct ctl_options *options);
 int command_verify_log(const struct ctl_options *options);
 int command_evidence(const struct ctl_options *options);
 int command_heartbeat(const struct ctl_options *options);
