@@ -36,6 +36,8 @@ static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)
 #define vmcb_set_asid vmcb_set_guest_asid
 #define vmcb_set_np vmcb_set_np_enable
 #define XENPF_MICROCODE_LAST XENPF_microcode_update
+/* It does not know this one, and refuses it. */
+#define XEN_DOMCTL_gsi_permission 88
 
 /* It knows no virtual NMIs: one that waits is an injected event. */
 static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)
