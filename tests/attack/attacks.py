@@ -41,10 +41,11 @@ STATUS, ENTER, RESUME = range(3)
 EXIT_FAULT, VECTOR_STATE = 2, 258
 EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
 INFO, DESTROY = 0, 5
-# Domain controls that are refused while enclaves live: xen/include/public/domctl.h
+# Domain controls that are refused while enclaves live: xen/include/public/domctl.h; the last no Xen has
 SHADOW_OP, GETHVMCONTEXT = 10, 33
 HVMOP_ALTP2M = 25
-FROZEN = (18, GETHVMCONTEXT, 34, 54, 56, 77, 79, 84, 1000)
+FROZEN = (12, 15, 17, 18, 22, 29, GETHVMCONTEXT, 34, 42, 46, 54, 56, 57, 60, 62, 64, 65, 66, 67, 72, 73, 74, 75, 77, 78,
+          79, 83, 84, 1000, 4242)
 
 
 @dataclasses.dataclass
@@ -86,6 +87,7 @@ class Attack:
     where: str   # tenant, dom0, neighbour: where `command` runs; or
     command: Callable  # (context) -> shell command, or with where = "" -> a program's answer
     trace: Optional[Callable] = None  # (context) -> list of records that must be there
+    never: Optional[Callable] = None  # (context) -> list of records that must not be there
     frames: bool = False  # needs the frames' numbers
     helper: bool = False  # needs the neighbour
     iommu: bool = False   # needs an IOMMU, and a device that does as it is told
@@ -278,7 +280,8 @@ ATTACKS = [
            lambda c: program(f"neighbour-hypercalls {c.domid('tenant')} {c.control_seed:x} "
                              f"{c.enclave.seed:x} {c.sealed}")(c),
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
-                             domain=c.domid("neighbour"), cpl=0) for op in range(13)]),
+                             domain=c.domid("neighbour"), cpl=0) for op in range(13)],
+           never=lambda c: [record(event=FREEZE, domain=c.domid("neighbour"))]),
 ]
 
 
@@ -298,6 +301,10 @@ def matches(wanted, got):
 
 def check_trace(attack, context, records):
     """(traced, what is missing)"""
+    for unwanted in attack.never(context) if attack.never else []:
+        found = [got for got in records if matches(unwanted, got)]
+        if found:
+            return False, f"a record like {unwanted}, which tells of what does not concern the actor: {found[0]}"
     due = attack.trace(context) if attack.trace else []
     if not due:
         return None, ""

@@ -7,7 +7,7 @@ import re
 import subprocess
 import tempfile
 
-from scene import BUILD, COUNTER, SAMPLES, is_clean, log_lines, wait_for
+from scene import BUILD, COUNTER, SAMPLES, enclaves, hold, is_clean, log_lines, wait_for
 from harness import stack
 
 
@@ -79,4 +79,27 @@ def test_memory(tap, machine):
            f"{before} pages before, {free_pages()} after")
 
 
-TESTS = [test_calls, test_sign, test_memory, test_bad_images, test_quota]
+# What an operator does with a running domain. None of it may be refused because the domain has enclaves.
+LIFE = ["virsh -q suspend alice && virsh -q resume alice", "xl pause alice && xl unpause alice",
+        "virsh -q dominfo alice", "virsh -q domstats alice", "virsh -q domstate alice", "virsh -q vcpuinfo alice",
+        "xl list -v alice", "xl list -l alice", "xl vcpu-list alice", "xl uptime alice",
+        "virsh -q vcpupin alice 0 0", "xl vcpu-pin alice all all", "virsh -q schedinfo alice --set weight=300",
+        "xl sched-credit2 -d alice -w 256", "xl mem-max alice 260", "virsh -q setmem alice 250M --live",
+        "xl mem-set alice 256", "xl rename alice alice2 && xl rename alice2 alice", "xl trigger alice power",
+        "xenstore-write /local/domain/$(xl domid alice)/data/x 1"]
+
+
+def test_life(tap, machine):
+    """With an enclave that lives, and its thread in and out of it all the time."""
+    running = hold(machine)
+    for command in LIFE:
+        done = machine.dom0(command, timeout=60)
+        tap.ok(done.rc == 0, f"a domain with an enclave: {command}", f"status {done.rc}: {done.out}{done.err}")
+    lines = machine.dom0("cloisterctl trace -n 400 | grep freeze || true").out
+    tap.equal(lines, "", "nothing of it was refused")
+    tap.ok(len(enclaves(machine)) == 1, "and the enclave lives")
+    running.kill()
+    is_clean(tap, machine, "after a day of a domain")
+
+
+TESTS = [test_calls, test_sign, test_memory, test_bad_images, test_quota, test_life]
