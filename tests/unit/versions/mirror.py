@@ -26,6 +26,11 @@ def tree(folder, version):
     return folder
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """apt may close a connection whenever it likes."""
+
+
 class Mirror:
     """with Mirror(folder) as mirror: mirror.add(...); mirror.publish(); `url` is for CLOISTER_MIRROR."""
 
@@ -49,7 +54,7 @@ class Mirror:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/debian"
         return self
