@@ -292,13 +292,26 @@ static bool dma_is_confined(void)
     return is_iommu_enabled(hardware_domain) && need_iommu_pt_sync(hardware_domain);
 }
 
+/* A CPU goes offline while no other runs a hypercall (stop_machine_run()): the masks are there. */
+static bool has_siblings(void)
+{
+    unsigned int cpu;
+
+    for_each_online_cpu ( cpu )
+        if ( cpumask_weight(per_cpu(cpu_sibling_mask, cpu)) > 1 )
+            return true;
+    return false;
+}
+
 uint32_t host_flags(void)
 {
     return world_ops.flag | HOST_TEST_FLAG | lockdown_host_flags() | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
+    return world_ops.flag | HOST_TEST_FLAG | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
+           (iommu_intremap ? CLOISTER_INFO_INTREMAP : 0) |
            (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
            (opt_tpm_required ? CLOISTER_INFO_TPM_REQUIRED : 0) |
            (update_key_status ? 0 : CLOISTER_INFO_UPDATE_KEY) |
-           (cpumask_weight(per_cpu(cpu_sibling_mask, 0)) > 1 ? CLOISTER_INFO_SMT : 0) |
+           (has_siblings() ? CLOISTER_INFO_SMT : 0) |
            (boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB)
                 ? CLOISTER_INFO_IBPB : 0);
 }
@@ -334,6 +347,8 @@ enum cloister_reason host_refusal(void)
         return CLOISTER_REASON_HOST_CPU;
     if ( !dma_is_confined() && !opt_insecure_dma )
         return CLOISTER_REASON_HOST_IOMMU;
+    if ( !iommu_intremap && !opt_insecure_dma )
+        return CLOISTER_REASON_HOST_INTREMAP;
     if ( vpmu_mode != XENPMU_MODE_OFF )
         return CLOISTER_REASON_HOST_VPMU;
     return CLOISTER_REASON_NONE;

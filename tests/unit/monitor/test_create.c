@@ -112,9 +112,9 @@ START_TEST(a_dying_domain)
 }
 END_TEST
 
-static const enum cloister_reason host_reasons[] = {CLOISTER_REASON_HOST_VPMU,
-                                                    CLOISTER_REASON_HOST_IOMMU,
-                                                    CLOISTER_REASON_HOST_CPU};
+static const enum cloister_reason host_reasons[] = {
+    CLOISTER_REASON_HOST_VPMU, CLOISTER_REASON_HOST_IOMMU, CLOISTER_REASON_HOST_CPU,
+    CLOISTER_REASON_HOST_INTREMAP};
 
 START_TEST(a_host_that_cannot)
 {
@@ -325,8 +325,12 @@ int main(void)
     tcase_add_test(cases, reserved_fields);
     tcase_add_loop_test(cases, no_such_domain, 0, 3);
     tcase_add_test(cases, a_dying_domain);
-    tcase_add_loop_test(cases, a_host_that_cannot, 0, 3);
+    tcase_add_loop_test(cases, a_host_that_cannot, 0, 4);
     tcase_add_loop_test(cases, a_domain_that_cannot, 0, 7);
+    tcase_add_test(cases, a_domain_that_is_being_built);
+    tcase_add_test(cases, what_is_refused_comes_while_it_is_asked);
+    tcase_add_test(cases, what_is_refused_is_there_already);
+    tcase_add_test(cases, the_domain_dies_while_it_is_asked);
     tcase_add_loop_test(cases, a_header_that_is_not_there, 0, 9);
     tcase_add_test(cases, a_header_in_read_only_memory_is_fine);
     tcase_add_test(cases, a_bad_header);
