@@ -179,9 +179,9 @@ static enum thread_next leave(struct thread *thread, enum cloister_thread_state 
     return THREAD_LEAVE;
 }
 
-static enum thread_next forbidden(struct thread *thread)
+static enum thread_next forbidden(struct thread *thread, enum cloister_reason reason)
 {
-    trace_thread(thread, CLOISTER_REASON_ENCLAVE_INSTRUCTION, 0, CLOISTER_NO_PAGE);
+    trace_thread(thread, reason, 0, CLOISTER_NO_PAGE);
     return THREAD_INJECT;
 }
 
@@ -238,6 +238,9 @@ static enum thread_next serve_enclave(struct thread *thread, const struct thread
 {
     enum cloister_reason reason;
 
+    if (!exit->kernel) {
+        return forbidden(thread, CLOISTER_REASON_ENCLAVE_MODE);
+    }
     switch (exit->number) {
     case CLOISTER_ENCLAVE_RETURN:
         return leave(thread, CLOISTER_THREAD_IDLE, CLOISTER_EXIT_RETURN, exit, result);
@@ -258,7 +261,7 @@ static enum thread_next serve_enclave(struct thread *thread, const struct thread
         }
         return THREAD_ANSWER;
     default:
-        return forbidden(thread);
+        return forbidden(thread, CLOISTER_REASON_ENCLAVE_INSTRUCTION);
     }
 }
 
@@ -269,7 +272,7 @@ enum thread_next thread_exit(struct thread *thread, const struct thread_exit *ex
     case THREAD_EXIT_CALL:
         return serve_enclave(thread, exit, result);
     case THREAD_EXIT_FORBIDDEN:
-        return forbidden(thread);
+        return forbidden(thread, CLOISTER_REASON_ENCLAVE_INSTRUCTION);
     case THREAD_EXIT_VIEW:
         return die(thread, CLOISTER_REASON_ENCLAVE_VIEW, CLOISTER_VECTOR_VIEW,
                    exit->address / CLOISTER_PAGE_SIZE, result);

@@ -70,6 +70,7 @@ struct thread_exit {
     uint64_t number;
     uint64_t value[2];
     uint64_t address;
+    bool kernel; /* CALL: from the enclave's CPL 0 */
 };
 
 enum thread_next {

@@ -246,9 +246,11 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
         return WORLD_EXIT_INTERRUPT;
 
     case VMEXIT_VMMCALL:
-        vmcb->rip = cpu_has_svm_nrips ? vmcb->nextrip : vmcb->rip + VMMCALL_SIZE;
         *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = world->enclave.rax,
-                                      .value = { world->enclave.rdi, world->enclave.rsi } };
+                                      .value = { world->enclave.rdi, world->enclave.rsi },
+                                      .kernel = !vmcb->_cpl };
+        if ( exit->kernel )
+            vmcb->rip = cpu_has_svm_nrips ? vmcb->nextrip : vmcb->rip + VMMCALL_SIZE;
         return WORLD_EXIT_THREAD;
 
     case VMEXIT_EXCEPTION_DB:

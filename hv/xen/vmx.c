@@ -23,6 +23,7 @@
 #define ACCESS_DATA 0xc093 /* G DB P DPL0 data, read/write, accessed */
 #define ACCESS_TSS 0x008b  /* P, 64-bit TSS, busy */
 #define ACCESS_UNUSABLE 0x10000
+#define ACCESS_DPL 0x60
 /* In the order of the VMCS's fields (appendix B), where Xen's x86_seg_* go up to GS. */
 #define SEGMENT_LDTR 6
 #define SEGMENT_TR 7
@@ -348,15 +349,19 @@ static void save_event(struct world_vmx *vmx)
     vmx->error_code = error_code;
 }
 
-/* Behind the instruction that left. */
-static void skip_instruction(void)
+/* Behind the call that left, if it came from CPL 0: the DPL of SS is the CPL (25.4.1). */
+static bool skip_call(void)
 {
-    unsigned long rip, length;
+    unsigned long rip, length, access;
 
+    __vmread(GUEST_SS_AR_BYTES, &access);
+    if ( access & ACCESS_DPL )
+        return false;
     __vmread(GUEST_RIP, &rip);
     __vmread(VM_EXIT_INSTRUCTION_LEN, &length);
     __vmwrite(GUEST_RIP, rip + length);
     __vmwrite(GUEST_INTERRUPTIBILITY_INFO, 0);
+    return true;
 }
 
 static void save_exit(struct world_vmx *vmx)
@@ -381,7 +386,7 @@ static void save_exit(struct world_vmx *vmx)
         break;
 
     case EXIT_REASON_VMCALL:
-        skip_instruction();
+        vmx->kernel = skip_call();
         break;
     }
 }
@@ -478,7 +483,8 @@ static enum world_exit_kind decode(struct world *world, struct thread_exit *exit
 
     case EXIT_REASON_VMCALL:
         *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = world->enclave.rax,
-                                      .value = { world->enclave.rdi, world->enclave.rsi } };
+                                      .value = { world->enclave.rdi, world->enclave.rsi },
+                                      .kernel = vmx->kernel };
         return WORLD_EXIT_THREAD;
 
     case EXIT_REASON_CPUID:

@@ -41,6 +41,7 @@ struct world_vmx {
     bool tenant_launched;
     /* The last exit. */
     unsigned long reason, interruption, address, qualification;
+    bool kernel; /* a call, from CPL 0 */
 };
 
 /* What every enclave has from its start, besides what its image says. */

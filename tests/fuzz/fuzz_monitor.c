@@ -320,7 +320,8 @@ static struct thread *pending_thread(struct fake_vcpu **vcpu)
 static void step_exit(void)
 {
     struct thread_result result = {.outcome = 99};
-    struct thread_exit exit = {.kind = byte() % 4};
+    uint8_t how = byte();
+    struct thread_exit exit = {.kind = how % 4, .kernel = how < 0xe0};
     struct fake_vcpu *vcpu;
     struct thread *thread = pending_thread(&vcpu);
 

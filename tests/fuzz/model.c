@@ -175,7 +175,8 @@ void model_check_exit(uint32_t enclave, uint32_t index, const struct thread_exit
         fake_die("a thread leaves that was not running");
     }
     if (exit->kind == THREAD_EXIT_FORBIDDEN ||
-        (exit->kind == THREAD_EXIT_CALL && exit->number > CLOISTER_ENCLAVE_COUNTER)) {
+        (exit->kind == THREAD_EXIT_CALL &&
+         (!exit->kernel || exit->number > CLOISTER_ENCLAVE_COUNTER))) {
         expected = THREAD_INJECT;
     } else if (exit->kind == THREAD_EXIT_CALL && exit->number >= CLOISTER_ENCLAVE_REPORT) {
         expected = THREAD_ANSWER;

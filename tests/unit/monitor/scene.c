@@ -354,7 +354,7 @@ enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t val
                             uint64_t value1, struct thread_result *result)
 {
     const struct thread_exit exit = {
-        .kind = THREAD_EXIT_CALL, .number = number, .value = {value0, value1}};
+        .kind = THREAD_EXIT_CALL, .number = number, .value = {value0, value1}, .kernel = true};
     struct fake_domain *domain = thread->enclave->tenant->domain;
     uint16_t vcpu = thread->vcpu;
     enum thread_next next = thread_exit(thread, &exit, result);

@@ -68,7 +68,7 @@ static void leave(struct fake_domain *domain, uint16_t vcpu, struct thread *thre
                   uint32_t *random)
 {
     struct thread_result result = {.outcome = 99};
-    struct thread_exit exit = {.kind = THREAD_EXIT_CALL, .value = {13, 1}};
+    struct thread_exit exit = {.kind = THREAD_EXIT_CALL, .value = {13, 1}, .kernel = true};
     uint32_t what = random_next(random) % 8;
 
     __atomic_fetch_add(&shared.exits[what], 1, __ATOMIC_RELAXED);

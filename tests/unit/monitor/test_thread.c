@@ -361,7 +361,7 @@ static void must_die(const struct thread_exit *exit, enum cloister_reason reason
 START_TEST(the_enclave_gives_up)
 {
     struct thread_exit exit = {.kind = THREAD_EXIT_CALL, .number = CLOISTER_ENCLAVE_FAULT,
-                               .value = {14, 0x1234}};
+                               .value = {14, 0x1234}, .kernel = true};
 
     must_die(&exit, CLOISTER_REASON_ENCLAVE_FAULT, 14, 0x1234);
 }
@@ -371,7 +371,7 @@ END_TEST
 START_TEST(the_enclave_lies_about_its_vector)
 {
     struct thread_exit exit = {.kind = THREAD_EXIT_CALL, .number = CLOISTER_ENCLAVE_FAULT,
-                               .value = {CLOISTER_VECTOR_VIEW, UINT64_MAX}};
+                               .value = {CLOISTER_VECTOR_VIEW, UINT64_MAX}, .kernel = true};
 
     must_die(&exit, CLOISTER_REASON_ENCLAVE_FAULT, 0, UINT32_MAX);
 }
@@ -407,7 +407,8 @@ START_TEST(the_cpu_ends_it)
 }
 END_TEST
 
-static void must_inject(struct thread *thread, const struct thread_exit *exit)
+static void must_inject(struct thread *thread, const struct thread_exit *exit,
+                        enum cloister_reason reason)
 {
     struct thread_result result = {.outcome = 99, .value = {1, 2}};
 
@@ -418,7 +419,7 @@ static void must_inject(struct thread *thread, const struct thread_exit *exit)
     const struct cloister_trace_record *record = fake_record(0, number);
     ck_assert_ptr_nonnull(record);
     ck_assert_uint_eq(record->event, CLOISTER_EVENT_FAULT);
-    ck_assert_uint_eq(record->reason, CLOISTER_REASON_ENCLAVE_INSTRUCTION);
+    ck_assert_uint_eq(record->reason, reason);
     ck_assert_uint_eq(record->enclave, id);
     ck_assert_uint_eq(record->page, CLOISTER_NO_PAGE);
 }
@@ -431,11 +432,38 @@ START_TEST(forbidden_instructions_and_calls)
     struct thread_exit exit = {.kind = THREAD_EXIT_FORBIDDEN};
     struct thread_result result;
 
-    must_inject(thread, &exit);
+    must_inject(thread, &exit, CLOISTER_REASON_ENCLAVE_INSTRUCTION);
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
-        exit = (struct thread_exit){.kind = THREAD_EXIT_CALL, .number = unknown[i]};
-        must_inject(thread, &exit);
+        exit = (struct thread_exit){
+            .kind = THREAD_EXIT_CALL, .number = unknown[i], .kernel = true};
+        must_inject(thread, &exit, CLOISTER_REASON_ENCLAVE_INSTRUCTION);
     }
+    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_RETURN, 0, 0, &result), THREAD_LEAVE);
+    ck_assert_uint_eq(picture_take().list[0].faults, 0);
+}
+END_TEST
+
+/* The enclave's own user mode asks: each call, those that are none, and with every argument that works inside. */
+START_TEST(calls_from_user_mode)
+{
+    struct thread *thread = thread_in(RUNNING, 1);
+    const uint64_t page = 3 * CLOISTER_PAGE_SIZE; /* its own, writable */
+    struct thread_result result = {.outcome = 99};
+    uint8_t before[CLOISTER_PAGE_SIZE], after[CLOISTER_PAGE_SIZE];
+    frame_t frame;
+
+    ck_assert(view_lookup(&thread->enclave->view, 3, &frame));
+    fake_frame_read(frame, before);
+    for (uint64_t number = 0; number < 10; number++) {
+        struct thread_exit exit = {.kind = THREAD_EXIT_CALL, .number = number, .value = {page, 0}};
+        must_inject(thread, &exit, CLOISTER_REASON_ENCLAVE_MODE);
+    }
+    fake_frame_read(frame, after);
+    ck_assert_mem_eq(before, after, sizeof(before));
+    ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_REPORT, page, 0, &result), THREAD_ANSWER);
+    ck_assert_int_eq(result.outcome, 0);
+    fake_frame_read(frame, after);
+    ck_assert_mem_ne(before, after, sizeof(before));
     ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_RETURN, 0, 0, &result), THREAD_LEAVE);
     ck_assert_uint_eq(picture_take().list[0].faults, 0);
 }
@@ -558,6 +586,7 @@ int main(void)
     tcase_add_loop_test(cases, the_enclave_touches_what_is_not_there, 0, 5);
     tcase_add_loop_test(cases, the_cpu_ends_it, 0, 3);
     tcase_add_test(cases, forbidden_instructions_and_calls);
+    tcase_add_test(cases, calls_from_user_mode);
     tcase_add_test(cases, interruptions_are_counted);
 
     cases = suite_case(suite, "destruction", 60);
