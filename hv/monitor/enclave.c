@@ -541,12 +541,44 @@ int enclave_init(struct cloister_init *op)
 
 /* --- the enclave's own calls ------------------------------------------------------------------ */
 
+/* Entries of the enclave's own tables (Intel SDM vol. 3, 4.5.4; AMD APM vol. 2, 5.3.3). */
+#define ENTRIES 512u
+#define ENTRY_TABLE(entry) (((entry) & 0x81) == 1) /* present, and no large page */
+#define ENTRY_PAGE(entry) (((entry) & UINT64_C(0x000ffffffffff000)) / CLOISTER_PAGE_SIZE)
+
+/* `page` is the page of this table, or of one below it; those of level 0 name no tables. */
+static bool is_table(const struct enclave *enclave, uint64_t page, uint64_t table,
+                     unsigned int level, unsigned int *left)
+{
+    bool found = table == page;
+    frame_t frame;
+
+    if (found || !level || table >= enclave->header.launch.page_count ||
+        !view_lookup(&enclave->view, table, &frame)) {
+        return found;
+    }
+    if (!*left) {
+        return true;
+    }
+    --*left;
+    const uint64_t *entries = host_frame_map(frame);
+    for (unsigned int i = 0; !found && i < ENTRIES; i++) {
+        uint64_t entry = __atomic_load_n(&entries[i], __ATOMIC_RELAXED);
+        found = ENTRY_TABLE(entry) &&
+                is_table(enclave, page, ENTRY_PAGE(entry), level - 1, left);
+    }
+    host_frame_unmap((void *)entries);
+    return found;
+}
+
 bool enclave_own_page(const struct enclave *enclave, uint64_t address, frame_t *frame)
 {
+    const struct cloister_launch *launch = &enclave->header.launch;
     uint64_t page = address / CLOISTER_PAGE_SIZE;
+    unsigned int left = ENCLAVE_MAX_TABLES;
 
-    return page < enclave->header.launch.page_count &&
-           view_lookup_writable(&enclave->view, page, frame);
+    return page < launch->page_count && view_lookup_writable(&enclave->view, page, frame) &&
+           !is_table(enclave, page, launch->cr3_page, 3, &left);
 }
 
 /* --- destruction --------------------------------------------------------------------------- */

@@ -63,9 +63,12 @@ MUST_USE int enclave_list(struct cloister_list *op);
 MUST_USE int enclave_destroy_any(struct tenant *tenant);
 
 /*
- * The sealed frame behind a guest-physical address, if it is a page of the enclave's own that it may write.
+ * The sealed frame behind a guest-physical address, if it is a page of the enclave's own that it may write, and
+ * none of its page tables: those are the pages that CR3, or an entry of a table above the last level, names as a
+ * table now. More than ENCLAVE_MAX_TABLES tables above the last level: then every page counts as one.
  * Called for an enclave that one of its threads is inside of, by that thread's vCPU: the page stays.
  */
+#define ENCLAVE_MAX_TABLES 64u
 bool enclave_own_page(const struct enclave *enclave, uint64_t address, frame_t *frame);
 
 /* Fills the enclaves' part of an INFO. */

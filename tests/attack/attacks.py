@@ -36,7 +36,7 @@ from fixture import FOLDER, FixtureError, Trace, control, secret_bytes  # noqa: 
 BUDGET_SECONDS = 1.1  # CLOISTER_TRACE_RATE is per second: a flood must not hide the next attack
 FLOOD = 40  # records
 PAGE = 4096
-CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA = range(1, 9)
+CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA, ENCLAVE = range(1, 10)
 STATUS, ENTER, RESUME = range(3)
 EXIT_FAULT, VECTOR_STATE = 2, 258
 EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
@@ -173,6 +173,14 @@ ATTACKS = [
     Attack("enter-state", "guest root", "ENTER of threads whose register state the CPU refuses",
            "", enter_state,
            lambda c: [record(event=FAULT, reason="WORLD_STATE", enclave=c.enclave.id)], frames=True),
+
+    # ---- the enclave's own user mode ----
+    Attack("user-calls", "enclave user mode", "the enclave's calls to the monitor, and reports into its page tables",
+           "tenant", lambda c: program("user-calls {c.handle} {page[buffer_page]} {page[root_page]}".format(
+               c=c, page=c.enclave.programs.victim(c.machine)))(c),
+           lambda c: [record(event=FAULT, reason="ENCLAVE_MODE", enclave=c.enclave.id, domain=c.domid("tenant"))] +
+                     [record(event=ENCLAVE, reason="ENCLAVE_BUFFER", error=-EFAULT, operation=number,
+                             enclave=c.enclave.id) for number in (4, 5, 6)]),
 
     # ---- guest kernel ----
     Attack("kernel-scan", "guest kernel", "reads its whole physical address space for the secret",

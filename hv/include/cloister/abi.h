@@ -85,6 +85,8 @@
  *                -ENOSPC  INCREMENT: the domain or the machine has too many      COUNTER_LIMIT
  *                -EAGAIN  the host has not loaded the last boot's yet            COUNTERS_UNLOADED
  *                -EOPNOTSUPP  as for KEY
+ * A page of the enclave's own that is one of its page tables is no buffer (EFAULT). They are served to the enclave's
+ * kernel mode alone: at CPL 3 each raises #GP(0) at the instruction, and is recorded (ENCLAVE_MODE).
  * Registers other than RAX, RDI and RSI are preserved over OCALL, AEX_COUNT, REPORT, KEY and COUNTER. Any other RAX, and
  * any instruction that is not plain computation, raises #GP(0) (#UD for CPUID) inside the enclave.
  */

@@ -23,6 +23,9 @@ enum victim_function {
     VICTIM_PEEK = 7,   /* the word at this byte offset of the shared window, 0 */
     VICTIM_POKE = 8,   /* stores 0x5eedc0de there */
     VICTIM_PORT = 9,   /* uses an instruction it may not: does not return */
+    VICTIM_USER = 10,  /* asks the monitor in its user mode: argument & 0xff is CLOISTER_ENCLAVE_*, the rest
+                          the address. 0: refused, by #GP at the call; 1 and the answer */
+    VICTIM_KERNEL = 11, /* the same in its kernel mode */
 };
 
 #endif

@@ -99,4 +99,64 @@ victim_spin:
     pop %rbp
     pop %rbx
     ret
+/*
+ * struct victim_result victim_mode(number, address, user): asks the monitor for `number`, with an address, in
+ * the enclave's user mode or not. Value 0: the call was refused, by #GP at its instruction; else 1, and what RAX
+ * had after it. HLT ends both: nobody may use it.
+ */
+    .globl victim_mode
+victim_mode:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, victim_mode_stack(%rip)
+    test %edx, %edx
+    jz victim_mode_ask
+    mov %rsp, %rax
+    push $0x23
+    push %rax
+    push $2
+    push $0x1b
+    lea victim_mode_ask(%rip), %rcx
+    push %rcx
+    iretq
+victim_mode_ask:
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    xor %esi, %esi
+victim_mode_call:
+    CALL_MONITOR
+    hlt
+
+/* #GP; mkvictim puts it into the IDT. On the stack: error code, RIP. */
+    .globl victim_gp
+victim_gp:
+    mov 8(%rsp), %rcx
+    lea victim_mode_call(%rip), %rdx
+    mov victim_mode_stack(%rip), %rsp
+    cmp %rdx, %rcx
+    mov %rax, %rdx
+    setne %al
+    movzbl %al, %eax
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+
+    .bss
+    .balign 8
+victim_mode_stack:
+    .skip 8
+    .balign 16
+    .skip 1024
+    .globl victim_gate_stack
+victim_gate_stack: /* RSP for what comes from user mode; grows downwards */
+    .skip 16
+
     .section .note.GNU-stack, "", @progbits

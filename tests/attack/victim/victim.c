@@ -18,10 +18,13 @@ struct victim_result victim_main(uint64_t function, uint64_t argument, uint64_t 
 struct victim_result victim_ocall(uint64_t value);
 uint64_t victim_aex_count(void);
 uint64_t victim_spin(const uint64_t *words);
+struct victim_result victim_mode(uint64_t number, uint64_t address, uint64_t user);
 
 /* The image tool finds it by its name: its page number goes into victim.json. */
 __attribute__((aligned(CLOISTER_PAGE_SIZE))) uint64_t victim_secret[VICTIM_SECRET_PAGES *
                                                                    PAGE_WORDS];
+/* For reports; victim.json has its page number, too. */
+__attribute__((aligned(CLOISTER_PAGE_SIZE))) uint8_t victim_buffer[CLOISTER_PAGE_SIZE];
 static uint64_t checks;
 /* Per thread: the address to look at, then the registers' words. */
 static uint64_t spin_words[VICTIM_THREADS][1 + REGISTER_WORDS];
@@ -97,6 +100,9 @@ struct victim_result victim_main(uint64_t function, uint64_t argument, uint64_t 
     case VICTIM_POKE:
         *window(argument) = 0x5eedc0de;
         return (struct victim_result){0, 0};
+    case VICTIM_USER:
+    case VICTIM_KERNEL:
+        return victim_mode(argument & 0xff, argument >> 8, function == VICTIM_USER);
     case VICTIM_PORT:
         __asm__ volatile("outb %b0, %w1" : : "a"(0), "Nd"(0x80));
         break;

@@ -108,7 +108,7 @@ static struct cloister_report report_of(uint32_t offset, uint8_t fill)
 
 START_TEST(record_says_what_is)
 {
-    static const uint8_t zero[120];
+    static const uint8_t zero[sizeof(((struct cloister_monitor_record *)0)->public_key)];
     struct cloister_monitor_record record = get_record();
 
     ck_assert_uint_eq(record.magic, CLOISTER_RECORD_MAGIC);
@@ -121,7 +121,7 @@ START_TEST(record_says_what_is)
     ck_assert_uint_eq(record.boot_id, fake_ring(0)->boot_id);
     ck_assert_str_eq((const char *)record.xen_version, "4.17.5");
     ck_assert_uint_eq(record.reserved0, 0);
-    ck_assert_mem_eq(record.reserved, zero, sizeof(zero));
+    ck_assert_mem_eq(record.reserved, zero, sizeof(record.reserved));
     ck_assert_mem_ne(record.public_key, zero, sizeof(record.public_key));
 }
 END_TEST
@@ -165,7 +165,7 @@ START_TEST(enclave_s_report)
     host_domain_uuid(&fake.domains[TENANT], uuid);
     ck_assert_mem_eq(report.domain_uuid, uuid, sizeof(uuid));
     ck_assert_uint_eq(report.reserved0, 0);
-    ck_assert_mem_eq(report.reserved, zero, sizeof(zero));
+    ck_assert_mem_eq(report.reserved, zero, sizeof(report.reserved));
 }
 END_TEST
 
@@ -325,6 +325,101 @@ START_TEST(not_an_own_writable_page)
 }
 END_TEST
 
+/* --- the enclave's own page tables ---------------------------------------------------------- */
+
+#define ROOT 1u /* CR3 of scene_image() */
+#define ENTRY(page) ((uint64_t)(page) << 12 | 7)
+#define LARGE 0x80u
+
+static void entry_put(uint32_t table, uint32_t slot, uint64_t entry)
+{
+    page_put(table, slot * 8, &entry, sizeof(entry));
+}
+
+static void tables_clear(void)
+{
+    static const uint8_t zero[CLOISTER_PAGE_SIZE];
+
+    page_put(ROOT, 0, zero, sizeof(zero));
+    page_put(3, 0, zero, sizeof(zero));
+    page_put(511, 0, zero, sizeof(zero));
+}
+
+static void no_report_into(uint32_t page)
+{
+    uint8_t before[CLOISTER_PAGE_SIZE], after[CLOISTER_PAGE_SIZE];
+
+    page_get(page, 0, before, sizeof(before));
+    refused((uint64_t)page * CLOISTER_PAGE_SIZE, 0, -EFAULT, CLOISTER_REASON_ENCLAVE_BUFFER);
+    page_get(page, 0, after, sizeof(after));
+    ck_assert_mem_eq(before, after, sizeof(before));
+}
+
+START_TEST(a_page_table)
+{
+    ck_assert_uint_eq(writable, 512);
+    tables_clear();
+    no_report_into(ROOT);
+    report_of(0, 1);
+    for (uint32_t slot = 0; slot < 512; slot += 511) {
+        entry_put(ROOT, slot, ENTRY(writable)); /* of the second level */
+        no_report_into(writable);
+        entry_put(ROOT, slot, ENTRY(3)); /* of the third */
+        entry_put(3, 511 - slot, ENTRY(writable));
+        no_report_into(writable);
+        no_report_into(3);
+        entry_put(3, 511 - slot, ENTRY(511)); /* of the last: it names pages, not tables */
+        entry_put(511, slot, ENTRY(writable));
+        no_report_into(writable);
+        no_report_into(511);
+        tables_clear();
+        report_of(0, 1);
+    }
+    /* The deepest level's entries are pages. */
+    entry_put(ROOT, 5, ENTRY(3));
+    entry_put(3, 5, ENTRY(511));
+    entry_put(511, 5, ENTRY(0) /* the GDT's page, read-only here */);
+    report_of(0, 1);
+}
+END_TEST
+
+START_TEST(entries_that_name_no_table)
+{
+    const uint64_t harmless[] = {
+        ENTRY(writable) & ~UINT64_C(1),        /* not present */
+        ENTRY(writable) | LARGE,               /* a large page */
+        ENTRY(writable) | UINT64_C(1) << 40,   /* elsewhere */
+        ENTRY(CLOISTER_SHARED_GPFN),           /* the tenant's */
+        ENTRY(SCENE_PAGE_COUNT), ENTRY(2000),  /* no pages of its own; and none that exists */
+        UINT64_MAX & ~UINT64_C(1),
+    };
+
+    for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+        tables_clear();
+        entry_put(ROOT, 7, harmless[i]);
+        report_of(0, 1);
+    }
+    entry_put(ROOT, 7, ENTRY(writable) | UINT64_C(1) << 63 | 0xf60); /* ignored bits */
+    no_report_into(writable);
+}
+END_TEST
+
+/* Tables that name each other, and themselves: bounded, and refused. */
+START_TEST(tables_in_a_circle)
+{
+    tables_clear();
+    for (uint32_t slot = 0; slot < 512; slot++) {
+        entry_put(ROOT, slot, ENTRY(slot % 2 ? ROOT : 3));
+        entry_put(3, slot, ENTRY(slot % 2 ? 3 : ROOT));
+    }
+    no_report_into(writable);
+    tables_clear();
+    entry_put(ROOT, 0, ENTRY(ROOT)); /* the recursive slot that kernels like */
+    report_of(0, 1);
+    no_report_into(ROOT);
+}
+END_TEST
+
 START_TEST(refusals_are_counted_in_reports)
 {
     struct cloister_report before = report_of(0, 1);
@@ -392,6 +487,9 @@ int main(void)
     tcase_add_checked_fixture(cases, start, end);
     tcase_add_test(cases, not_aligned);
     tcase_add_test(cases, not_an_own_writable_page);
+    tcase_add_test(cases, a_page_table);
+    tcase_add_test(cases, entries_that_name_no_table);
+    tcase_add_test(cases, tables_in_a_circle);
     tcase_add_test(cases, refusals_are_counted_in_reports);
     tcase_add_test(cases, only_the_control_domain);
     tcase_add_test(cases, no_entropy_no_identity);
