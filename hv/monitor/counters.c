@@ -378,6 +378,18 @@ int counters_forget(struct cloister_counters_forget *op)
     return rc;
 }
 
+bool counters_has(const uint8_t domain_uuid[16])
+{
+    host_lock(&counters.lock);
+    bool has = counters.reason == CLOISTER_REASON_COUNTERS_UNLOADED;
+    for (unsigned int i = 0; !counters.reason && !has && i < CLOISTER_COUNTERS; i++) {
+        const struct cloister_counters_entry *entry = &counters.now.counters[i];
+        has = entry->value && !memcmp(entry->domain_uuid, domain_uuid, sizeof(entry->domain_uuid));
+    }
+    host_unlock(&counters.lock);
+    return has;
+}
+
 void counters_count(struct cloister_info *info)
 {
     host_lock(&counters.lock);

@@ -37,6 +37,8 @@ MUST_USE int counters_save(struct cloister_counters_save *op);
 MUST_USE int counters_read(struct cloister_counters_read *op);
 MUST_USE int counters_commit(struct cloister_counters_commit *op);
 MUST_USE int counters_forget(struct cloister_counters_forget *op);
+/* There are counters under this UUID; as long as those of the last boot are not loaded: there may be. */
+bool counters_has(const uint8_t domain_uuid[16]);
 /* Fills the counters' part of an INFO. */
 void counters_count(struct cloister_info *info);
 

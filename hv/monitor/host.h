@@ -102,6 +102,7 @@ void host_pause(void);
 
 /* Why no enclave can be created on this machine, or in this domain: NONE or a reason. */
 enum cloister_reason host_refusal(void);
+/* DOMAIN_BUILDING goes before all others. What it answers can change behind it: tenant_has_enclaves() says for what. */
 enum cloister_reason host_domain_refusal(void *domain);
 uint16_t host_domain_id(void *domain);
 void host_domain_uuid(void *domain, uint8_t uuid[16]);

@@ -2,7 +2,7 @@
 #include "tenant.h"
 
 #include "count.h"
-#include "enclave.h"
+#include "counters.h"
 #include "refuse.h"
 
 static struct {
@@ -131,6 +131,44 @@ bool tenant_has_enclaves(struct tenant *tenant)
     bool has = tenant->enclaves != 0;
     host_unlock(&tenant->lock);
     return has;
+}
+
+static bool has_uuid(const struct tenant *tenant, const uint8_t uuid[16])
+{
+    uint8_t own[16];
+
+    host_domain_uuid(tenant->domain, own);
+    return !memcmp(own, uuid, sizeof(own));
+}
+
+static bool is_taken(const uint8_t uuid[16])
+{
+    bool taken = false;
+
+    host_lock(&tenants.lock);
+    for (const struct tenant *tenant = tenants.first; tenant && !taken; tenant = tenant->next) {
+        taken = has_uuid(tenant, uuid);
+    }
+    host_unlock(&tenants.lock);
+    return taken;
+}
+
+enum cloister_reason tenant_uuid_refusal(struct tenant *tenant, const uint8_t uuid[16])
+{
+    uint8_t own[16];
+
+    if (host_domain_refusal(tenant->domain) == CLOISTER_REASON_DOMAIN_BUILDING ||
+        has_uuid(tenant, uuid)) {
+        return CLOISTER_REASON_NONE;
+    }
+    if (tenant_has_enclaves(tenant)) {
+        return CLOISTER_REASON_ENCLAVES_LIVE;
+    }
+    host_domain_uuid(tenant->domain, own);
+    if (counters_has(own) || counters_has(uuid)) {
+        return CLOISTER_REASON_DOMAIN_COUNTERS;
+    }
+    return is_taken(uuid) ? CLOISTER_REASON_DOMAIN_UUID : CLOISTER_REASON_NONE;
 }
 
 void tenant_trace(struct tenant *tenant, struct cloister_trace_record *record)

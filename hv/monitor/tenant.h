@@ -60,8 +60,19 @@ MUST_USE int tenant_statistics(struct cloister_domain *op);
 /* Adds the entries and interruptions of all tenants since boot. */
 void tenants_count(struct cloister_info *info);
 
-/* The domain has enclaves now. */
+/*
+ * The domain has enclaves now, or one is being made. CREATE counts its enclave under tenant.lock before it asks
+ * host_domain_refusal(). So whoever brings about what that refuses either asks here after it is brought about,
+ * and undoes it, or keeps CREATE out from the question until it is brought about: of the two, one sees the other.
+ */
 bool tenant_has_enclaves(struct tenant *tenant);
+
+/*
+ * Why the domain cannot take this UUID now: NONE; ENCLAVES_LIVE; DOMAIN_COUNTERS, under the UUID it has or the one it
+ * takes; DOMAIN_UUID, which is another domain's. While it is being built it may take any. CREATE, and others that
+ * change UUIDs, are kept out from the question until it is changed.
+ */
+enum cloister_reason tenant_uuid_refusal(struct tenant *tenant, const uint8_t uuid[16]);
 
 /* Writes a record at the tenant's rate. */
 void tenant_trace(struct tenant *tenant, struct cloister_trace_record *record);

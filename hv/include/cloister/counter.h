@@ -22,6 +22,12 @@
  * that a power failure took back is drawn again; a counter that was removed and made again never repeats one.
  *
  * dom0 can take counters away (by losing the copy, or removing the NV index): never set them back.
+ *
+ * A domain that runs keeps its UUID while it has enclaves or counters, and takes no UUID that has counters. But which
+ * UUID a new domain gets is dom0's to say. So an enclave that starts without a state cannot know whether it is the
+ * first: dom0 can give the same disk, without that state, to a domain with a fresh UUID, as often as it likes. What
+ * must not begin anew (tries of a PIN) belongs into a state that is needed to go on, sealed with the secret that it
+ * guards: without the state there is nothing to try, and with it a counter that is not there is refused.
  */
 #ifndef CLOISTER_COUNTER_H
 #define CLOISTER_COUNTER_H

@@ -97,7 +97,8 @@
     X(80, DOMAIN_BUILDING, "the domain is still being built: unpause it first")                    \
     X(81, ENCLAVE_MODE, "an enclave's calls to the monitor are for its own kernel mode only")      \
     X(82, DOMAIN_COUNTERS, "the domain has counters under its UUID: forget them first")            \
-    X(83, SEAL_FLOOR, "the statement for this boot configuration was withdrawn: see SEALING.md")
+    X(83, SEAL_FLOOR, "the statement for this boot configuration was withdrawn: see SEALING.md") \
+    X(84, DOMAIN_UUID, "another domain has this UUID: a domain takes it when it is created")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {

@@ -10,7 +10,8 @@
  * What it checks by itself, at every call (a violation ends the test):
  *   - a frame is given back zeroed, or as untouched as it was given out, unmapped, and only once;
  *   - a frame is only accessed while it is mapped (with the address sanitizer);
- *   - locks are taken in one order, never twice, and none is held across a copy or a vCPU's stop;
+ *   - locks are taken in one order, never twice, and none is held across a copy, the making of a frame or
+ *     a vCPU's stop;
  *   - a context frame is zero when its world is made; a world starts only where it may.
  *
  * Fallible calls can be made to fail: the n-th of a kind, or the n-th of all.
@@ -88,6 +89,7 @@ struct fake_vcpu {
 
 struct fake_domain {
     uint8_t reborn; /* its UUID is another one */
+    uint8_t uuid_of; /* 0, or its UUID is the one of domain uuid_of - 1 */
     uint16_t id;
     enum cloister_reason refusal;
     struct tenant *tenant;
@@ -116,6 +118,9 @@ extern struct fake_host {
     bool random_real;         /* false: the same numbers in every run */
     /* Another CPU: runs once, in a fallible call at which no lock is held (fake_meet_at). */
     void (*meet)(void);
+    /* Another CPU: runs at the beginning of each host_domain_refusal(). */
+    void (*asked)(void);
+    uint64_t frame_limit; /* of host_frame_limit(), as if memory had been added since; 0: all */
 } fake;
 
 /* A machine on which nothing has happened. `stride`: distance of frame numbers: 1, or more to

@@ -24,6 +24,9 @@ enum cloister_reason host_refusal(void)
 
 enum cloister_reason host_domain_refusal(void *domain)
 {
+    if (fake.asked) {
+        fake.asked();
+    }
     return ((struct fake_domain *)domain)->refusal;
 }
 
@@ -36,7 +39,7 @@ void host_domain_uuid(void *domain, uint8_t uuid[16])
 {
     const struct fake_domain *d = domain;
 
-    memset(uuid, 0xa0 + d->id + 16 * d->reborn, 16);
+    memset(uuid, 0xa0 + (d->uuid_of ? d->uuid_of - 1 : d->id) + 16 * d->reborn, 16);
     uuid[0] = d->reborn;
 }
 

@@ -440,6 +440,59 @@ START_TEST(limits)
 }
 END_TEST
 
+/* --- whose they are ------------------------------------------------------------------------- */
+
+static enum cloister_reason may_take(uint16_t domain, uint16_t uuid_of)
+{
+    uint8_t uuid[16];
+
+    host_domain_uuid(&fake.domains[uuid_of], uuid);
+    return tenant_uuid_refusal(fake.domains[domain].tenant, uuid);
+}
+
+static enum cloister_reason may_take_fresh(uint16_t domain)
+{
+    static const uint8_t fresh[16] = {0xf0};
+
+    return tenant_uuid_refusal(fake.domains[domain].tenant, fresh);
+}
+
+START_TEST(a_domain_with_counters_keeps_its_uuid)
+{
+    struct cloister_counters_forget op = {.removed = 0};
+
+    load(NULL);
+    ck_assert_int_eq(may_take_fresh(TENANT), CLOISTER_REASON_NONE);
+    enter(TENANT);
+    increment(1);
+    ck_assert_int_eq(may_take_fresh(TENANT), CLOISTER_REASON_ENCLAVES_LIVE);
+    asker_leave();
+    ck_assert_int_eq(do_destroy(asker.thread->enclave->id), 0);
+    ck_assert_int_eq(may_take_fresh(TENANT), CLOISTER_REASON_DOMAIN_COUNTERS);
+    ck_assert_int_eq(may_take(TENANT, TENANT), CLOISTER_REASON_NONE);
+    /* Nor does anybody take it, though its domain be gone. */
+    ck_assert_int_eq(may_take(OTHER_TENANT, TENANT), CLOISTER_REASON_DOMAIN_COUNTERS);
+    ck_assert_int_eq(may_take_fresh(OTHER_TENANT), CLOISTER_REASON_NONE);
+    /* But a domain that comes back: it is being built, and its counters wait for it. */
+    fake.domains[OTHER_TENANT].refusal = CLOISTER_REASON_DOMAIN_BUILDING;
+    ck_assert_int_eq(may_take(OTHER_TENANT, TENANT), CLOISTER_REASON_NONE);
+    fake.domains[OTHER_TENANT].refusal = CLOISTER_REASON_NONE;
+    host_domain_uuid(&fake.domains[TENANT], op.domain_uuid);
+    ck_assert_int_eq(control(CLOISTER_OP_COUNTERS_FORGET, &op, sizeof(op)), 0);
+    ck_assert_int_eq(may_take_fresh(TENANT), CLOISTER_REASON_NONE);
+}
+END_TEST
+
+START_TEST(before_counters_are_loaded_there_may_be_some)
+{
+    ck_assert_uint_eq(info().counters_reason, CLOISTER_REASON_COUNTERS_UNLOADED);
+    ck_assert_int_eq(may_take_fresh(TENANT), CLOISTER_REASON_DOMAIN_COUNTERS);
+    ck_assert_int_eq(may_take(TENANT, TENANT), CLOISTER_REASON_NONE);
+    load(NULL);
+    ck_assert_int_eq(may_take_fresh(TENANT), CLOISTER_REASON_NONE);
+}
+END_TEST
+
 /* --- over a reboot -------------------------------------------------------------------------- */
 
 static void must_have(uint8_t label, uint64_t value)
@@ -928,6 +981,8 @@ int main(void)
     tcase_add_test(cases, bad_requests);
     tcase_add_test(cases, one_goes_on);
     tcase_add_test(cases, limits);
+    tcase_add_test(cases, a_domain_with_counters_keeps_its_uuid);
+    tcase_add_test(cases, before_counters_are_loaded_there_may_be_some);
 
     cases = suite_case(suite, "reboots", 120);
     tcase_add_checked_fixture(cases, start, end);
