@@ -187,15 +187,19 @@ static uint32_t id_next(void)
     return id;
 }
 
-/* Whether this tenant can have one more enclave; reserves its place if so. */
+static void tenant_dismiss(struct tenant *tenant)
+{
+    host_lock(&tenant->lock);
+    tenant->enclaves--;
+    host_unlock(&tenant->lock);
+}
+
+/* Whether this tenant can have one more enclave; reserves its place if so, which keeps the tenant (tenant_end). */
 static int tenant_admit(struct tenant *tenant, struct cloister_head *head)
 {
-    enum cloister_reason reason = host_domain_refusal(tenant->domain);
+    enum cloister_reason reason;
     int rc = 0;
 
-    if (reason) {
-        return refuse(head, -EOPNOTSUPP, reason, tenant->id, 0);
-    }
     host_lock(&tenant->lock);
     if (tenant->dying) {
         rc = refuse(head, -ESRCH, CLOISTER_REASON_DOMAIN_DYING, tenant->id, 0);
@@ -206,14 +210,16 @@ static int tenant_admit(struct tenant *tenant, struct cloister_head *head)
         tenant->enclaves++;
     }
     host_unlock(&tenant->lock);
-    return rc;
-}
-
-static void tenant_dismiss(struct tenant *tenant)
-{
-    host_lock(&tenant->lock);
-    tenant->enclaves--;
-    host_unlock(&tenant->lock);
+    if (rc) {
+        return rc;
+    }
+    /* Counted first, then asked: tenant_has_enclaves() says why. */
+    reason = host_domain_refusal(tenant->domain);
+    if (reason) {
+        tenant_dismiss(tenant);
+        return refuse(head, -EOPNOTSUPP, reason, tenant->id, 0);
+    }
+    return 0;
 }
 
 static void enclave_free(struct enclave *enclave)
@@ -232,21 +238,22 @@ static int create_for_tenant(struct cloister_create *op, struct enclave *enclave
         return refuse(&op->head, -ESRCH, CLOISTER_REASON_NO_SUCH_DOMAIN, op->domain, 0);
     }
     rc = tenant_admit(tenant, &op->head);
-    if (!rc) {
-        enclave->tenant = tenant;
-        enclave->id = id_next();
-        enclave->state = CLOISTER_ENCLAVE_BUILDING;
-        rc = enclave->id ? enclave_make(enclave, &op->head)
-                         : refuse(&op->head, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES,
-                                  UINT32_MAX, UINT32_MAX - 1);
-        if (rc) {
-            tenant_dismiss(tenant);
-        } else {
-            op->enclave = enclave->id;
-            enclave_publish(enclave);
-        }
-    }
     tenant_put(tenant);
+    if (rc) {
+        return rc;
+    }
+    enclave->tenant = tenant;
+    enclave->id = id_next();
+    enclave->state = CLOISTER_ENCLAVE_BUILDING;
+    rc = enclave->id ? enclave_make(enclave, &op->head)
+                     : refuse(&op->head, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES, UINT32_MAX,
+                              UINT32_MAX - 1);
+    if (rc) {
+        tenant_dismiss(tenant);
+    } else {
+        op->enclave = enclave->id;
+        enclave_publish(enclave);
+    }
     return rc;
 }
 

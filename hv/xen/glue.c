@@ -358,6 +358,9 @@ enum cloister_reason host_domain_refusal(void *domain)
 {
     struct domain *d = domain;
 
+    /* Until then Xen may give it up without asking tenant_end(). */
+    if ( !d->creation_finished )
+        return CLOISTER_REASON_DOMAIN_BUILDING;
     if ( !is_hvm_domain(d) || !hap_enabled(d) )
         return CLOISTER_REASON_DOMAIN_KIND;
     if ( nestedhvm_enabled(d) )
@@ -552,6 +555,24 @@ __initcall(cloister_start);
 
 /* --- hooks ---------------------------------------------------------------------------------------------------------- */
 
+/*
+ * CREATE under the lock of domain controls, which bring about what it refuses (host_domain_refusal), and change UUIDs:
+ * none stands between its question to cloister_freeze() and its effect. -ERESTART: another one has it.
+ */
+static int control(unsigned int cmd, unsigned long arg)
+{
+    bool privileged = is_control_domain(current->domain);
+    bool locked = cmd == CLOISTER_OP_CREATE && privileged;
+    int rc;
+
+    if ( locked && !domctl_lock_acquire() )
+        return -ERESTART;
+    rc = monitor_control(cmd, arg, privileged, current->mc_state.flags & MCSF_in_multicall);
+    if ( locked )
+        domctl_lock_release();
+    return rc;
+}
+
 long do_cloister_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
     int rc;
@@ -560,9 +581,7 @@ long do_cloister_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
     if ( cmd == CLOISTER_OP_TEST && is_control_domain(current->domain) )
         return cloister_test(arg);
 #endif
-    rc = monitor_control(cmd, (unsigned long)arg.p, is_control_domain(current->domain),
-                         current->mc_state.flags & MCSF_in_multicall);
-
+    rc = control(cmd, (unsigned long)arg.p);
     if ( rc == -ERESTART )
         return hypercall_create_continuation(__HYPERVISOR_cloister_op, "ih", cmd, arg);
     return rc;
@@ -702,7 +721,7 @@ static bool is_harmless(const struct xen_domctl *op)
 
 static int freeze(struct domain *d, enum cloister_reason reason, uint32_t operation)
 {
-    if ( !d->arch.cloister || !tenant_has_enclaves(d->arch.cloister) )
+    if ( !reason )
         return 0;
     monitor_refused(CLOISTER_EVENT_FREEZE, reason, -EBUSY, d->domain_id, operation, 0);
     return -EBUSY;
@@ -719,9 +738,23 @@ int cloister_freeze(struct domain *d, const struct xen_domctl *op)
     if ( !d || is_harmless(op) || (!is_control_domain(caller) && caller->target != d) )
         return 0;
     return freeze(d, CLOISTER_REASON_ENCLAVES_LIVE, op->cmd);
+/* NONE: the domain has no enclaves. */
+static enum cloister_reason with_enclaves(struct domain *d, enum cloister_reason reason)
+{
+    return d->arch.cloister && tenant_has_enclaves(d->arch.cloister) ? reason : CLOISTER_REASON_NONE;
 }
 
+int cloister_freeze(struct domain *d, const struct xen_domctl *op)
+{
+    if ( !d )
+        return 0;
+    if ( op->cmd == XEN_DOMCTL_setdomainhandle && d->arch.cloister )
+        return freeze(d, tenant_uuid_refusal(d->arch.cloister, op->u.setdomainhandle.handle), op->cmd);
+    return is_frozen(op) ? freeze(d, with_enclaves(d, CLOISTER_REASON_ENCLAVES_LIVE), op->cmd) : 0;
+}
+
+/* Altp2m is on already, and CREATE would see it: tenant_has_enclaves(). */
 int cloister_freeze_altp2m(struct domain *d)
 {
-    return freeze(d, CLOISTER_REASON_DOMAIN_ALTP2M, HVMOP_altp2m);
+    return freeze(d, with_enclaves(d, CLOISTER_REASON_DOMAIN_ALTP2M), HVMOP_altp2m);
 }

@@ -43,6 +43,22 @@ EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
 INFO, DESTROY = 0, 5
 # Domain controls that are refused while enclaves live: xen/include/public/domctl.h; the last no Xen has
 SHADOW_OP, GETHVMCONTEXT = 10, 33
+INFO = 0
+
+
+def operations():
+    """The numbers of all control operations, and of the first that there is not: CLOISTER_OPERATIONS of abi.h."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../hv/include/cloister/abi.h")
+    with open(path, encoding="ascii") as file:
+        listed = re.search(r"#define CLOISTER_OPERATIONS\(X\)(.*?)\n\n", file.read(), re.S)[1]
+    numbers = [int(number) for number in re.findall(r"X\((\d+), \w+, \w+\)", listed)]
+    assert numbers and numbers == list(range(len(numbers))), numbers
+    return numbers, len(numbers)
+
+
+OPERATIONS, UNKNOWN = operations()
+# Domain controls that are refused while enclaves live: xen/include/public/domctl.h
+SHADOW_OP, SETDOMAINHANDLE, GETHVMCONTEXT = 10, 17, 33
 HVMOP_ALTP2M = 25
 FROZEN = (12, 15, 17, 18, 22, 29, GETHVMCONTEXT, 34, 42, 46, 54, 56, 57, 60, 62, 64, 65, 66, 67, 72, 73, 74, 75, 77, 78,
           79, 83, 84, 1000, 4242)
@@ -256,6 +272,12 @@ ATTACKS = [
            tries.registers,
            lambda c: [record(event=FREEZE, reason="ENCLAVES_LIVE", error=-EBUSY, domain=0, operation=op,
                              target=c.domid("tenant")) for op in FROZEN], helper=True, timeout=90),
+    Attack("uuid", "dom0", "takes the tenant's UUID away; makes an enclave in a domain that is being built", "dom0",
+           lambda c: program(f"uuid {c.domid('tenant')} {c.domid('neighbour')} {FOLDER}/victim.image")(c),
+           lambda c: [record(event=FREEZE, reason=reason, error=-EBUSY, domain=0, operation=SETDOMAINHANDLE,
+                             target=c.domid(who))
+                      for reason, who in (("ENCLAVES_LIVE", "tenant"), ("DOMAIN_UUID", "neighbour"))] +
+                     [record(event=CONTROL, reason="DOMAIN_BUILDING", domain=0)], helper=True),
     Attack("save", "dom0", "xl save of the tenant", "", tries.xl_save,
            lambda c: [record(event=FREEZE, reason="ENCLAVES_LIVE", error=-EBUSY, domain=0,
                              operation=GETHVMCONTEXT, target=c.domid("tenant"))], helper=True),

@@ -466,10 +466,43 @@ static void step_domain(void)
     }
 }
 
+/* Altp2m or the like: brought about, then asked, as cloister_freeze_altp2m() does. */
+static void switch_on(struct fake_domain *domain)
+{
+    if (domain->tenant) {
+        enum cloister_reason before = domain->refusal;
+        domain->refusal = CLOISTER_REASON_DOMAIN_ALTP2M;
+        if (tenant_has_enclaves(domain->tenant)) {
+            domain->refusal = before;
+        }
+    }
+}
+
+static void switch_on_meanwhile(void)
+{
+    switch_on(&fake.domains[TENANT]);
+}
+
+static void step_control(uint8_t what)
+{
+    struct fake_domain *domain = &fake.domains[what & 3];
+
+    if (what & 4) {
+        switch_on(domain);
+    } else {
+        domain->refusal = CLOISTER_REASON_NONE;
+    }
+    fake.asked = what & 8 ? switch_on_meanwhile : NULL;
+}
+
 static void step_machine(void)
 {
     uint8_t what = byte();
 
+    if (what & 0x80) {
+        step_control(what);
+        return;
+    }
     switch (what & 3) {
     case 0:
         fake.now += (uint64_t)byte() << 24;

@@ -218,6 +218,9 @@ void model_check(void)
     for (unsigned int d = 0; d < FAKE_DOMAINS; d++) {
         const struct tenant *tenant = fake.domains[d].tenant;
 
+        if (tenant && tenant->enclaves && fake.domains[d].refusal) {
+            fake_die("a domain has enclaves, and what is refused to those who have");
+        }
         for (unsigned int slot = 0; tenant && slot < TENANT_MAX_ENCLAVES; slot++) {
             const struct enclave *enclave = tenant->slots[slot];
             if (!enclave) {

@@ -341,6 +341,7 @@ void fake_frame_drop(frame_t frame)
 
 int host_frame_alloc(frame_t *frame)
 {
+    fake_require_quiet("host_frame_alloc");
     if (fake_should_fail(FAKE_FRAME_ALLOC)) {
         return -ENOMEM;
     }
@@ -416,7 +417,7 @@ void host_frame_unmap(void *mapping)
 
 uint64_t host_frame_limit(void)
 {
-    return fake_frame_number(FAKE_FRAMES - 1).number + 1;
+    return fake.frame_limit ? fake.frame_limit : fake_frame_number(FAKE_FRAMES - 1).number + 1;
 }
 
 bool host_frame_is_anonymous(frame_t frame)

@@ -143,6 +143,97 @@ START_TEST(a_domain_that_cannot)
 }
 END_TEST
 
+START_TEST(a_domain_that_is_being_built)
+{
+    struct tenant *tenant = fake.domains[TENANT].tenant;
+
+    fake.domains[TENANT].refusal = CLOISTER_REASON_DOMAIN_BUILDING;
+    REFUSES(CLOISTER_OP_CREATE, op, -EOPNOTSUPP, DOMAIN_BUILDING);
+    /* Its making fails: Xen gives it up without tenant_end(). */
+    ck_assert(!tenant_has_enclaves(tenant));
+    tenant_destroy(tenant);
+    fake.domains[TENANT].tenant = tenant_create(&fake.domains[TENANT]);
+    ck_assert_ptr_nonnull(fake.domains[TENANT].tenant);
+    ck_assert_int_eq(do_quota(TENANT, FRAMES_OF_A_NEW_ENCLAVE), 0);
+    fake.domains[TENANT].refusal = CLOISTER_REASON_NONE;
+    op.head = (struct cloister_head){0};
+    ck_assert_int_eq(control(CLOISTER_OP_CREATE, &op, sizeof(op)), 0);
+}
+END_TEST
+
+/* --- another CPU, while CREATE asks -------------------------------------------------------- */
+
+static struct {
+    unsigned int times;
+    bool refused; /* the other CPU was, and has taken back what it did */
+} race;
+
+/* Brings about what CREATE refuses, and asks then, as cloister_freeze_altp2m() does. */
+static void switch_on_then_ask(void)
+{
+    struct fake_domain *domain = &fake.domains[TENANT];
+
+    race.times++;
+    domain->refusal = CLOISTER_REASON_DOMAIN_ALTP2M;
+    if (tenant_has_enclaves(domain->tenant)) {
+        race.refused = true;
+        domain->refusal = CLOISTER_REASON_NONE;
+    }
+}
+
+/* One of the two is refused, never neither. */
+START_TEST(what_is_refused_comes_while_it_is_asked)
+{
+    fake.asked = switch_on_then_ask;
+    int rc = control(CLOISTER_OP_CREATE, &op, sizeof(op));
+    fake.asked = NULL;
+    ck_assert_uint_ge(race.times, 1);
+    ck_assert_int_eq(race.refused, !rc);
+    ck_assert(tenant_has_enclaves(fake.domains[TENANT].tenant) !=
+              (fake.domains[TENANT].refusal == CLOISTER_REASON_DOMAIN_ALTP2M));
+}
+END_TEST
+
+/* It is there before CREATE asks: the place that was counted is given back. */
+START_TEST(what_is_refused_is_there_already)
+{
+    race.times = race.refused = 0;
+    switch_on_then_ask();
+    ck_assert(!race.refused);
+    REFUSES(CLOISTER_OP_CREATE, op, -EOPNOTSUPP, DOMAIN_ALTP2M);
+    ck_assert(!tenant_has_enclaves(fake.domains[TENANT].tenant));
+    fake.domains[TENANT].refusal = CLOISTER_REASON_NONE;
+    op.head = (struct cloister_head){0};
+    ck_assert_int_eq(control(CLOISTER_OP_CREATE, &op, sizeof(op)), 0);
+}
+END_TEST
+
+/* The domain dies between the count and the making: it waits for what is counted (tenant_end). */
+static void end_meanwhile(void)
+{
+    race.times++;
+    ck_assert_int_eq(tenant_end(fake.domains[TENANT].tenant), -ERESTART);
+}
+
+START_TEST(the_domain_dies_while_it_is_asked)
+{
+    struct tenant *tenant = fake.domains[TENANT].tenant;
+    int rc;
+
+    race.times = 0;
+    fake.asked = end_meanwhile;
+    ck_assert_int_eq(control(CLOISTER_OP_CREATE, &op, sizeof(op)), 0);
+    fake.asked = NULL;
+    ck_assert_uint_eq(race.times, 1);
+    while ((rc = tenant_end(tenant)) == -ERESTART) {
+    }
+    ck_assert_int_eq(rc, 0);
+    ck_assert(!tenant_has_enclaves(tenant));
+    op.enclave = 0;
+    REFUSES(CLOISTER_OP_CREATE, op, -ESRCH, DOMAIN_DYING);
+}
+END_TEST
+
 static const uint64_t bad_pointers[] = {
     0, 1, FAKE_USER_BASE - 1, FAKE_USER_BASE + FAKE_USER_SIZE,
     FAKE_USER_BASE + FAKE_USER_SIZE - CLOISTER_IMAGE_HEADER_SIZE + 1,
