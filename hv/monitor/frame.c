@@ -44,7 +44,7 @@ static struct frame_chunk *chunk_of(frame_t frame)
 static int chunk_ensure(frame_t frame)
 {
     if (frame.number >= table.limit) {
-        host_panic("frame beyond the end of memory");
+        return -ENOMEM; /* memory that was added since the start */
     }
     if (chunk_of(frame)) {
         return 0;

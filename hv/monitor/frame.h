@@ -44,12 +44,12 @@ struct frame_entry {
 /* Prepares an empty table for the machine's memory. -ENOMEM. */
 MUST_USE int frame_table_init(void);
 
-/* A zeroed frame in `state` (not FREE, not SHARED). -ENOMEM. */
+/* A zeroed frame in `state` (not FREE, not SHARED). -ENOMEM, also for one beyond the memory of the start. */
 MUST_USE int frame_take(enum frame_state state, uint32_t enclave, uint32_t page, frame_t *frame);
 /* Zeroes a frame that frame_take() gave and returns it to the host. */
 void frame_give_back(frame_t frame);
 
-/* A tenant's frame enters, or leaves, the one view it is shared with. -EEXIST: in a view. */
+/* A tenant's frame enters, or leaves, the one view it is shared with. -EEXIST: in a view; -ENOMEM, as above. */
 MUST_USE int frame_share(frame_t frame, uint32_t enclave, uint32_t page);
 void frame_unshare(frame_t frame);
 
