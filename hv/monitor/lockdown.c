@@ -54,6 +54,7 @@ void lockdown_seal(void)
             br_sha256_update(&hash, &table.rows[i], sizeof(table.rows[i]));
         }
     }
+    br_sha256_update(&hash, &table.open, sizeof(table.open)); /* not every room has a rule */
     br_sha256_update(&hash, &table.watch, sizeof(table.watch));
     br_sha256_out(&hash, table.hash);
     table.sealed = true;
