@@ -158,6 +158,15 @@ static void trace_actor(struct cloister_trace_record *record)
     }
 }
 
+#define SAME_PLACE(a, b, field)                                                               \
+    _Static_assert(offsetof(struct cloister_##a, field) == offsetof(struct cloister_##b, field) && \
+                       sizeof(((struct cloister_##a *)0)->field) ==                            \
+                           sizeof(((struct cloister_##b *)0)->field),                          \
+                   "describe_target() reads one as the other")
+SAME_PLACE(add_pages, destroy, enclave);
+SAME_PLACE(share, destroy, enclave);
+SAME_PLACE(init, destroy, enclave);
+
 /* Whom an operation is about, for the trace. */
 static void describe_target(struct cloister_trace_record *record, uint32_t op,
                             const union control_arg *arg)
@@ -168,9 +177,11 @@ static void describe_target(struct cloister_trace_record *record, uint32_t op,
         record->enclave = arg->create.enclave;
         break;
     case CLOISTER_OP_QUOTA:
-    case CLOISTER_OP_DOMAIN:
-        record->target = arg->quota.domain;
         record->address = arg->quota.limit;
+        record->target = arg->quota.domain;
+        break;
+    case CLOISTER_OP_DOMAIN:
+        record->target = arg->domain.domain;
         break;
     case CLOISTER_OP_ADD_PAGES:
     case CLOISTER_OP_SHARE:
