@@ -23,6 +23,7 @@ IOMMU) is left out, see `skipped`."""
 
 import dataclasses
 import os
+import re
 import sys
 import time
 from typing import Callable, Optional
@@ -205,7 +206,7 @@ ATTACKS = [
     Attack("kernel-enter", "guest kernel", "ENTER from CPL 0, and every control operation",
            "tenant", program("kernel-enter {c.handle}"),
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
-                             domain=c.domid("tenant"), cpl=0) for op in range(13)]),
+                             domain=c.domid("tenant"), cpl=0) for op in (*OPERATIONS, UNKNOWN)]),
     Attack("kernel-multicall", "guest kernel", "ENTER and control operations inside a multicall",
            "tenant", program("kernel-multicall {c.handle}"),
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
@@ -264,9 +265,10 @@ ATTACKS = [
     Attack("multicall", "dom0", "control operations in a multicall, unknown ones, impossible addresses",
            "dom0", program("multicall"),
            lambda c: [record(event=CONTROL, reason="IN_MULTICALL", error=-EBUSY, operation=op, domain=0)
-                      for op in (INFO, DESTROY)] +
-                     [record(event=CONTROL, reason="UNKNOWN_OP", error=-ENOSYS, operation=50, domain=0),
-                      record(event=CONTROL, reason="BAD_POINTER", error=-EFAULT, operation=INFO,
+                      for op in OPERATIONS] +
+                     [record(event=CONTROL, reason="UNKNOWN_OP", error=-ENOSYS, operation=op, domain=0)
+                      for op in (UNKNOWN, 50)] +
+                     [record(event=CONTROL, reason="BAD_POINTER", error=-EFAULT, operation=INFO,
                              domain=0)]),
     Attack("context", "dom0", "saves, traces and reads the vCPUs while one is inside", "",
            tries.registers,
@@ -312,6 +314,7 @@ ATTACKS = [
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
                              domain=c.domid("neighbour"), cpl=0) for op in range(13)],
            never=lambda c: [record(event=FREEZE, domain=c.domid("neighbour"))]),
+                             domain=c.domid("neighbour"), cpl=0) for op in (*OPERATIONS, UNKNOWN)]),
 ]
 
 

@@ -46,7 +46,7 @@ static void try_control(void)
     static struct cloister_info memory;
     unsigned long wrong = 0;
 
-    for (uint64_t op = CLOISTER_OP_INFO; op <= CLOISTER_OP_COUNTERS_FORGET + 1; op++) {
+    for (uint64_t op = CLOISTER_OP_INFO; op <= CLOISTER_OP_LIMIT; op++) {
         wrong += hypercall(CLOISTER_HYPERCALL, op, (uintptr_t)&memory) != -2;
     }
     wrong += hypercall(CLOISTER_HYPERCALL, CLOISTER_OP_TEST, (uintptr_t)&memory) != -2;

@@ -33,7 +33,7 @@ int main(int count, char **arguments)
         report_errno(kernel_hypercall(CLOISTER_HYPERCALL, call, handle.word[0], handle.word[1], 0, 0),
                      1, names[call]);
     }
-    for (uint64_t op = CLOISTER_OP_INFO; op <= CLOISTER_OP_COUNTERS_FORGET + 1; op++) {
+    for (uint64_t op = CLOISTER_OP_INFO; op <= CLOISTER_OP_LIMIT; op++) {
         char text[64];
         snprintf(text, sizeof(text), "control operation %" PRIu64, op);
         report_errno(kernel_hypercall(CLOISTER_HYPERCALL, op, (uintptr_t)memory, 0, 0, 0), 1, text);

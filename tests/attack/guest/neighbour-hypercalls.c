@@ -53,7 +53,7 @@ static void clear(void)
 
 static void try_control(void)
 {
-    for (uint64_t op = CLOISTER_OP_INFO; op <= CLOISTER_OP_COUNTERS_FORGET; op++) {
+    for (uint64_t op = CLOISTER_OP_INFO; op <= CLOISTER_OP_LIMIT; op++) {
         char text[64];
 
         clear();
