@@ -305,8 +305,8 @@ static bool has_siblings(void)
 
 uint32_t host_flags(void)
 {
-    return world_ops.flag | HOST_TEST_FLAG | lockdown_host_flags() | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
-    return world_ops.flag | HOST_TEST_FLAG | (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
+    return world_ops.flag | HOST_TEST_FLAG | lockdown_host_flags() |
+           (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
            (iommu_intremap ? CLOISTER_INFO_INTREMAP : 0) |
            (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
            (opt_tpm_required ? CLOISTER_INFO_TPM_REQUIRED : 0) |
@@ -727,6 +727,12 @@ static int freeze(struct domain *d, enum cloister_reason reason, uint32_t operat
     return -EBUSY;
 }
 
+/* NONE: the domain has no enclaves. */
+static enum cloister_reason with_enclaves(struct domain *d, enum cloister_reason reason)
+{
+    return d->arch.cloister && tenant_has_enclaves(d->arch.cloister) ? reason : CLOISTER_REASON_NONE;
+}
+
 /*
  * Before Xen's own check, because newer ones do some controls before it: whoever may control nothing must
  * neither learn here that there are enclaves nor leave a record, and is left to Xen, which refuses.
@@ -735,22 +741,11 @@ int cloister_freeze(struct domain *d, const struct xen_domctl *op)
 {
     const struct domain *caller = current->domain;
 
-    if ( !d || is_harmless(op) || (!is_control_domain(caller) && caller->target != d) )
-        return 0;
-    return freeze(d, CLOISTER_REASON_ENCLAVES_LIVE, op->cmd);
-/* NONE: the domain has no enclaves. */
-static enum cloister_reason with_enclaves(struct domain *d, enum cloister_reason reason)
-{
-    return d->arch.cloister && tenant_has_enclaves(d->arch.cloister) ? reason : CLOISTER_REASON_NONE;
-}
-
-int cloister_freeze(struct domain *d, const struct xen_domctl *op)
-{
-    if ( !d )
+    if ( !d || (!is_control_domain(caller) && caller->target != d) )
         return 0;
     if ( op->cmd == XEN_DOMCTL_setdomainhandle && d->arch.cloister )
         return freeze(d, tenant_uuid_refusal(d->arch.cloister, op->u.setdomainhandle.handle), op->cmd);
-    return is_frozen(op) ? freeze(d, with_enclaves(d, CLOISTER_REASON_ENCLAVES_LIVE), op->cmd) : 0;
+    return is_harmless(op) ? 0 : freeze(d, with_enclaves(d, CLOISTER_REASON_ENCLAVES_LIVE), op->cmd);
 }
 
 /* Altp2m is on already, and CREATE would see it: tenant_has_enclaves(). */

@@ -41,9 +41,6 @@ CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA, ENCLAVE = range(1, 10)
 STATUS, ENTER, RESUME = range(3)
 EXIT_FAULT, VECTOR_STATE = 2, 258
 EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
-INFO, DESTROY = 0, 5
-# Domain controls that are refused while enclaves live: xen/include/public/domctl.h; the last no Xen has
-SHADOW_OP, GETHVMCONTEXT = 10, 33
 INFO = 0
 
 
@@ -58,7 +55,7 @@ def operations():
 
 
 OPERATIONS, UNKNOWN = operations()
-# Domain controls that are refused while enclaves live: xen/include/public/domctl.h
+# Domain controls that are refused while enclaves live: xen/include/public/domctl.h; the last no Xen has
 SHADOW_OP, SETDOMAINHANDLE, GETHVMCONTEXT = 10, 17, 33
 HVMOP_ALTP2M = 25
 FROZEN = (12, 15, 17, 18, 22, 29, GETHVMCONTEXT, 34, 42, 46, 54, 56, 57, 60, 62, 64, 65, 66, 67, 72, 73, 74, 75, 77, 78,
@@ -312,9 +309,8 @@ ATTACKS = [
            lambda c: program(f"neighbour-hypercalls {c.domid('tenant')} {c.control_seed:x} "
                              f"{c.enclave.seed:x} {c.sealed}")(c),
            lambda c: [record(event=CONTROL, reason="NOT_PRIVILEGED", error=-EPERM, operation=op,
-                             domain=c.domid("neighbour"), cpl=0) for op in range(13)],
+                             domain=c.domid("neighbour"), cpl=0) for op in (*OPERATIONS, UNKNOWN)],
            never=lambda c: [record(event=FREEZE, domain=c.domid("neighbour"))]),
-                             domain=c.domid("neighbour"), cpl=0) for op in (*OPERATIONS, UNKNOWN)]),
 ]
 
 
