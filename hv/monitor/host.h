@@ -83,6 +83,21 @@ uint32_t host_record_pcr(void);
 /* The name of the key that authorizes updates (cloister/update.h). -ENOENT: there is none; -EINVAL: no name. */
 MUST_USE int host_update_key(uint8_t name[32]);
 
+/* --- variables of the firmware, at boot only ---------------------------------------------------- */
+
+/* Kept without power, and seen before and after the firmware's boot services (UEFI 2.10, 8.2). */
+#define HOST_VARIABLE_ATTRIBUTES 7u
+
+/*
+ * A variable of UEFI firmware. `name`: ASCII, at most 63 characters. *size: room in `data`, then what it has.
+ * -EOPNOTSUPP: no such firmware, or no runtime services; -ENOENT; -E2BIG: no room; -EPERM: it may not be read, or not be
+ * written (any more); -EINVAL: not this value; -ENOMEM: no room in the firmware; -EIO: anything else.
+ */
+MUST_USE int host_variable_get(const uint8_t guid[16], const char *name, uint32_t *attributes,
+                               void *data, size_t *size);
+MUST_USE int host_variable_set(const uint8_t guid[16], const char *name, uint32_t attributes,
+                               const void *data, size_t size);
+
 /* --- the TPM, at boot only --------------------------------------------------------------------- */
 
 struct tpm_place;
