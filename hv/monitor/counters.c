@@ -401,3 +401,14 @@ void counters_count(struct cloister_info *info)
     info->counters_committed = counters.committed;
     host_unlock(&counters.lock);
 }
+
+void counters_wipe(void)
+{
+    counters.reason = CLOISTER_REASON_SEAL_ROOT;
+    counters.loading = counters.saving = false;
+    wipe(counters.auth, sizeof(counters.auth));
+    wipe(counters.key, sizeof(counters.key));
+    wipe(counters.extend, sizeof(counters.extend));
+    wipe(&counters.now, sizeof(counters.now));
+    wipe(&counters.saved, sizeof(counters.saved));
+}

@@ -42,4 +42,7 @@ bool counters_has(const uint8_t domain_uuid[16]);
 /* Fills the counters' part of an INFO. */
 void counters_count(struct cloister_info *info);
 
+/* The way down, without the lock: there are no counters any more. */
+void counters_wipe(void);
+
 #endif

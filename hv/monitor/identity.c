@@ -213,3 +213,18 @@ void identity_sign(struct cloister_report *report)
     }
     wipe_stack();
 }
+
+void identity_wipe(void)
+{
+    identity.valid = false; /* first: nobody signs with zeros */
+    wipe(&identity, sizeof(identity));
+}
+
+#ifdef CLOISTER_TEST
+void identity_test_secret(uint8_t inverted[32])
+{
+    for (size_t i = 0; i < 32; i++) {
+        inverted[i] = (uint8_t)~identity.key[i];
+    }
+}
+#endif

@@ -36,4 +36,12 @@ const uint8_t *identity_record_digest(void);
 /* Fills report->signature (cloister/report.h, "What is signed"). Needs an identity. */
 void identity_sign(struct cloister_report *report);
 
+/* The way down: there is no identity any more. */
+void identity_wipe(void);
+
+#ifdef CLOISTER_TEST
+/* CLOISTER_TEST_SECRETS. */
+void identity_test_secret(uint8_t inverted[32]);
+#endif
+
 #endif

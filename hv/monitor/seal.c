@@ -200,6 +200,12 @@ const struct seal_status *seal_status(void)
     return &seal.status;
 }
 
+void seal_wipe(void)
+{
+    seal.status.reason = CLOISTER_REASON_SEAL_ROOT; /* first: nobody derives from zeros */
+    wipe(seal.root, sizeof(seal.root));
+}
+
 /* --- keys ----------------------------------------------------------------------------------- */
 
 void seal_describe(const struct enclave *enclave, uint32_t policy, uint32_t security_version,
@@ -273,3 +279,12 @@ int seal_key(const struct enclave *enclave, void *buffer, enum cloister_reason *
     wipe(&request, sizeof(request));
     return 0;
 }
+
+#ifdef CLOISTER_TEST
+void seal_test_secret(uint8_t inverted[32])
+{
+    for (size_t i = 0; i < 32; i++) {
+        inverted[i] = (uint8_t)~seal.root[i];
+    }
+}
+#endif

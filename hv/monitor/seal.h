@@ -39,6 +39,8 @@ void seal_init(struct tpm *tpm, uint32_t pcr, br_hmac_drbg_context *generator);
 /* There will be no root in this boot. */
 void seal_init_without(enum cloister_reason reason);
 const struct seal_status *seal_status(void);
+/* The way down: there is no root any more. */
+void seal_wipe(void);
 
 /* HKDF's info (cloister/seal.h): whom a key is for. */
 struct seal_info {
@@ -64,5 +66,10 @@ MUST_USE int seal_check(uint32_t policy, const uint8_t *reserved, size_t size,
 
 /* CLOISTER_ENCLAVE_KEY, as report_enclave(). */
 MUST_USE int seal_key(const struct enclave *enclave, void *buffer, enum cloister_reason *reason);
+
+#ifdef CLOISTER_TEST
+/* CLOISTER_TEST_SECRETS. */
+void seal_test_secret(uint8_t inverted[32]);
+#endif
 
 #endif
