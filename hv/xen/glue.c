@@ -29,6 +29,7 @@
 
 #include "compat.h"
 #include "lockdown.h"
+#include "monitor/mor.h"
 #include "source.h"
 #include "world.h"
 
@@ -311,6 +312,7 @@ uint32_t host_flags(void)
            (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
            (opt_tpm_required ? CLOISTER_INFO_TPM_REQUIRED : 0) |
            (update_key_status ? 0 : CLOISTER_INFO_UPDATE_KEY) |
+           (mor_status()->outcome == MOR_LOCKED ? CLOISTER_INFO_MOR : 0) |
            (has_siblings() ? CLOISTER_INFO_SMT : 0) |
            (boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB)
                 ? CLOISTER_INFO_IBPB : 0);
@@ -538,6 +540,7 @@ static int __init cf_check cloister_start(void)
 
     trampoline_hide();
     lockdown_start();
+    power_init();
     rings = xzalloc_array(void *, nr_cpu_ids);
     rc = rings ? monitor_init() : -ENOMEM;
     if ( rc )

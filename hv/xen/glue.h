@@ -13,11 +13,16 @@
 /* Booted with cloister=insecure-dma: enclaves without an IOMMU. */
 extern bool opt_insecure_dma;
 
+/* power.c: what the firmware says and is told, before monitor_init() makes the record. */
+void power_init(void);
+
 #ifdef CLOISTER_TEST
 #include <xen/guest_access.h>
 #define HOST_TEST_FLAG CLOISTER_INFO_TEST
 /* CLOISTER_OP_TEST; test.c. */
 long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg);
+/* The way down clears nothing. */
+extern bool power_test_keep;
 #else
 #define HOST_TEST_FLAG 0
 #endif

@@ -35,6 +35,7 @@ struct vcpu;
 struct world;
 struct xen_domctl;
 struct xen_sysctl;
+struct xenpf_enter_acpi_sleep;
 
 /* In struct arch_vcpu. All fields belong to the vCPU itself, or to whoever has stopped it. */
 struct cloister_vcpu {
@@ -106,6 +107,14 @@ int cloister_physdev_op(int cmd);
 bool cloister_key_refused(unsigned char key);
 /* The serial line asks for Xen as its reader: in an interrupt. */
 bool cloister_console_refused(void);
+
+/*
+ * The way down, when no other CPU runs any more and before the machine is reset or halted: no secret stays in memory.
+ * `frame`: __builtin_frame_address(0) of a function that does not return; what called it is wiped, too.
+ */
+void cloister_scrub(void *frame);
+/* In place of acpi_enter_sleep(): S5 by Xen's own values; -EPERM for other states. */
+int cloister_sleep(struct xenpf_enter_acpi_sleep *sleep);
 
 #endif /* __ASSEMBLY__ */
 #endif

@@ -62,6 +62,7 @@ static const struct cloister_lockdown_row __initconstrel rows[] = {
     ONE(PLATFORM, XENPF_settime32), ONE(PLATFORM, XENPF_settime64), ONE(PLATFORM, XENPF_read_memtype),
     ONE(PLATFORM, XENPF_firmware_info), ONE(PLATFORM, XENPF_getidletime),
     ONE(PLATFORM, XENPF_set_processor_pminfo), ONE(PLATFORM, XENPF_get_cpuinfo),
+    ONE(PLATFORM, XENPF_enter_acpi_sleep), /* soft-off, which Xen does by itself: cloister_sleep() refuses the others */
     ONE(PLATFORM, XENPF_get_cpu_version), ONE(PLATFORM, XENPF_cpu_online),
     ONE(PLATFORM, XENPF_cpu_offline), ONE(PLATFORM, XENPF_core_parking), ONE(PLATFORM, XENPF_get_symbol),
 
@@ -294,9 +295,6 @@ int cloister_platform_op(uint32_t cmd)
         break;
     case XENPF_efi_runtime_call:
         rule = CLOISTER_RULE_FIRMWARE_CALL;
-        break;
-    case XENPF_enter_acpi_sleep:
-        rule = CLOISTER_RULE_SLEEP;
         break;
     case XENPF_cpu_hotadd:
     case XENPF_mem_hotadd:

@@ -128,6 +128,17 @@ long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
         rc = change_state(&op);
         break;
 
+    case CLOISTER_TEST_KEEP:
+        power_test_keep = true;
+        rc = 0;
+        break;
+
+    case CLOISTER_TEST_SECRETS:
+        identity_test_secret(op.data);
+        seal_test_secret(op.data + 32);
+        rc = 0;
+        break;
+
     default:
         rc = -EINVAL;
         break;

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Included into Xen's common/efi/runtime.c, whose way into the firmware is for its own file: the firmware's variables
+ * (monitor/host.h). They are used while Xen starts, before there is a dom0 that could have changed the firmware's code.
+ */
+#include <asm/cloister_variables.h>
+
+#define VARIABLE_NAME 64
+
+static int variable_error(EFI_STATUS status)
+{
+    switch ( status )
+    {
+    case EFI_SUCCESS:
+        return 0;
+    case EFI_NOT_FOUND:
+        return -ENOENT;
+    case EFI_BUFFER_TOO_SMALL:
+        return -E2BIG;
+    case EFI_ACCESS_DENIED:
+    case EFI_WRITE_PROTECTED:
+    case EFI_SECURITY_VIOLATION:
+        return -EPERM;
+    case EFI_INVALID_PARAMETER:
+        return -EINVAL;
+    case EFI_OUT_OF_RESOURCES:
+        return -ENOMEM;
+    case EFI_UNSUPPORTED:
+        return -EOPNOTSUPP;
+    default:
+        return -EIO;
+    }
+}
+
+/* The firmware has its names in UCS-2. False: it has no runtime services, or the name has no room. */
+static bool variable_named(const char *name, CHAR16 wide[VARIABLE_NAME])
+{
+    unsigned int i = 0;
+
+    do {
+        if ( i == VARIABLE_NAME )
+            return false;
+        wide[i] = name[i];
+    } while ( name[i++] );
+    return efi_enabled(EFI_RS);
+}
+
+int cloister_variable_get(const uint8_t guid[16], const char *name, uint32_t *attributes, void *data,
+                          size_t *size)
+{
+    CHAR16 wide[VARIABLE_NAME];
+    EFI_STATUS status = EFI_UNSUPPORTED;
+    UINTN room = *size;
+
+    if ( variable_named(name, wide) )
+    {
+        struct efi_rs_state state = efi_rs_enter();
+
+        if ( state.cr3 )
+            status = efi_rs->GetVariable(wide, (EFI_GUID *)guid, attributes, &room, data);
+        efi_rs_leave(&state);
+    }
+    *size = room;
+    return variable_error(status);
+}
+
+int cloister_variable_set(const uint8_t guid[16], const char *name, uint32_t attributes,
+                          const void *data, size_t size)
+{
+    CHAR16 wide[VARIABLE_NAME];
+    EFI_STATUS status = EFI_UNSUPPORTED;
+
+    if ( variable_named(name, wide) )
+    {
+        struct efi_rs_state state = efi_rs_enter();
+
+        if ( state.cr3 )
+            status = efi_rs->SetVariable(wide, (EFI_GUID *)guid, attributes, size, (void *)data);
+        efi_rs_leave(&state);
+    }
+    return variable_error(status);
+}
