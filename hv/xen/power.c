@@ -58,12 +58,12 @@ int host_variable_set(const uint8_t guid[16], const char *name, uint32_t attribu
 }
 
 /* Looks into all tables of a kind. -EINVAL: one of them lies. */
-static int __init find_off(const char *signature)
+static int __init find_off(char *signature)
 {
     struct acpi_table_header *table;
     int rc = -ENOENT;
 
-    for ( unsigned int i = 1; rc != -EINVAL && !ACPI_FAILURE(acpi_get_table((char *)signature, i, &table)); i++ )
+    for ( unsigned int i = 1; rc != -EINVAL && !ACPI_FAILURE(acpi_get_table(signature, i, &table)); i++ )
         if ( table->length > sizeof(*table) )
             rc = power_find_off(table + 1, table->length - sizeof(*table), &off);
     return rc;
@@ -74,10 +74,11 @@ void __init power_init(void)
     if ( acpi_disabled || find_off(ACPI_SIG_DSDT) == -EINVAL || find_off(ACPI_SIG_SSDT) == -EINVAL )
         off.known = false;
     if ( !off.known )
-        printk(XENLOG_WARNING "Cloister: the firmware's \\_S5_ cannot be read: the machine has to be switched off by hand\n");
+        printk(XENLOG_WARNING "Cloister: the firmware's \\_S5_ cannot be read: the machine does not switch itself "
+               "off\n");
     mor_init();
-    printk("%sCloister: memory over a reset: %s (%d)\n", mor_status()->outcome == MOR_LOCKED ? XENLOG_INFO : XENLOG_WARNING,
-           mor_text(), mor_status()->error);
+    printk("%sCloister: memory over a reset: %s (%d)\n",
+           mor_status()->outcome == MOR_LOCKED ? XENLOG_INFO : XENLOG_WARNING, mor_text(), mor_status()->error);
 }
 
 /* --- the way down --------------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
  *   control read FRAME...             first 64 bytes of each (test build)
  *   control state KIND                the next entry fails on the guest's state (1) or the controls (2)
  *                                     (test build)
+ *   control keep                      the way down clears nothing (test build)
+ *   control secrets                   {"key", "root"} of this boot, each byte inverted (test build)
  * A refusal: {"error", "reason", "text"} and status 1.
  */
 #include <inttypes.h>
@@ -156,6 +158,41 @@ static int state(unsigned int kind)
     return 0;
 }
 
+static int keep(void)
+{
+    struct cloister_test op = {.kind = CLOISTER_TEST_KEEP};
+    long rc = monitor_op(CLOISTER_OP_TEST, &op, sizeof(op));
+
+    if (rc) {
+        return refused(rc, &op.head);
+    }
+    printf("{}\n");
+    return 0;
+}
+
+static void print_hex(const uint8_t *bytes, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        printf("%02x", bytes[i]);
+    }
+}
+
+static int secrets(void)
+{
+    struct cloister_test op = {.kind = CLOISTER_TEST_SECRETS};
+    long rc = monitor_op(CLOISTER_OP_TEST, &op, sizeof(op));
+
+    if (rc) {
+        return refused(rc, &op.head);
+    }
+    printf("{\"key\": \"");
+    print_hex(op.data, 32);
+    printf("\", \"root\": \"");
+    print_hex(op.data + 32, 32);
+    printf("\"}\n");
+    return 0;
+}
+
 static int audit(void)
 {
     struct cloister_audit op = {0};
@@ -194,9 +231,7 @@ static int read_frames(char **numbers, int count)
             report_cannot("frame %s cannot be read", numbers[i]);
         }
         printf("%s\"", i ? ", " : "");
-        for (unsigned int byte = 0; byte < sizeof(data); byte++) {
-            printf("%02x", data[byte]);
-        }
+        print_hex(data, sizeof(data));
         printf("\"");
     }
     printf("]\n");
@@ -231,6 +266,12 @@ int main(int count, char **arguments)
     }
     if (!strcmp(what, "state") && count == 3) {
         return state(NUMBER(2));
+    }
+    if (!strcmp(what, "keep")) {
+        return keep();
+    }
+    if (!strcmp(what, "secrets")) {
+        return secrets();
     }
     fprintf(stderr, "control: unknown command; see the head of control.c\n");
     return 2;
