@@ -61,6 +61,7 @@ static const struct cloister_lockdown_row __initconstrel rows[] = {
 
     ONE(PLATFORM, XENPF_settime32), ONE(PLATFORM, XENPF_settime64), ONE(PLATFORM, XENPF_read_memtype),
     ONE(PLATFORM, XENPF_firmware_info), ONE(PLATFORM, XENPF_getidletime),
+    ONE(PLATFORM, XENPF_enter_acpi_sleep), /* soft-off alone, and with Xen's values: cloister_sleep() */
     ONE(PLATFORM, XENPF_set_processor_pminfo), ONE(PLATFORM, XENPF_get_cpuinfo),
     ONE(PLATFORM, XENPF_enter_acpi_sleep), /* soft-off, which Xen does by itself: cloister_sleep() refuses the others */
     ONE(PLATFORM, XENPF_get_cpu_version), ONE(PLATFORM, XENPF_cpu_online),
