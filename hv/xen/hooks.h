@@ -26,7 +26,6 @@
 
 #define __HYPERVISOR_cloister_op __HYPERVISOR_arch_7
 
-struct arch_msix;
 struct cpu_user_regs;
 struct domain;
 struct page_info;
@@ -96,8 +95,10 @@ bool cloister_msr_refused(uint32_t msr, uint64_t value);
 /* A write to a function's configuration space. */
 int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, unsigned int size,
                        uint32_t data);
-/* Where Xen is to map a device's MSI-X table. */
-int cloister_msix_address(const struct arch_msix *msix);
+/* Where Xen is to map a device's MSI-X table, and whom it is to keep from both: BARs, and offsets with their BAR's
+ * number in the low bits. */
+bool cloister_msix_refused(uint64_t table_bar, uint32_t table, uint64_t pba_bar, uint32_t pba,
+                           unsigned int entries);
 int cloister_platform_op(uint32_t cmd);
 /* The register by which a power state is entered: its ACPI address space, and where it is there. */
 int cloister_power_state(uint8_t space, uint64_t address);

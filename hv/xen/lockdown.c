@@ -6,6 +6,7 @@
 #include "lockdown.h"
 
 #include <xen/acpi.h>
+#include <xen/delay.h>
 #include <xen/guest_access.h>
 #include <xen/init.h>
 #include <xen/iocap.h>
@@ -28,6 +29,10 @@
 #include "../../../drivers/passthrough/ats.h"
 
 #include "compat.h"
+
+#define SCI_EN 1u
+#define ACPI_MODE_MS 3000
+#define KCS_STATUS_PORT 0xca3 /* of IPMI's keyboard controller style interface: ones where there is none */
 
 #define R CLOISTER_ACCESS_READ
 #define W CLOISTER_ACCESS_WRITE
@@ -57,6 +62,7 @@ static const struct cloister_lockdown_row __initconstrel rows[] = {
     ROW(CLASS, R, 0x0600, 0x0603), ROW(CLASS, R, 0x0680, 0x0680), /* host, ISA, EISA, other bridges */
     ROW(CLASS, R, 0x0800, 0x0804), ROW(CLASS, R, 0x0806, 0x0806), /* system peripherals, IOMMU */
     ROW(CLASS, R, 0x0880, 0x0880), ROW(CLASS, R, 0x0c05, 0x0c05), /* others, SMBus */
+    ROW(CLASS, R, 0x0c80, 0x0c80), ROW(CLASS, R, 0x1080, 0x1080), /* flash; AMD's secure processor, a DMA engine */
     ROW(CLASS, R, 0x1101, 0x1101), ROW(CLASS, R, 0x1180, 0x1180), /* performance, thermal */
 
     ONE(PLATFORM, XENPF_settime32), ONE(PLATFORM, XENPF_settime64), ONE(PLATFORM, XENPF_read_memtype),
@@ -140,9 +146,11 @@ static int __init cf_check parse_lockdown(const char *s)
 }
 custom_param("cloister-lockdown", parse_lockdown);
 
+static bool __ro_after_init has_bmc;
+
 uint32_t lockdown_host_flags(void)
 {
-    return lockdown_flags() | (ats_enabled ? CLOISTER_INFO_ATS : 0);
+    return lockdown_flags() | (ats_enabled ? CLOISTER_INFO_ATS : 0) | (has_bmc ? CLOISTER_INFO_BMC : 0);
 }
 
 /* --- rows of this machine --------------------------------------------------------------------------------- */
@@ -182,6 +190,21 @@ static void __init give_block(const struct acpi_generic_address *block, unsigned
                       block->address + length - 1);
 }
 
+/* The firmware hands the power management events over (ACPI 6.5, 4.8.2.5): dom0 has no port to ask it by. */
+static void __init acpi_enable_mode(const struct acpi_table_fadt *fadt)
+{
+    uint64_t control = fadt->xpm1a_control_block.address;
+
+    if ( !fadt->smi_command || !fadt->acpi_enable || !control ||
+         fadt->xpm1a_control_block.space_id != ACPI_ADR_SPACE_SYSTEM_IO || (inw(control) & SCI_EN) )
+        return;
+    outb(fadt->acpi_enable, fadt->smi_command);
+    for ( unsigned int ms = 0; ms < ACPI_MODE_MS && !(inw(control) & SCI_EN); ms++ )
+        mdelay(1);
+    if ( !(inw(control) & SCI_EN) )
+        printk(XENLOG_WARNING "Cloister: the firmware does not enter ACPI mode: dom0 gets no power events\n");
+}
+
 /* Fixed hardware (ACPI 6.5, 4.8.3): status and enable registers are dom0's, control is for reading. */
 static void __init acpi_start(void)
 {
@@ -189,6 +212,7 @@ static void __init acpi_start(void)
 
     if ( acpi_disabled )
         return;
+    acpi_enable_mode(fadt);
     give_block(&fadt->xpm1a_event_block, fadt->pm1_event_length, RW);
     give_block(&fadt->xpm1b_event_block, fadt->pm1_event_length, RW);
     give_block(&fadt->xpm1a_control_block, fadt->pm1_control_length, R);
@@ -209,6 +233,7 @@ void __init lockdown_start(void)
         lockdown_give(rows[i].kind, rows[i].access, rows[i].first, rows[i].last);
     acpi_start();
     lockdown_pci_start();
+    has_bmc = inb(KCS_STATUS_PORT) != 0xff || lockdown_pci_has_bmc();
     lockdown_seal();
     if ( lockdown_is_closed(CLOISTER_RULE_MEMORY_WRITE) && iommu_hwdom_reserved == -1 &&
          !(lockdown_flags() & CLOISTER_INFO_DMA_RESERVED) )
@@ -337,6 +362,9 @@ int cloister_sysctl(const struct xen_sysctl *op)
 {
     if ( op->cmd == XEN_SYSCTL_debug_keys )
         return keys_ask(&op->u.debug_keys);
+    if ( op->cmd == XEN_SYSCTL_cpu_hotplug &&
+         op->u.cpu_hotplug.op == XEN_SYSCTL_CPU_HOTPLUG_SMT_ENABLE )
+        return lockdown_ask(CLOISTER_RULE_SYSCTL, op->cmd, op->u.cpu_hotplug.op);
     return lockdown_gives(CLOISTER_KIND_SYSCTL, RW, op->cmd, op->cmd)
            ? 0 : lockdown_ask(CLOISTER_RULE_SYSCTL, op->cmd, 0);
 }

@@ -15,6 +15,8 @@ void lockdown_start(void);
 uint32_t lockdown_host_flags(void);
 /* Gives the ports and the memory of every function that is not the chipset's, and knows what is. */
 void lockdown_pci_start(void);
+/* Is there a function of a management controller: IPMI's, or the display of one that reaches into it? */
+bool lockdown_pci_has_bmc(void);
 
 /* Gives memory by physical addresses, in whole pages; not where the firmware says that there is RAM or its own data. */
 void lockdown_give_memory(uint64_t first, uint64_t last, const char *what);

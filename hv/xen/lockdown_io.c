@@ -22,8 +22,6 @@
 /* --- ports ------------------------------------------------------------------------------------------------------ */
 
 #define KEYBOARD_COMMAND 0x64
-#define KEYBOARD_OUTPUT_PORT 0xd1 /* its bit 0 is the CPU's reset line */
-#define KEYBOARD_PULSE 0xf0       /* 0xf0 .. 0xff: pulse lines of that port */
 #define SLEEP_BITS 0x3c           /* SLP_TYP, SLP_EN in the second byte (ACPI 6.5, 4.8.3.2.1) */
 
 static uint32_t port_in(unsigned int port, unsigned int bytes)
@@ -96,11 +94,29 @@ bool cloister_port_read(unsigned int port, unsigned int bytes, uint32_t *data)
     return true;
 }
 
+/* Commands of the keyboard controller that have to do with keyboards: none for its output port, whose lines are the
+ * CPU's reset and address line 20. */
+static bool is_keyboard_command(uint32_t command)
+{
+    switch ( command )
+    {
+    case 0x20: /* read and write its configuration */
+    case 0x60:
+    case 0xa7 ... 0xab: /* auxiliary device off, on, test; self test, keyboard test */
+    case 0xad ... 0xae: /* keyboard off, on */
+    case 0xc0:
+    case 0xd0: /* read ports */
+    case 0xd2 ... 0xd4: /* write keyboard's and auxiliary device's buffers, and the device */
+        return true;
+    }
+    return false;
+}
+
 /* What may be written to a port that is dom0's for reading. */
 static bool is_harmless(unsigned int port, unsigned int bytes, uint32_t data)
 {
     if ( port == KEYBOARD_COMMAND && bytes == 1 )
-        return data != KEYBOARD_OUTPUT_PORT && data < KEYBOARD_PULSE;
+        return is_keyboard_command(data);
     if ( !is_sleep_control(port, bytes) ||
          !lockdown_gives(CLOISTER_KIND_PORT, R, port, port + bytes - 1) )
         return lockdown_gives(CLOISTER_KIND_PORT, W, port, port + bytes - 1);

@@ -22,18 +22,22 @@
 #define BRIDGE_IO 0x1c
 #define BRIDGE_MEMORY 0x20
 #define BRIDGE_END 0x34 /* behind the windows' registers */
+#define CLASS_IPMI 0x0c07
+#define VENDOR_ASPEED 0x1a03
 #define EXT_CAP_REBAR 0x15
 #define EXT_CAP_VF_REBAR 0x24
 
 #define MAX_ROOT_BARS 256
 
 static DECLARE_BITMAP(behind_bridge, BUSES);
+static DECLARE_BITMAP(seen, BUSES * 256); /* functions that were there at boot */
 
 /* What the firmware gave to the functions on root buses, by dword of the header. */
 static struct {
     uint32_t function, index, value;
 } root_bars[MAX_ROOT_BARS];
 static unsigned int __ro_after_init root_bar_count;
+static bool __ro_after_init has_bmc;
 
 /* Registers 0 .. 63 of a function. */
 struct header {
@@ -231,6 +235,8 @@ static void __init function_start(pci_sbdf_t function)
     struct header header = header_read(function);
     uint16_t class = header.dword[PCI_CLASS_REVISION / 4] >> 16;
 
+    __set_bit(function.bdf, seen);
+    has_bmc |= class == CLASS_IPMI || (uint16_t)header.dword[0] == VENDOR_ASPEED;
     if ( lockdown_gives(CLOISTER_KIND_CLASS, R, class, class) )
     {
         lockdown_give(CLOISTER_KIND_PCI, R | MACHINE, function.sbdf, function.sbdf);
@@ -256,6 +262,11 @@ void __init lockdown_pci_start(void)
             else if ( !(devfn & 7) )
                 devfn |= 7;
         }
+}
+
+bool __init lockdown_pci_has_bmc(void)
+{
+    return has_bmc;
 }
 
 /* --- at run time ------------------------------------------------------------------------------------------------ */
@@ -329,11 +340,25 @@ static bool windows_are_given(const struct header *next)
     return !window_prefetch(next, &first, &last) || !first || memory_is_given(first, last);
 }
 
+/* What kind of BAR it is the function says, and not who writes it (PCI 3.0, 6.2.5.1). */
+static void keep_types(const struct header *now, struct header *next)
+{
+    unsigned int first = PCI_BASE_ADDRESS_0 / 4;
+
+    for ( unsigned int i = first; i < first + bar_count(now); i += 1 + is_64(now->dword[i]) )
+    {
+        uint32_t type = is_io(now->dword[i]) ? ~PCI_BASE_ADDRESS_IO_MASK : ~PCI_BASE_ADDRESS_MEM_MASK;
+
+        next->dword[i] = (next->dword[i] & ~type) | (now->dword[i] & type);
+    }
+}
+
 static bool move_is_given(pci_sbdf_t function, unsigned int reg, unsigned int size, uint32_t data)
 {
     struct header now = header_read(function), next = now;
 
     memcpy((uint8_t *)&next + reg, &data, size);
+    keep_types(&now, &next);
     if ( is_bridge(&now) )
     {
         /* Numbers of buses stay as the firmware chose them. */
@@ -360,6 +385,16 @@ static bool is_extent(pci_sbdf_t f, unsigned int reg, unsigned int size)
            is_in(pci_find_ext_capability(f.seg, f.bus, f.devfn, EXT_CAP_VF_REBAR), 8, 0x34, reg, size);
 }
 
+/*
+ * Functions of the chipset, and those on a root bus that only show at run time: chipsets hide some. Segments other than
+ * the first have not been looked at, so none of their functions is dom0's.
+ */
+static bool is_system(pci_sbdf_t function)
+{
+    return function.seg || lockdown_gives(CLOISTER_KIND_PCI, R, function.sbdf, function.sbdf) ||
+           (!test_bit(function.bus, behind_bridge) && !test_bit(function.bdf, seen));
+}
+
 /* A driver that writes back what it has read asks for nothing. */
 static bool is_same(pci_sbdf_t function, unsigned int reg, unsigned int size, uint32_t data)
 {
@@ -381,7 +416,7 @@ int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, uns
 
     if ( !is_hardware_domain(current->domain) )
         return 0;
-    if ( lockdown_gives(CLOISTER_KIND_PCI, R, function.sbdf, function.sbdf) )
+    if ( is_system(function) )
         return is_same(function, reg, size, data) && lockdown_is_closed(CLOISTER_RULE_PCI_SYSTEM)
                ? -EPERM
                : lockdown_ask(CLOISTER_RULE_PCI_SYSTEM, ((uint64_t)function.sbdf << 16) | reg, data);
@@ -391,10 +426,16 @@ int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, uns
     return lockdown_ask(CLOISTER_RULE_PCI_MOVE, ((uint64_t)function.sbdf << 16) | reg, data);
 }
 
-int cloister_msix_address(const struct arch_msix *msix)
+bool cloister_msix_refused(uint64_t table_bar, uint32_t table, uint64_t pba_bar, uint32_t pba,
+                           unsigned int entries)
 {
-    if ( lockdown_gives(CLOISTER_KIND_MEMORY, W, msix->table.first, msix->table.last) &&
-         lockdown_gives(CLOISTER_KIND_MEMORY, W, msix->pba.first, msix->pba.last) )
-        return 0;
-    return lockdown_ask(CLOISTER_RULE_XEN_ADDRESS, pfn_to_paddr(msix->table.first), 0);
+    uint64_t table_first = table_bar + (table & ~PCI_MSIX_BIRMASK);
+    uint64_t pba_first = pba_bar + (pba & ~PCI_MSIX_BIRMASK);
+
+    if ( !table_bar ||
+         (pba_bar &&
+          memory_is_given(table_first, table_first + entries * PCI_MSIX_ENTRY_SIZE - 1) &&
+          memory_is_given(pba_first, pba_first + BITS_TO_LONGS(entries) * sizeof(long) - 1)) )
+        return false;
+    return lockdown_ask(CLOISTER_RULE_XEN_ADDRESS, table_first, pba_first);
 }
