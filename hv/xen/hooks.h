@@ -70,8 +70,8 @@ struct domain *cloister_reference_refused(const struct page_info *page);
 void cloister_dma_refused(uint16_t segment, uint16_t bdf, uint64_t address);
 /*
  * A domain control on d, or on none (NULL): -EBUSY, recorded, if d has enclaves and it is not known to be harmless to
- * them. Also 0 for a caller who controls no domain, whom Xen refuses. Controls that could race with CREATE are under the
- * domctl lock, which is held until the control has had its effect.
+ * them. Also 0 for a caller who controls no domain, whom Xen refuses. Asked twice: at once, and under the domctl lock, which
+ * CREATE takes, too, and which is held until the control has had its effect.
  */
 int cloister_freeze(struct domain *d, const struct xen_domctl *op);
 /* The same for altp2m, which the domain may switch on by itself; after altp2m_active says that it is on. */
