@@ -3,7 +3,7 @@
 #include "scene.h"
 #include "suite.h"
 
-#define OPS 18u
+#define OPS CLOISTER_OP_LIMIT
 
 static const size_t sizes[OPS] = {
     sizeof(struct cloister_info),   sizeof(struct cloister_create),
@@ -14,7 +14,7 @@ static const size_t sizes[OPS] = {
     sizeof(struct cloister_record), sizeof(struct cloister_heartbeat),
     sizeof(struct cloister_counters_load),   sizeof(struct cloister_counters_save),
     sizeof(struct cloister_counters_read),   sizeof(struct cloister_counters_commit),
-    sizeof(struct cloister_counters_forget)};
+    sizeof(struct cloister_counters_forget), sizeof(struct cloister_lockdown)};
 
 static struct image *image;
 
