@@ -29,6 +29,8 @@ static const char help[] =
     "  --pcrs PCRS         the configuration's PCR values 4, 7, 8 and 9: what cloister-verify predict\n"
     "                      or tpm2_pcrread printed\n"
     "  --reference PCRS    values that --pcrs does not tell, from a machine that booted as it should\n"
+    "  --unified           the hosts boot Xen's unified image: PCRs 8 and 9 are zero\n"
+    "  --insecure-empty-pcrs  take values that prove nothing: zeros, ff, separators alone\n"
     "  --record-pcr N      the PCR of the monitor's record on these hosts, 0 to 15 (default: 13);\n"
     "                      with any other, their dom0 could open the root\n"
     "  --add STATEMENTS    keep the statements of this file\n"
@@ -41,7 +43,7 @@ struct inputs {
     const char *key_path, *pcrs, *reference, *add, *out;
     uint32_t record_pcr;
     uint8_t dropped[32];
-    bool drop, json;
+    bool drop, unified, empty, json;
     /* What comes of it. */
     EVP_PKEY *key;
     struct crypto crypto;
@@ -157,6 +159,37 @@ static int check_record_pcr(const struct inputs *in, const struct cloister_pcr *
     return STATUS_INPUT;
 }
 
+/*
+ * Is this the value of PCR i that a boot of the hosts leads to? A unified image leaves GRUB's PCRs at
+ * zero, and nothing else in them: PCR 4 has the image.
+ */
+static int check_value(const struct inputs *in, uint32_t i, const struct cloister_pcr *pcr)
+{
+    static const uint8_t zero[32];
+    const bool grub = cloister_boot_pcrs(false) & ~cloister_boot_pcrs(true) & 1u << i;
+    const char *why;
+
+    if (in->unified && grub) {
+        if (pcr && memcmp(pcr->value, zero, sizeof(zero))) {
+            complain("%s: PCR %u is not zero: this was no boot of a unified image (--unified)",
+                     in->pcrs, i);
+            return STATUS_INPUT;
+        }
+        return 0;
+    }
+    if (!pcr) {
+        complain("%s: no value of PCR %u", in->pcrs, i);
+        return STATUS_INPUT;
+    }
+    why = in->empty ? NULL : cloister_pcr_empty(i, pcr->value);
+    if (why) {
+        complain("%s: PCR %u has a value that proves nothing (%s)%s", in->pcrs, i, why,
+                 grub ? ": a boot of a unified image is signed with --unified" : "");
+        return STATUS_INPUT;
+    }
+    return 0;
+}
+
 /* TPM2_PolicyPCR (TPM 2.0 part 3, 23.7) of the values, that of the record still zero. */
 static int policy_make(struct inputs *in)
 {
@@ -180,11 +213,11 @@ static int policy_make(struct inputs *in)
         const struct cloister_pcr *pcr = find_pcr(given[0], counts[0], i);
 
         pcr = pcr ? pcr : find_pcr(given[1], counts[1], i);
-        if (CLOISTER_SEAL_PCRS & 1u << i && !pcr) {
-            complain("%s: no value of PCR %u", in->pcrs, i);
-            rc = STATUS_INPUT;
-        } else if (mask & 1u << i) {
-            values[count].data = CLOISTER_SEAL_PCRS & 1u << i ? pcr->value : zero;
+        if (CLOISTER_SEAL_PCRS & 1u << i) {
+            rc = check_value(in, i, pcr);
+        }
+        if (!rc && mask & 1u << i) {
+            values[count].data = CLOISTER_SEAL_PCRS & 1u << i && pcr ? pcr->value : zero;
             values[count++].size = 32;
         }
     }
@@ -390,6 +423,12 @@ static int take_option(char **argv, int option, void *inputs)
     case 'j':
         in->json = true;
         return 0;
+    case 'u':
+        in->unified = true;
+        return 0;
+    case 'E':
+        in->empty = true;
+        return 0;
     case 'd':
         in->drop = true;
         return hex_read(optarg, in->dropped, 32) == 32
@@ -416,6 +455,8 @@ int command_authorize(int argc, char **argv)
         {"add", required_argument, NULL, 'a'},
         {"drop", required_argument, NULL, 'd'},
         {"out", required_argument, NULL, 'o'},
+        {"unified", no_argument, NULL, 'u'},
+        {"insecure-empty-pcrs", no_argument, NULL, 'E'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -432,8 +473,8 @@ int command_authorize(int argc, char **argv)
     if (!in.pcrs != !in.out) {
         return complain_usage(argv[0], "--pcrs and --out belong together");
     }
-    if (!in.out && (in.reference || in.add)) {
-        return complain_usage(argv[0], "--reference and --add need --pcrs and --out");
+    if (!in.out && (in.reference || in.add || in.unified || in.empty)) {
+        return complain_usage(argv[0], "--reference, --add and words about PCRs need --pcrs and --out");
     }
     if (in.drop && !in.add) {
         return complain_usage(argv[0], "--drop needs --add");

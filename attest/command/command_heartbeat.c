@@ -203,7 +203,7 @@ static void print_json(int rc, const struct findings *found)
 
 static void print_text(int rc, const struct findings *found)
 {
-    char flags[96];
+    char flags[FLAGS_TEXT_ROOM];
 
     if (rc) {
         printf("%s ", found->subject);

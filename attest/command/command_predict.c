@@ -9,6 +9,7 @@
 
 #include "cloister/verify.h"
 #include "command.h"
+#include "empty_pcr.h"
 #include "refuse.h"
 
 static const char help[] =
@@ -23,7 +24,10 @@ static const char help[] =
     "  --initrd FILE          dom0's initial RAM disk\n"
     "  --folder PATH          where GRUB finds these files (default: /boot)\n"
     "  --reference PCRS       values of PCRs 0 to 7 that the plan does not tell, from a machine that\n"
-    "                         booted as it should: what tpm2_pcrread printed there\n"
+    "                         booted as it should: what tpm2_pcrread printed there. Without PCRs 0,\n"
+    "                         2 and 7 no configuration is whole, and policies refuse it.\n"
+    "  --unified              the plan is that of Xen's unified image: no PCR 8 and 9\n"
+    "  --insecure-empty-pcrs  take values that prove nothing: zeros, ff, separators alone\n"
     "  --compare EVIDENCE     say what differs from the PCR values in this evidence, which is not\n"
     "                         verified; with its event log down to the file\n"
     "  --pcrs PCRS            the same with PCR values as tpm2_pcrread prints them\n"
@@ -35,8 +39,73 @@ static const char help[] =
 struct inputs {
     struct cloister_grub_xen boot;
     const char *grub, *reference, *compare, *pcrs, *log;
-    bool json;
+    bool unified, empty, json;
 };
+
+/* Bit n: the plan has PCR n. */
+static uint32_t planned_pcrs(const struct cloister_plan *plan)
+{
+    uint32_t mask = 0;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        mask |= 1u << plan->events[i].pcr;
+    }
+    return mask;
+}
+
+/* What a boot configuration of a policy needs, and the plan does not have. */
+static uint32_t missing_pcrs(const struct cloister_plan *plan, const struct inputs *in)
+{
+    return cloister_boot_pcrs(in->unified) & ~planned_pcrs(plan);
+}
+
+static const struct cloister_planned *first_planned(const struct cloister_plan *plan, uint32_t pcr)
+{
+    const struct cloister_planned *event = plan->events;
+
+    while (event->pcr != pcr) {
+        event++;
+    }
+    return event;
+}
+
+/* Complains about values that prove nothing, and about GRUB's where there is none. 0 or STATUS_INPUT. */
+static int check_values(const struct cloister_plan *plan, const struct inputs *in)
+{
+    const uint32_t grub = cloister_boot_pcrs(false) & ~cloister_boot_pcrs(true);
+    char list[PCR_LIST_ROOM];
+    uint8_t value[32];
+
+    if (in->unified && planned_pcrs(plan) & grub) {
+        pcr_list(planned_pcrs(plan) & grub, list, sizeof(list));
+        complain("--unified, but the plan has %s: that is GRUB's", list);
+        return STATUS_INPUT;
+    }
+    for (uint32_t pcr = 0; pcr < CLOISTER_EVIDENCE_PCRS && !in->empty; pcr++) {
+        const char *why = cloister_plan_value(plan, pcr, value) > 0
+                              ? cloister_pcr_empty(pcr, value) : NULL;
+
+        if (why) {
+            complain("PCR %u has a value that proves nothing (%s): from %s", pcr, why,
+                     first_planned(plan, pcr)->name);
+            return STATUS_INPUT;
+        }
+    }
+    return 0;
+}
+
+static void warn_incomplete(const struct cloister_plan *plan, const struct inputs *in)
+{
+    uint32_t missing = missing_pcrs(plan, in);
+    char list[PCR_LIST_ROOM];
+
+    if (missing) {
+        pcr_list(missing, list, sizeof(list));
+        complain("not a whole boot configuration, policies refuse it: %s missing (--reference has "
+                 "those of the firmware)",
+                 list);
+    }
+}
 
 static void print_text(const struct cloister_plan *plan)
 {
@@ -60,9 +129,9 @@ static bool requires_tpm(const struct inputs *in)
     return cloister_cmdline_requires_tpm(in->boot.xen_cmdline ? in->boot.xen_cmdline : "");
 }
 
-static json_object *describe(const struct cloister_plan *plan)
+static json_object *describe(const struct cloister_plan *plan, const struct inputs *in)
 {
-    json_object *object = out_new(), *events = out_list(), *pcrs = out_new();
+    json_object *object = out_new(), *events = out_list(), *pcrs = out_new(), *missing = out_list();
     uint8_t value[32];
     char text[16];
 
@@ -82,6 +151,14 @@ static json_object *describe(const struct cloister_plan *plan)
         }
     }
     out_add(object, "pcrs", pcrs);
+    out_text(object, "loader", in->unified ? "unified" : "grub");
+    for (uint32_t pcr = 0; pcr < CLOISTER_EVIDENCE_PCRS; pcr++) {
+        if (missing_pcrs(plan, in) & 1u << pcr) {
+            json_object_array_add(missing, json_object_new_int((int)pcr));
+        }
+    }
+    out_truth(object, "complete", !missing_pcrs(plan, in));
+    out_add(object, "missing", missing);
     return object;
 }
 
@@ -214,8 +291,11 @@ static int report(const struct cloister_plan *plan, const struct inputs *in)
     if (rc < 0) {
         return STATUS_INPUT;
     }
+    if (!in->compare && !in->pcrs) {
+        warn_incomplete(plan, in);
+    }
     if (in->json) {
-        object = describe(plan);
+        object = describe(plan, in);
         if (in->boot.xen) {
             out_truth(object, "tpm_required", requires_tpm(in));
         }
@@ -259,6 +339,9 @@ static int predict(const struct inputs *in)
         rc = plan_reference(&plan, in->reference);
     }
     if (!rc) {
+        rc = check_values(&plan, in);
+    }
+    if (!rc) {
         rc = report(&plan, in);
     }
     cloister_plan_free(&plan);
@@ -281,8 +364,11 @@ static bool take_option(int option, struct inputs *in)
         ['L'] = &in->log,
     };
 
-    if (option == 'j') {
-        in->json = true;
+    bool *const truth = option == 'j' ? &in->json : option == 'u' ? &in->unified
+                        : option == 'E' ? &in->empty : NULL;
+
+    if (truth) {
+        *truth = true;
         return true;
     }
     if ((size_t)option >= sizeof(places) / sizeof(places[0]) || !places[option]) {
@@ -306,6 +392,8 @@ int command_predict(int argc, char **argv)
         {"compare", required_argument, NULL, 'C'},
         {"pcrs", required_argument, NULL, 'p'},
         {"log", required_argument, NULL, 'L'},
+        {"unified", no_argument, NULL, 'u'},
+        {"insecure-empty-pcrs", no_argument, NULL, 'E'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -328,6 +416,10 @@ int command_predict(int argc, char **argv)
     }
     if (!in.grub && !in.boot.xen && !in.boot.kernel && !in.boot.initrd) {
         return complain_usage(argv[0], "no file and no plan given");
+    }
+    if (in.unified && (in.boot.xen || in.boot.kernel || in.boot.initrd)) {
+        return complain_usage(argv[0], "--unified has one file, in a plan: --xen, --kernel and "
+                              "--initrd are GRUB's");
     }
     if (in.compare && in.pcrs) {
         return complain_usage(argv[0], "--compare or --pcrs, not both");

@@ -25,9 +25,19 @@ static void show_bytes(const char *name, const uint8_t *bytes, size_t size)
     printf("  %-18s %s\n", name, text);
 }
 
+/* Text that ends with its size, or a zero; what is not printable as '?'. */
+static void show_text(const char *name, const uint8_t *text, size_t size)
+{
+    printf("  %-18s ", name);
+    for (size_t i = 0; i < size && text[i]; i++) {
+        putchar(text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : '?');
+    }
+    putchar('\n');
+}
+
 static void show_record(const struct cloister_monitor_record *record)
 {
-    char flags[96], version[sizeof(record->xen_version) + 1];
+    char flags[FLAGS_TEXT_ROOM];
 
     printf("monitor record\n");
     if (record->magic != CLOISTER_RECORD_MAGIC || record->version != CLOISTER_RECORD_VERSION) {
@@ -35,16 +45,13 @@ static void show_record(const struct cloister_monitor_record *record)
         return;
     }
     flags_text(record->flags, flags, sizeof(flags));
-    snprintf(version, sizeof(version), "%.*s", (int)sizeof(record->xen_version),
-             (const char *)record->xen_version);
-    for (char *c = version; *c; c++) {
-        *c = *c >= 0x20 && *c <= 0x7e ? *c : '?';
-    }
     printf("  %-18s %s%s\n", "flags", flags,
            flags_unknown(record->flags) ? " and unknown ones" : "");
     printf("  %-18s %u.%u.%u, ABI %u\n", "monitor", record->monitor_version >> 16,
            record->monitor_version >> 8 & 255, record->monitor_version & 255, record->abi_version);
-    printf("  %-18s %s\n", "Xen", version);
+    show_text("Xen", record->xen_version, sizeof(record->xen_version));
+    show_text("Xen's source", record->xen_source, sizeof(record->xen_source));
+    show_bytes("dom0's table", record->lockdown, sizeof(record->lockdown));
     if (record->pcr == CLOISTER_RECORD_NO_TPM) {
         printf("  %-18s none: no TPM\n", "PCR");
     } else {
@@ -90,7 +97,7 @@ static void show_quote(const struct cloister_quote *quote)
 
 static void show_report(uint32_t i, const struct cloister_report *report, uint8_t form)
 {
-    char flags[96];
+    char flags[FLAGS_TEXT_ROOM];
 
     printf("report %u%s\n", i, form == CLOISTER_REPORT_COSE ? ", as COSE_Sign1" : "");
     if (report->magic != CLOISTER_REPORT_MAGIC || report->version != CLOISTER_REPORT_VERSION) {

@@ -8,6 +8,7 @@
 
 #include "cloister/verify.h"
 #include "command.h"
+#include "flags.h"
 #include "refuse.h"
 
 static const char help[] =
@@ -110,6 +111,8 @@ static json_object *host_claims(const struct cloister_claims *claims)
     out_text(object, "monitor_version", text);
     out_flags(object, "monitor_flags", claims->monitor_flags);
     out_text(object, "xen_version", claims->xen_version);
+    out_text(object, "xen_source", claims->xen_source);
+    out_hex(object, "lockdown_table", claims->lockdown, sizeof(claims->lockdown));
     snprintf(text, sizeof(text), "%016" PRIx64, claims->boot_id);
     out_text(object, "boot_id", text);
     out_count(object, "tpm_clock_ms", claims->tpm_clock);
@@ -117,6 +120,7 @@ static json_object *host_claims(const struct cloister_claims *claims)
     out_count(object, "tpm_restart_count", claims->tpm_restart_count);
     out_truth(object, "tpm_clock_safe", claims->tpm_clock_safe);
     out_truth(object, "log_checked", claims->log_checked);
+    out_text(object, "firmware_settings", cloister_settings_name(claims->settings));
     for (uint32_t i = 0; i < claims->pcr_count; i++) {
         snprintf(text, sizeof(text), "%u", claims->pcrs[i].index);
         out_hex(pcrs, text, claims->pcrs[i].value, sizeof(claims->pcrs[i].value));
@@ -149,15 +153,21 @@ static void print_json(int rc, const struct cloister_claims *claims,
 static void print_text(int rc, const struct cloister_claims *claims,
                        const struct cloister_refusal *refusal)
 {
+    char flags[FLAGS_TEXT_ROOM], table[2 * CLOISTER_DIGEST_SIZE + 1];
+
     if (rc) {
         refusal_print(refusal);
         return;
     }
-    printf("accepted%s\n  boot      %s\n  Xen       %s, monitor %u.%u.%u\n",
+    flags_text(claims->monitor_flags, flags, sizeof(flags));
+    hex_text(claims->lockdown, sizeof(claims->lockdown), table, sizeof(table));
+    printf("accepted%s\n  boot      %s\n  Xen       %s%s%s, monitor %u.%u.%u\n  monitor   %s\n"
+           "  table     %s\n  firmware  settings %s\n",
            claims->insecure ? ", by a policy with a bypass (insecure)" : "",
            *claims->boot ? claims->boot : "not looked at", claims->xen_version,
+           *claims->xen_source ? ", source " : "", claims->xen_source,
            claims->monitor_version >> 16, claims->monitor_version >> 8 & 255,
-           claims->monitor_version & 255);
+           claims->monitor_version & 255, flags, table, cloister_settings_name(claims->settings));
     for (uint32_t i = 0; i < claims->enclave_count; i++) {
         const struct cloister_enclave_claims *enclave = &claims->enclaves[i];
         char measurement[2 * CLOISTER_MEASUREMENT_SIZE + 1];

@@ -37,7 +37,7 @@ int policy_read(const char *path, struct cloister_policy **policy)
 {
     uint8_t *text;
     size_t size;
-    char why[256] = "out of memory";
+    char why[400] = "out of memory";
     int rc = file_read(path, CLOISTER_POLICY_MAX_SIZE, &text, &size);
 
     if (rc) {

@@ -102,7 +102,7 @@ void api_policy_put(struct worker *worker, struct request *request)
 {
     struct change *change = calloc(1, sizeof(*change));
     struct cloister_policy *policy = NULL;
-    char why[256] = "";
+    char why[400] = "";
     int rc = change ? cloister_policy_parse(request->body, request->size, &policy, why, sizeof(why))
                     : -ENOMEM;
 

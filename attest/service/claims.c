@@ -88,6 +88,9 @@ static void add_host(struct writer *out, json_object *all, const struct cloister
     add_text(out, object, "monitor_version", text);
     add_flags(out, object, "monitor_flags", claims->monitor_flags);
     add_text(out, object, "xen_version", claims->xen_version);
+    add_text(out, object, "xen_source", claims->xen_source);
+    add_hex(out, object, "lockdown_table", claims->lockdown, sizeof(claims->lockdown));
+    add_text(out, object, "firmware_settings", cloister_settings_name(claims->settings));
     snprintf(text, sizeof(text), "%016" PRIx64, claims->boot_id);
     add_text(out, object, "boot_id", text);
     add_number(out, object, "tpm_reset_count", claims->tpm_reset_count);

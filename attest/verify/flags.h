@@ -7,6 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cloister/abi.h"
+#include "cloister/lockdown.h"
+
+/* What the boot option cloister-lockdown= can open. */
+#define FLAGS_ROOM(room, option) CLOISTER_INFO_##room |
+#define FLAGS_ROOMS ((uint32_t)(CLOISTER_LOCKDOWN_ROOMS(FLAGS_ROOM) 0))
+/* All that a policy must allow by name ("insecure-allow-open"). */
+#define FLAGS_OPEN (FLAGS_ROOMS | CLOISTER_INFO_LOCKDOWN_WATCH | CLOISTER_INFO_ATS)
+
+/* Room for the names of all flags. */
+#define FLAGS_NAME(bit, flag, text, meaning) text " "
+#define FLAGS_TEXT_ROOM sizeof(CLOISTER_INFO_FLAGS(FLAGS_NAME))
+
 /* Are there flags that this library does not know? Their meaning could be a danger. */
 bool flags_unknown(uint32_t flags);
 /* The names of the flags, with spaces between. */

@@ -14,7 +14,7 @@
 void json_refuse(struct json_reader *in, const char *path, const char *format, ...)
 {
     va_list arguments;
-    char text[160];
+    char text[320];
 
     if (in->rc) {
         return;

@@ -10,13 +10,12 @@
 #include "cloister/abi.h"
 #include "flags.h"
 #include "json.h"
+#include "policy_boot.h"
 
-#define MAX_BOOTS 4096u
 #define MAX_ENCLAVES 4096u
-#define MAX_FLAGS 8u
-/* TCG PC Client Platform Firmware Profile 1.05, 3.3.4.5 and 3.3.1. */
-#define LOADER_PCR 4u
-#define LAST_STATIC_PCR 15u /* those from 16 on can be reset at run time */
+#define MAX_FLAGS 32u
+#define MAX_TABLES 4096u
+#define MAX_SERIES 64u
 #define MAX_AGE (366u * 24 * 60 * 60)
 
 typedef void take_member(struct json_reader *in, const char *path, json_object *value,
@@ -31,81 +30,6 @@ static void take_keys(struct json_reader *in, const char *path, json_object *val
         return;
     }
     json_alternatives(in, path, value, CLOISTER_DIGEST_SIZE, &policy->keys);
-}
-
-/* A PCR's index as a member's name: no sign, no leading zero. */
-static bool pcr_index(const char *text, uint32_t *index)
-{
-    char again[12];
-
-    *index = (uint32_t)strtoul(text, NULL, 10);
-    snprintf(again, sizeof(again), "%u", *index);
-    return !strcmp(again, text) && *index <= LAST_STATIC_PCR;
-}
-
-static void take_pcrs(struct json_reader *in, const char *path, json_object *value,
-                      struct policy_boot *boot)
-{
-    char inner[128];
-
-    if (!json_object_is_type(value, json_type_object)) {
-        json_refuse(in, path, "an object expected");
-        return;
-    }
-    json_object_object_foreach(value, key, member) {
-        uint32_t index;
-
-        if (!pcr_index(key, &index)) {
-            json_refuse(in, path, "a PCR's index, 0..%u, expected, not '%.20s'", LAST_STATIC_PCR,
-                        key);
-            return;
-        }
-        snprintf(inner, sizeof(inner), "%s.%u", path, index);
-        boot->mask |= 1u << index;
-        json_alternatives(in, inner, member, CLOISTER_DIGEST_SIZE, &boot->pcrs[index]);
-    }
-}
-
-static void take_boot(struct json_reader *in, const char *path, json_object *value,
-                      struct policy_boot *boot)
-{
-    char inner[96];
-
-    if (!json_object_is_type(value, json_type_object)) {
-        json_refuse(in, path, "an object expected");
-        return;
-    }
-    json_object_object_foreach(value, key, member) {
-        snprintf(inner, sizeof(inner), "%s.%.20s", path, key);
-        if (!strcmp(key, "name")) {
-            json_name(in, inner, member, boot->name);
-        } else if (!strcmp(key, "pcrs")) {
-            take_pcrs(in, inner, member, boot);
-        } else {
-            json_refuse(in, inner, "unknown member");
-        }
-    }
-    if (!boot->name[0] || !boot->mask) {
-        json_refuse(in, path, "name and at least one PCR expected");
-    }
-}
-
-static void take_boots(struct json_reader *in, const char *path, json_object *value,
-                       struct cloister_policy *policy)
-{
-    size_t count = json_count(in, path, value, MAX_BOOTS);
-    char inner[48];
-
-    policy->boots = calloc(count ? count : 1, sizeof(*policy->boots));
-    if (!policy->boots) {
-        in->rc = -ENOMEM;
-        return;
-    }
-    policy->boot_count = count;
-    for (size_t i = 0; i < count && !in->rc; i++) {
-        snprintf(inner, sizeof(inner), "%s[%zu]", path, i);
-        take_boot(in, inner, json_object_array_get_idx(value, i), &policy->boots[i]);
-    }
 }
 
 static void take_enclave(struct json_reader *in, const char *path, json_object *value,
@@ -158,23 +82,108 @@ static void take_enclaves(struct json_reader *in, const char *path, json_object 
     }
 }
 
+/* The flags of a list of names, each of which must be among `possible`. */
+static uint32_t flag_list(struct json_reader *in, const char *path, json_object *value,
+                          uint32_t possible, const char *use)
+{
+    size_t count = json_count(in, path, value, MAX_FLAGS);
+    char name[CLOISTER_NAME_SIZE] = "", others[FLAGS_TEXT_ROOM];
+    uint32_t flags = 0;
+
+    for (size_t i = 0; i < count && !in->rc; i++) {
+        json_name(in, path, json_object_array_get_idx(value, i), name);
+        if (!(flags_by_name(name) & possible)) {
+            flags_text(possible, others, sizeof(others));
+            json_refuse(in, path, "'%s' is no flag that can be %s, which are: %s", name, use,
+                        others);
+        }
+        flags |= flags_by_name(name);
+    }
+    return flags;
+}
+
 static void take_flags(struct json_reader *in, const char *path, json_object *value,
                        struct cloister_policy *policy)
 {
     const uint32_t possible = CLOISTER_INFO_SVM | CLOISTER_INFO_VMX | CLOISTER_INFO_IOMMU_STRICT |
-                              CLOISTER_INFO_IBPB | CLOISTER_INFO_TPM_REQUIRED;
-    size_t count = json_count(in, path, value, MAX_FLAGS);
+                              CLOISTER_INFO_IBPB | CLOISTER_INFO_TPM_REQUIRED |
+                              CLOISTER_INFO_LOCKDOWN | CLOISTER_INFO_INTREMAP | CLOISTER_INFO_MOR;
 
-    for (size_t i = 0; i < count && !in->rc; i++) {
-        char name[CLOISTER_NAME_SIZE] = "";
-        uint32_t flag;
+    policy->require_flags = flag_list(in, path, value, possible, "required");
+}
 
-        json_name(in, path, json_object_array_get_idx(value, i), name);
-        flag = flags_by_name(name);
-        if (!(flag & possible)) {
-            json_refuse(in, path, "'%s' is no flag that can be required", name);
+/* A table that only watches has all rooms open. */
+static void take_open(struct json_reader *in, const char *path, json_object *value,
+                      struct cloister_policy *policy)
+{
+    policy->open_allowed = flag_list(in, path, value, FLAGS_OPEN, "allowed here");
+    if (policy->open_allowed & CLOISTER_INFO_LOCKDOWN_WATCH) {
+        policy->open_allowed |= FLAGS_ROOMS;
+    }
+    policy->insecure = true;
+}
+
+static void take_tables(struct json_reader *in, const char *path, json_object *value,
+                        struct cloister_policy *policy)
+{
+    static const uint8_t zero[CLOISTER_DIGEST_SIZE];
+
+    if (!json_count(in, path, value, MAX_TABLES)) {
+        return;
+    }
+    json_alternatives(in, path, value, CLOISTER_DIGEST_SIZE, &policy->tables);
+    if (!in->rc && alternatives_contain(&policy->tables, zero)) {
+        json_refuse(in, path, "all zero is no table's hash");
+    }
+}
+
+/* "4.17" with "4.17.7", no digit more than that. */
+static bool take_least(const char *series, const char *text, struct xen_version *least)
+{
+    char again[40];
+    bool good = xen_version_read((const uint8_t *)text, strlen(text), least) && least->patch >= 0;
+
+    if (good) {
+        snprintf(again, sizeof(again), "%u.%u.%d", least->major, least->minor, least->patch);
+        good = !strcmp(again, text);
+    }
+    if (good) {
+        snprintf(again, sizeof(again), "%u.%u", least->major, least->minor);
+        good = !strcmp(again, series);
+    }
+    return good;
+}
+
+static void take_xens(struct json_reader *in, const char *path, json_object *value,
+                      struct cloister_policy *policy)
+{
+    size_t count;
+
+    if (!json_object_is_type(value, json_type_object)) {
+        json_refuse(in, path, "an object expected: {\"4.17\": \"4.17.7\"}");
+        return;
+    }
+    count = (size_t)json_object_object_length(value);
+    if (count < 1 || count > MAX_SERIES) {
+        json_refuse(in, path, "1..%u series expected, not %zu", MAX_SERIES, count);
+        return;
+    }
+    policy->xens = calloc(count, sizeof(*policy->xens));
+    if (!policy->xens) {
+        in->rc = -ENOMEM;
+        return;
+    }
+    json_object_object_foreach(value, series, least) {
+        char text[CLOISTER_NAME_SIZE] = "";
+
+        json_name(in, path, least, text);
+        if (!in->rc && !take_least(series, text, &policy->xens[policy->xen_count++])) {
+            json_refuse(in, path, "a series and its least version expected, as \"4.17\": "
+                        "\"4.17.7\", not \"%.20s\": \"%.20s\"", series, text);
         }
-        policy->require_flags |= flag;
+        if (in->rc) {
+            return;
+        }
     }
 }
 
@@ -187,7 +196,7 @@ static void take_name(struct json_reader *in, const char *path, json_object *val
 static void take_record_pcr(struct json_reader *in, const char *path, json_object *value,
                             struct cloister_policy *policy)
 {
-    json_number(in, path, value, 0, LAST_STATIC_PCR, &policy->record_pcr);
+    json_number(in, path, value, 0, POLICY_LAST_PCR, &policy->record_pcr);
 }
 
 static void take_version(struct json_reader *in, const char *path, json_object *value,
@@ -208,10 +217,13 @@ static const struct {
 } members[] = {
     {"name", take_name},
     {"attestation-keys", take_keys},
-    {"boot", take_boots},
+    {"boot", policy_boots_take},
     {"record-pcr", take_record_pcr},
     {"minimum-monitor-version", take_version},
     {"require-flags", take_flags},
+    {"insecure-allow-open", take_open},
+    {"lockdown-tables", take_tables},
+    {"least-xen", take_xens},
     {"enclaves", take_enclaves},
     {"maximum-report-age", take_age},
 };
@@ -224,9 +236,16 @@ static const struct {
     {"require-event-log", offsetof(struct cloister_policy, require_log), false},
     {"host-only", offsetof(struct cloister_policy, host_only), false},
     {"allow-update-key", offsetof(struct cloister_policy, allow_update_key), false},
+    {"accept-no-mor", offsetof(struct cloister_policy, accept_no_mor), false},
+    {"accept-bmc", offsetof(struct cloister_policy, accept_bmc), false},
     {"insecure-any-attestation-key", offsetof(struct cloister_policy, any_key), true},
     {"insecure-any-boot", offsetof(struct cloister_policy, any_boot), true},
-    {"insecure-unmeasured-loader", offsetof(struct cloister_policy, unmeasured_loader), true},
+    {"insecure-incomplete-boot", offsetof(struct cloister_policy, incomplete_boot), true},
+    {"insecure-empty-pcrs", offsetof(struct cloister_policy, empty_pcrs), true},
+    {"insecure-allow-boot-drivers", offsetof(struct cloister_policy, boot_drivers), true},
+    {"insecure-allow-boot-options", offsetof(struct cloister_policy, boot_options), true},
+    {"insecure-no-lockdown", offsetof(struct cloister_policy, no_lockdown), true},
+    {"insecure-no-intremap", offsetof(struct cloister_policy, no_intremap), true},
     {"insecure-tpm-optional", offsetof(struct cloister_policy, tpm_optional), true},
     {"insecure-allow-dma", offsetof(struct cloister_policy, allow_dma), true},
     {"insecure-allow-smt", offsetof(struct cloister_policy, allow_smt), true},
@@ -257,24 +276,6 @@ static void take_any(struct json_reader *in, const char *key, json_object *value
     json_refuse(in, "", "unknown member '%.40s'", key);
 }
 
-/* What must hold between members. */
-static void check_boots(struct json_reader *in, const struct cloister_policy *policy)
-{
-    char path[48];
-
-    for (size_t i = 0; i < policy->boot_count; i++) {
-        snprintf(path, sizeof(path), "boot[%zu].pcrs", i);
-        if (!policy->unmeasured_loader && !(policy->boots[i].mask & 1u << LOADER_PCR)) {
-            json_refuse(in, path, "PCR %u is missing: whoever replaces the boot loader can make up "
-                        "what it measures", LOADER_PCR);
-        }
-        if (policy->boots[i].mask & 1u << policy->record_pcr) {
-            json_refuse(in, path, "PCR %u is the record's: it differs in each boot",
-                        policy->record_pcr);
-        }
-    }
-}
-
 int cloister_policy_parse(const char *json, size_t size, struct cloister_policy **policy,
                           char *why, size_t why_size)
 {
@@ -291,7 +292,7 @@ int cloister_policy_parse(const char *json, size_t size, struct cloister_policy 
         json_object_object_foreach(document, key, value) {
             take_any(&in, key, value, parsed);
         }
-        check_boots(&in, parsed);
+        policy_boots_check(&in, parsed);
     }
     json_object_put(document);
     if (!in.rc && EVP_Digest(json, size, parsed->digest, NULL, EVP_sha256(), NULL) != 1) {
@@ -322,6 +323,8 @@ void cloister_policy_free(struct cloister_policy *policy)
         free(policy->enclaves[i].image_id.values);
     }
     free(policy->boots);
+    free(policy->xens);
+    free(policy->tables.values);
     free(policy->enclaves);
     free(policy->keys.values);
     free(policy);

@@ -4,6 +4,7 @@
 #define CLOISTER_VERIFY_POLICY_H
 
 #include "cloister/verify.h"
+#include "xen_version.h"
 
 /* Values of one size, any of which is accepted. count 0: the policy does not say. */
 struct alternatives {
@@ -14,6 +15,7 @@ struct alternatives {
 
 struct policy_boot {
     char name[CLOISTER_NAME_SIZE];
+    bool unified;  /* "loader": Xen's unified image, not GRUB */
     uint32_t mask; /* bit n: PCR n is given */
     struct alternatives pcrs[CLOISTER_EVIDENCE_PCRS];
 };
@@ -34,15 +36,20 @@ struct cloister_policy {
     uint32_t record_pcr;
     bool require_log;
     uint32_t minimum_version;
+    struct xen_version *xens; /* the least of each series that is accepted; xen_count 0: not said */
+    size_t xen_count;
     uint32_t require_flags;
+    uint32_t open_allowed; /* CLOISTER_INFO_* of what may be open */
+    struct alternatives tables; /* of what dom0 may */
     struct policy_enclave *enclaves;
     size_t enclave_count;
     bool host_only;
-    bool allow_update_key;
+    bool allow_update_key, accept_no_mor, accept_bmc;
     uint32_t maximum_age; /* s; 0: not said */
     bool insecure;        /* one of these is true: */
-    bool any_key, any_boot, unmeasured_loader, tpm_optional, allow_dma, allow_smt, allow_test;
-    bool allow_debug, any_enclave, any_age;
+    bool any_key, any_boot, incomplete_boot, empty_pcrs, tpm_optional, allow_dma, allow_smt;
+    bool allow_test, allow_debug, any_enclave, any_age;
+    bool no_lockdown, no_intremap, boot_drivers, boot_options;
 };
 
 /* Is it one of them? */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Steps 8 to 11: what was booted, and how the monitor runs. */
+/* Steps 8 and 10: the record's PCR, and what was booted. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cloister/abi.h"
-#include "cloister/eventlog.h"
-#include "flags.h"
 #include "refuse.h"
 #include "verification.h"
+
+/* TCG PC Client Platform Firmware Profile 1.05, 3.3.4: settings and boot entries, and how they were used. */
+#define ENTRIES_PCR (1u << 1)
+#define SETTINGS_PCRS (ENTRIES_PCR | 1u << 5)
 
 const uint8_t *quoted_pcr(const struct cloister_evidence *evidence, uint32_t index)
 {
@@ -51,42 +52,6 @@ int step_binding(struct verification *v)
     return 0;
 }
 
-/* A log that ends with the boot loader knows nothing of the record's PCR. */
-int step_log(struct verification *v)
-{
-    const struct cloister_bytes *log = &v->evidence.log;
-    struct cloister_replay replay;
-    char where[48];
-    int rc;
-
-    if (log->size == 0) {
-        return v->policy->require_log
-                   ? refuse_text(v->refusal, CLOISTER_REFUSED_LOG_MISSING, "a log", "none", "log")
-                   : 0;
-    }
-    rc = cloister_log_replay(*log, &replay);
-    if (rc == -EBADMSG) {
-        snprintf(where, sizeof(where), "event %u, byte %zu", replay.events, replay.offset);
-        return refuse_text(v->refusal, CLOISTER_REFUSED_LOG_MALFORMED, "an event", replay.wrong,
-                           "log, %s", where);
-    }
-    if (rc) {
-        return rc;
-    }
-    for (uint32_t i = 0; i < v->evidence.quote.pcr_count; i++) {
-        const struct cloister_pcr *pcr = &v->evidence.quote.pcrs[i];
-
-        if (pcr->index != v->policy->record_pcr &&
-            memcmp(pcr->value, replay.pcrs[pcr->index], sizeof(pcr->value)) != 0) {
-            return refuse_bytes(v->refusal, CLOISTER_REFUSED_LOG_DIFFERS, pcr->value,
-                                replay.pcrs[pcr->index], sizeof(pcr->value),
-                                "PCR %u of the log (expected: quoted)", pcr->index);
-        }
-    }
-    v->claims->log_checked = true;
-    return 0;
-}
-
 /* How many PCRs of this configuration are as quoted; *first is the lowest that is not. */
 static unsigned int compare_boot(const struct verification *v, const struct policy_boot *boot,
                                  uint32_t *first)
@@ -124,6 +89,26 @@ static int refuse_boot(struct verification *v, const struct policy_boot *nearest
                        "PCR %u, boot '%s'", index, nearest->name);
 }
 
+/*
+ * What the firmware's settings have to do with the boot stands in PCRs 1 and 5, which a configuration
+ * seldom has. Of a unified image they hold the options (PCR 1). `boot`: the one accepted, or NULL.
+ */
+static int judge_settings(struct verification *v, const struct policy_boot *boot)
+{
+    const uint32_t mask = boot ? boot->mask : 0;
+
+    if ((mask & SETTINGS_PCRS) == SETTINGS_PCRS) {
+        v->claims->settings = CLOISTER_SETTINGS_PINNED;
+    } else if (v->claims->log_checked && !v->policy->boot_drivers) {
+        v->claims->settings = CLOISTER_SETTINGS_LOG;
+    }
+    if (!boot || !boot->unified || mask & ENTRIES_PCR || !v->claims->log_checked ||
+        v->policy->boot_options) {
+        return 0;
+    }
+    return judge_log(v, true, CLOISTER_REFUSED_BOOT_OPTIONS);
+}
+
 int step_boot(struct verification *v)
 {
     const struct policy_boot *nearest = NULL;
@@ -131,7 +116,7 @@ int step_boot(struct verification *v)
     uint32_t differs = 0;
 
     if (v->policy->any_boot) {
-        return 0;
+        return judge_settings(v, NULL);
     }
     for (size_t i = 0; i < v->policy->boot_count; i++) {
         const struct policy_boot *boot = &v->policy->boots[i];
@@ -140,7 +125,7 @@ int step_boot(struct verification *v)
 
         if (first == CLOISTER_EVIDENCE_PCRS) {
             memcpy(v->claims->boot, boot->name, sizeof(boot->name));
-            return 0;
+            return judge_settings(v, boot);
         }
         if (!nearest || same > most) {
             nearest = boot;
@@ -153,50 +138,4 @@ int step_boot(struct verification *v)
                            "nothing: the policy accepts no boot", "a boot", "PCRs");
     }
     return refuse_boot(v, nearest, differs);
-}
-
-int accept_flags(struct verification *v, uint32_t flags, enum cloister_refusal_code code,
-                 const char *what)
-{
-    const struct cloister_policy *policy = v->policy;
-    uint32_t required = policy->require_flags, refused = 0;
-    char expected[96], names[96], found[96];
-
-    if (!policy->allow_dma) {
-        required |= CLOISTER_INFO_IOMMU_STRICT;
-        refused |= CLOISTER_INFO_INSECURE_DMA;
-    }
-    required |= policy->tpm_optional ? 0 : CLOISTER_INFO_TPM_REQUIRED;
-    refused |= policy->allow_smt ? 0 : CLOISTER_INFO_SMT;
-    refused |= policy->allow_test ? 0 : CLOISTER_INFO_TEST;
-    refused |= policy->allow_update_key ? 0 : CLOISTER_INFO_UPDATE_KEY;
-    if ((flags & required) == required && !(flags & refused)) {
-        return 0;
-    }
-    flags_text(flags, found, sizeof(found));
-    if (flags & refused) {
-        flags_text(flags & refused, names, sizeof(names));
-        snprintf(expected, sizeof(expected), "without %.80s", names);
-    } else {
-        flags_text(required & ~flags, names, sizeof(names));
-        snprintf(expected, sizeof(expected), "with %.80s", names);
-    }
-    return refuse_text(v->refusal, code, expected, found, "%s", what);
-}
-
-int step_monitor(struct verification *v)
-{
-    const struct cloister_monitor_record *record = &v->evidence.record;
-    const uint32_t least = v->policy->minimum_version, found = record->monitor_version;
-    char expected_text[32], found_text[32];
-
-    if (found < least) {
-        snprintf(expected_text, sizeof(expected_text), "%u.%u.%u or later", least >> 16,
-                 least >> 8 & 255, least & 255);
-        snprintf(found_text, sizeof(found_text), "%u.%u.%u", found >> 16, found >> 8 & 255,
-                 found & 255);
-        return refuse_text(v->refusal, CLOISTER_REFUSED_MONITOR_VERSION, expected_text, found_text,
-                           "record.monitor_version");
-    }
-    return accept_flags(v, record->flags, CLOISTER_REFUSED_MONITOR_FLAGS, "record.flags");
 }

@@ -73,6 +73,10 @@ static int check_form(struct verification *v, const struct cloister_monitor_reco
         return refuse_text(v->refusal, code, "ASCII, then zeros", "something else",
                            "record.xen_version");
     }
+    if (!is_text(record->xen_source, sizeof(record->xen_source))) {
+        return refuse_text(v->refusal, code, "ASCII, then zeros", "something else",
+                           "record.xen_source");
+    }
     return 0;
 }
 
@@ -98,6 +102,8 @@ int step_record(struct verification *v)
     memcpy(v->claims->record, v->record, sizeof(v->record));
     memcpy(v->claims->monitor_key, record->public_key, sizeof(record->public_key));
     memcpy(v->claims->xen_version, record->xen_version, sizeof(record->xen_version));
+    memcpy(v->claims->xen_source, record->xen_source, sizeof(record->xen_source));
+    memcpy(v->claims->lockdown, record->lockdown, sizeof(record->lockdown));
     v->claims->monitor_flags = record->flags;
     v->claims->monitor_version = record->monitor_version;
     v->claims->abi_version = record->abi_version;

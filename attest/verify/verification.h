@@ -33,14 +33,21 @@ verification_step step_signature;        /*  5 */
 verification_step step_quote;            /*  6 */
 verification_step step_pcrs;             /*  7 */
 verification_step step_binding;          /*  8: step_boot.c */
-verification_step step_log;              /*  9 */
-verification_step step_boot;             /* 10 */
-verification_step step_monitor;          /* 11 */
+verification_step step_log;              /*  9: step_log.c */
+verification_step step_boot;             /* 10: step_boot.c */
+verification_step step_monitor;          /* 11: step_monitor.c */
 verification_step step_report;           /* 12: step_report.c */
 verification_step step_report_signature; /* 13 */
 verification_step step_report_flags;     /* 14 */
 verification_step step_enclave;          /* 15: step_enclave.c */
 verification_step step_freshness;        /* 16 */
+
+/*
+ * Is there nothing to be found in a log that was replayed (cloister_log_judge)? `code` says that there
+ * is. 0, -EACCES or -EIO.
+ */
+__attribute__((warn_unused_result)) int judge_log(struct verification *v, bool options,
+                                                  enum cloister_refusal_code code);
 
 /* Does the policy accept these flags (step 11 and 14)? `what` names them. */
 __attribute__((warn_unused_result)) int accept_flags(struct verification *v, uint32_t flags,

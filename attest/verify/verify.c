@@ -55,6 +55,17 @@ void cloister_verifier_free(struct cloister_verifier *verifier)
     }
 }
 
+const char *cloister_settings_name(enum cloister_settings settings)
+{
+    static const char *const names[] = {
+#define SETTINGS_NAME(name, text) text,
+        CLOISTER_SETTINGS(SETTINGS_NAME)
+#undef SETTINGS_NAME
+    };
+
+    return (size_t)settings < sizeof(names) / sizeof(names[0]) ? names[settings] : "unknown";
+}
+
 int cloister_verify_report(struct cloister_verifier *verifier,
                            const struct cloister_report *report, const uint8_t monitor_key[64])
 {

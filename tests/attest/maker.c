@@ -8,8 +8,9 @@
  *   policy                   one that accepts the simulated TPM's evidence (JSON)
  *   bind NONCE               what a quote must cover for this challenge
  *   evidence NONCE           evidence with a quote by the simulated TPM
- *   quoted NONCE TPM2B_PUBLIC ATTEST SIGNATURE PCRS    with this quote; PCRS: values of
- * 0,4,7,8,9,13 debug 0|1                whether the enclave is a debug enclave, from now on
+ *   quoted NONCE TPM2B_PUBLIC ATTEST SIGNATURE PCRS
+ *                            with this quote; PCRS: values of 0,2,4,7,8,9,13
+ *   debug 0|1                whether the enclave is a debug enclave, from now on
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -79,6 +79,7 @@ static int judge(const struct cloister_policy *policy, unsigned int options, con
     if (rc == 0) {
         check_canonical(data, size);
         check_text(claims.xen_version, sizeof(claims.xen_version));
+        check_text(claims.xen_source, sizeof(claims.xen_source));
         must(claims.enclave_count <= CLOISTER_EVIDENCE_MAX_REPORTS, "claims within bounds");
     } else {
         must(rc == -EACCES, "refused, or accepted");
@@ -110,6 +111,17 @@ static void replay(const uint8_t *data, size_t size)
     int rc = cloister_log_replay(log, &values);
 
     must(rc == 0 || (rc == -EBADMSG && values.wrong), "replayed, or what is wrong");
+    for (int options = 0; options < 2; options++) {
+        struct cloister_log_finding finding;
+        int found = cloister_log_judge(log, options, &finding);
+
+        must(found == 0 || found == 1 || found == -EBADMSG, "judged");
+        must(rc == 0 ? found >= 0 : found != 0, "a log that ends too early is never found good");
+        if (found == 1) {
+            must(finding.meaning && finding.pcr < CLOISTER_EVIDENCE_PCRS, "a finding says what");
+            check_text(finding.said, sizeof(finding.said));
+        }
+    }
     memcpy(pcrs[0].value, values.pcrs[8], 32);
     memcpy(pcrs[1].value, values.pcrs[9], 32);
     rc = cloister_plan_compare(&plan, pcrs, 2, log, &difference);

@@ -8,6 +8,19 @@
  * SHA-256 bank is looked at; an event without a SHA-256 digest makes the log malformed. Only
  * digests are extended: descriptions, event types and other banks' digests are covered by no quote,
  * prove nothing, and may be another's words.
+ *
+ * ## Judged by content
+ *
+ * PCRs 1 and 5 differ from machine to machine, and change with a memory module, a disk, a boot entry,
+ * so that no policy can fix them for all machines. Of what stands in them, this matters: what the
+ * firmware starts before the boot loader, and the options that it hands to Xen's unified image.
+ * cloister_log_judge() looks for it.
+ *
+ * What that is worth: an event's type is nobody's signature, so who hands over a log can call an event
+ * another name, and it is not found. A driver or program that was started is in PCR 2 or 4 all the
+ * same, under its own digest, whatever the log calls it: a boot configuration that has both refuses
+ * it. The log says it in words, also where PCR 2 is not looked at. Options of a boot entry stand in
+ * PCR 1 alone: where they must be sure, a boot configuration has PCR 1.
  */
 #ifndef CLOISTER_EVENTLOG_H
 #define CLOISTER_EVENTLOG_H
@@ -57,5 +70,41 @@ struct cloister_replay {
 /* 0, -EBADMSG, or -EIO if OpenSSL fails. */
 __attribute__((warn_unused_result)) int cloister_log_replay(struct cloister_bytes bytes,
                                                             struct cloister_replay *replay);
+
+/* What there is to be found, X(KIND, "meaning"). */
+#define CLOISTER_LOG_FINDINGS(X)                                                                   \
+    X(VARIABLE, "a variable that has the firmware start a driver or program before the boot loader") \
+    X(DRIVER, "a driver that the firmware took from a disk or the network")                        \
+    X(OPTIONS, "a boot entry that hands options to what it starts")                                \
+    X(WORDS, "a boot variable whose words are not what was measured")                              \
+    X(FORM, "an event whose data does not have the form of its type")
+
+#define CLOISTER_FINDING_ENUM(kind, text) CLOISTER_FINDING_##kind,
+enum cloister_log_finding_kind {
+    CLOISTER_LOG_FINDINGS(CLOISTER_FINDING_ENUM)
+};
+#undef CLOISTER_FINDING_ENUM
+
+struct cloister_log_finding {
+    enum cloister_log_finding_kind kind;
+    const char *meaning; /* above */
+    uint32_t event;      /* counted from 0, the log's first */
+    uint32_t pcr;
+    char said[96];       /* the variable's name, or the driver's path; printable, perhaps cut off */
+};
+
+/*
+ * The first event that has a driver or program started before the boot loader, or, with `options`, is
+ * a boot entry with options (VARIABLE: Driver####, DriverOrder, SysPrep####, SysPrepOrder with a
+ * value, whatever the event's type; DRIVER: an image of EV_EFI_BOOT_SERVICES_DRIVER or
+ * EV_EFI_RUNTIME_SERVICES_DRIVER whose device path has a disk, a file or a URI; OPTIONS: Boot#### with
+ * optional data, but for what EDK2 marks as its own and hands over to nobody). Events of the types
+ * EV_EFI_VARIABLE_BOOT and EV_EFI_VARIABLE_BOOT2 must be variables (else FORM) whose SHA-256 is the
+ * event's digest, by value or as a whole (else WORDS).
+ *
+ * 1: *finding is that event; 0: there is none; -EBADMSG: the log is malformed; -EIO if OpenSSL fails.
+ */
+__attribute__((warn_unused_result)) int
+cloister_log_judge(struct cloister_bytes bytes, bool options, struct cloister_log_finding *finding);
 
 #endif

@@ -16,6 +16,19 @@
  *
  * The other PCRs below 8 hold the firmware itself, its settings and its keys, which no file of the
  * host tells: their values are taken from a machine that booted as it should.
+ *
+ * ## Values that prove nothing
+ *
+ * Where the firmware leaves the SHA-256 bank alone, or a boot loader measures nothing, every boot has
+ * the same value: all zero, all ff, or what EV_SEPARATOR alone leads to. Such a value is refused
+ * wherever a measurement is taken: in policies, as a reference, for a statement.
+ *
+ * ## A whole configuration
+ *
+ * What was booted is known from PCRs 0 (the firmware), 2 (drivers from devices, and those that a
+ * variable named), 4 (the boot loader) and 7 (Secure Boot: its state and keys), and, where GRUB loads
+ * Xen, 8 and 9. Each without the others can be made up by what the others would have shown. Of Xen's
+ * unified image PCR 4 has Xen, its command line, dom0's kernel and RAM disk.
  */
 #ifndef CLOISTER_PREDICT_H
 #define CLOISTER_PREDICT_H
@@ -28,6 +41,20 @@
 #define CLOISTER_PCR_FIRMWARE_LAST 7u
 #define CLOISTER_PCR_GRUB_STRINGS 8u
 #define CLOISTER_PCR_GRUB_FILES 9u
+
+#define CLOISTER_PCR_FIRMWARE 0u
+#define CLOISTER_PCR_DRIVERS 2u
+#define CLOISTER_PCR_SECURE_BOOT 7u
+
+/* Bit n: a boot configuration needs PCR n. `unified`: Xen's unified image, not GRUB. */
+uint32_t cloister_boot_pcrs(bool unified);
+
+/*
+ * Why this value of PCR `pcr` proves nothing: all zero, all ff, one or two separators (of zeros or ff)
+ * alone. NULL: it is none of them; a separator alone does prove something in PCRs 1, 2, 3, 5 and 6:
+ * that nothing was to be measured there, as on a machine whose devices bring no drivers.
+ */
+const char *cloister_pcr_empty(uint32_t pcr, const uint8_t value[32]);
 
 struct cloister_planned {
     uint32_t pcr;

@@ -21,9 +21,12 @@
  *                  their hash
  *    8  binding    the record's PCR is the policy's, was quoted, and is SHA-256(0^32 ||
  *                  SHA-256(record)): it was extended once, with this record
- *    9  log        the event log, if there is one, replays to the quoted values
- *   10  boot       the quoted values are those of a boot configuration that the policy accepts
- *   11  monitor    version and flags of the monitor are accepted
+ *    9  log        the event log, if there is one, replays to the quoted values, and does not tell of
+ *                  a driver or program that was started before the boot loader
+ *   10  boot       the quoted values are those of a boot configuration that the policy accepts; of a
+ *                  unified image the event log, if there is one, tells of no options
+ *   11  monitor    version and flags of the monitor, Xen's version and the table of what dom0 may are
+ *                  accepted
  *   12  report     each report has a known form, belongs to this record, and occurs once
  *   13  report-signature  each report is signed by the record's key
  *   14  report-flags      the monitor's flags when it signed are accepted, too
@@ -137,12 +140,22 @@ enum cloister_step {
       "the event log cannot be read")                                                              \
     X(LOG, LOG_DIFFERS, "log-differs",                                                             \
       "the event log does not replay to the quoted values")                                        \
+    X(LOG, LOG_WORDS, "log-words",                                                                 \
+      "a boot variable in the event log has other words than what was measured")                   \
+    X(LOG, LOG_DRIVER, "log-driver",                                                               \
+      "the firmware starts a driver or program before the boot loader")                            \
     X(BOOT, BOOT_NOT_ACCEPTED, "boot-not-accepted",                                                \
       "no boot configuration of the policy has these PCR values")                                  \
+    X(BOOT, BOOT_OPTIONS, "boot-options",                                                          \
+      "the firmware hands options to the unified image")                                           \
     X(MONITOR, MONITOR_VERSION, "monitor-version",                                                 \
       "the monitor is older than the policy accepts")                                              \
+    X(MONITOR, XEN_VERSION, "xen-version",                                                         \
+      "Xen is older than the policy accepts, or of a series that it does not name")                \
     X(MONITOR, MONITOR_FLAGS, "monitor-flags",                                                     \
       "the monitor runs in a way that the policy does not accept")                                 \
+    X(MONITOR, LOCKDOWN_TABLE, "lockdown-table",                                                   \
+      "what dom0 may is none of the tables that the policy accepts")                               \
     X(REPORT, REPORT_UNKNOWN, "report-unknown",                                                    \
       "a report has a form that is not known")                                                     \
     X(REPORT, REPORT_RECORD, "report-record",                                                      \
@@ -186,8 +199,8 @@ struct cloister_refusal {
     enum cloister_step step;
     enum cloister_refusal_code code;
     char what[96];      /* the item: "PCR 9", "reports[1].measurement" */
-    char expected[200]; /* bytes in lower-case hexadecimal */
-    char found[200];
+    char expected[256]; /* bytes in lower-case hexadecimal */
+    char found[256];
 };
 
 const char *cloister_step_name(enum cloister_step step);           /* "report-signature" */
@@ -205,15 +218,31 @@ const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meani
  *   "attestation-keys"     which TPM keys: digests (SHA-256 of TPMT_PUBLIC: the digest part of the
  *                          key's Name, TPM 2.0 part 1, 16), or "enrolled": the one that the
  *                          challenge names
- *   "boot"                 [{"name": text, "pcrs": {"4": digest, "8": digest, ...}}, ...]: the
- *                          configurations that are accepted. Each must cover PCR 4 (the boot
- *                          loader), without which the others prove nothing, and cannot contain the
- *                          record's PCR.
+ *   "boot"                 [{"name": text, "loader": "grub", "pcrs": {"0": digest, ...}}, ...]: the
+ *                          configurations that are accepted. Each must have PCRs 0, 2, 4 and 7, and
+ *                          8 and 9 too unless "loader" is "unified" (Xen's unified image; "grub" is
+ *                          the default), and cannot have the record's PCR. Values that prove nothing
+ *                          are refused (predict.h, "Values that prove nothing").
  *   "record-pcr"           the PCR of the monitor record, 0 .. 15; 13 by default
  *   "require-event-log"    true: refuse evidence without one
  *   "minimum-monitor-version"  "MAJOR.MINOR.PATCH"; any by default (the PCRs pin the binary)
- *   "require-flags"        of "iommu-strict", "tpm-required", "ibpb", "svm", "vmx"; the first two are
- *                          always required
+ *   "least-xen"            {"4.17": "4.17.7", "4.20": "4.20.3"}: of each series that is accepted the
+ *                          least version; a series that is not listed is refused. Any by default.
+ *                          Compared are the numbers at the start of the record's xen_version and, where
+ *                          it is said, xen_source ("4.17.7+13-g1a2b3c4d5e-1" is 4.17.7): the older
+ *                          of both counts, both must be of one series, and what was built before a
+ *                          release ("4.17.6-pre", "4.20.0-rc2") counts as the patch level before it.
+ *   "require-flags"        of "iommu-strict", "tpm-required", "lockdown", "intremap", "mor", "ibpb", "svm",
+ *                          "vmx"; the first five are required anyway, as far as no other member says
+ *                          otherwise. What stands here is required whatever other members say.
+ *   "lockdown-tables"      [digest, ...]: the tables of what dom0 may (SHA-256, lockdown.h) that are
+ *                          accepted; any by default, for the PCRs pin the binary that holds the table
+ *   "accept-no-mor"        true: the firmware was not told to clear memory at a reset ("mor" is
+ *                          missing). A reset that Xen does not see then leaves secrets in RAM to what
+ *                          is booted next. A word of its own, for many machines have no such firmware.
+ *   "accept-bmc"           true: a management controller that dom0 talks to (IPMI) can reset the machine
+ *                          without Xen, and so without Xen's clearing of secrets ("bmc"). Needed with
+ *                          "mor", too: what a controller does is not the firmware's to see.
  *   "enclaves"             [{"name": text, "measurement": digest, "author": digest, "family-id":
  *                          hex, "image-id": hex, "minimum-security-version": number}, ...]: each
  *                          needs measurement or author; all members of an entry must hold
@@ -227,9 +256,23 @@ const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meani
  *                          in the same evidence that answers the challenge
  *   "insecure-any-attestation-key"  true: any TPM-like key. Whoever has software can make one.
  *   "insecure-any-boot"             true: "boot" is not looked at
- *   "insecure-unmeasured-loader"    true: "boot" need not cover PCR 4
+ *   "insecure-incomplete-boot"      true: "boot" need not have all those PCRs
+ *   "insecure-empty-pcrs"           true: "boot" may have values that prove nothing
+ *   "insecure-allow-boot-drivers"   true: an event log may tell of Driver####, SysPrep#### and of drivers
+ *                                   from a disk (eventlog.h, "Judged by content")
+ *   "insecure-allow-boot-options"   true: it may tell of options for a unified image. They are not looked
+ *                                   at either where the accepted configuration has PCR 1.
+ *   "insecure-allow-open"           of "open-ports", "open-memory", "open-pci", "open-msr",
+ *                                   "runtime-services", "sleep", "debug", "microcode", "hot-add",
+ *                                   "dma-reserved", "lockdown-watch", "ats": what may be open to dom0, and to
+ *                                   devices. A host with one of them open, "ats" aside, does not have
+ *                                   "lockdown", which is not required then. "lockdown-watch" allows
+ *                                   all but "ats": that table refuses nothing.
+ *   "insecure-no-lockdown"          true: "lockdown" is not required; opened rooms are refused all the same
+ *   "insecure-no-intremap"          true: interrupts are not remapped: a device can raise any
  *   "insecure-tpm-optional"         true: booted without cloister-tpm=required (see below)
- *   "insecure-allow-dma"            true: no strict IOMMU, or booted with insecure-dma
+ *   "insecure-allow-dma"            true: no strict IOMMU, or booted with insecure-dma; "intremap" is not
+ *                                   required then
  *   "insecure-allow-smt"            true: sibling threads active
  *   "insecure-allow-test-build"     true
  *   "insecure-allow-debug"          true: debug enclaves
@@ -295,6 +338,18 @@ struct cloister_enclave_claims {
     uint64_t age;           /* ns, at the time of the heartbeat; where age_known */
 };
 
+/* How the firmware's settings (PCRs 1 and 5) were looked at. X(NAME, "name") */
+#define CLOISTER_SETTINGS(X)                                                                       \
+    X(UNCHECKED, "unchecked") /* not: no log, and not both in the boot configuration */            \
+    X(LOG, "log")             /* the event log, judged by content (eventlog.h) */                  \
+    X(PINNED, "pinned")       /* the accepted boot configuration has both PCRs */
+
+#define CLOISTER_SETTINGS_ENUM(name, text) CLOISTER_SETTINGS_##name,
+enum cloister_settings {
+    CLOISTER_SETTINGS(CLOISTER_SETTINGS_ENUM)
+};
+#undef CLOISTER_SETTINGS_ENUM
+
 struct cloister_claims {
     char policy[CLOISTER_NAME_SIZE];
     uint8_t policy_digest[CLOISTER_DIGEST_SIZE];
@@ -308,6 +363,8 @@ struct cloister_claims {
     uint32_t abi_version;
     uint64_t boot_id;
     char xen_version[33];
+    char xen_source[49];                /* Debian's version of Xen's source; "": not said */
+    uint8_t lockdown[CLOISTER_DIGEST_SIZE]; /* the table of what dom0 may */
     uint64_t tpm_clock;                 /* ms the TPM has been powered: TPM 2.0 part 2, 10.11.1 */
     uint32_t tpm_reset_count;           /* grows at each boot */
     uint32_t tpm_restart_count;
@@ -316,6 +373,7 @@ struct cloister_claims {
     uint32_t pcr_count;
     struct cloister_pcr pcrs[CLOISTER_EVIDENCE_PCRS];
     bool log_checked;
+    enum cloister_settings settings;
     bool heartbeat;                     /* there is one that answers the challenge, with: */
     uint64_t heartbeat_time;            /* ns since boot */
     uint64_t refusals;                  /* what the monitor had refused by then */
@@ -366,5 +424,7 @@ cloister_verify_heartbeat(struct cloister_verifier *verifier, const struct clois
  * CLOISTER_INFO_*.
  */
 const char *cloister_flag_name(unsigned int index, uint32_t *flag);
+
+const char *cloister_settings_name(enum cloister_settings settings); /* "pinned" */
 
 #endif

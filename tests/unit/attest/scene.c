@@ -275,8 +275,10 @@ static void start_monitor(void)
         .pcr = CLOISTER_RECORD_PCR,
         .boot_id = 0x1122334455667788,
         .xen_version = "4.17.5",
+        .xen_source = "4.17.5+72-g01140da4e8-1",
     };
     public_point(monitor_key, scene.record.public_key);
+    memset(scene.record.lockdown, 0x7a, sizeof(scene.record.lockdown));
 
     scene.report_count = 2;
     *enclave = make_report(CLOISTER_REPORT_ENCLAVE, 10, UINT64_C(60000000000));
@@ -296,7 +298,7 @@ static void start_monitor(void)
 
 static void start_tpm(enum scene_key kind)
 {
-    static const uint32_t indices[SCENE_PCRS] = {0, 4, 7, 8, 9, CLOISTER_RECORD_PCR};
+    static const uint32_t indices[SCENE_PCRS] = SCENE_PCR_NUMBERS;
 
     scene.kind = kind;
     scene.attributes = 1u << 1 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 16 | 1u << 18;
@@ -316,6 +318,7 @@ static void start_tpm(enum scene_key kind)
         scene.pcrs[i].index = indices[i];
         memset(scene.pcrs[i].value, (int)indices[i] * 0x11, sizeof(scene.pcrs[i].value));
     }
+    memset(scene.pcrs[SCENE_PCR0].value, 0x1f, sizeof(scene.pcrs[0].value));
 }
 
 static void repeat(char *text, const char *pair, int count)
@@ -327,21 +330,25 @@ static void repeat(char *text, const char *pair, int count)
 
 static void start_policy(void)
 {
-    char pcr4[65], pcr8[65], pcr9[65], measurement[97], author[65];
+    static const char *const bytes[] = {"1f", "22", "44", "77", "88", "99"};
+    static const uint32_t indices[] = SCENE_PCR_NUMBERS;
+    char measurement[97], author[65], pcrs[6 * 80] = "";
+    char *end = pcrs;
 
-    repeat(pcr4, "44", 32);
-    repeat(pcr8, "88", 32);
-    repeat(pcr9, "99", 32);
+    for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+        end += sprintf(end, "%s\"%u\": \"", i ? ", " : "", indices[i]);
+        repeat(end, bytes[i], 32);
+        end = stpcpy(end + 64, "\"");
+    }
     repeat(measurement, "4d", 48);
     repeat(author, "a0", 32);
     snprintf(scene.policy, sizeof(scene.policy),
              "{\"name\": \"test\", \"attestation-keys\": \"enrolled\","
-             " \"boot\": [{\"name\": \"first\", \"pcrs\": {\"4\": \"%s\", \"8\": \"%s\","
-             " \"9\": \"%s\"}}],"
+             " \"boot\": [{\"name\": \"first\", \"pcrs\": {%s}}],"
              " \"enclaves\": [{\"name\": \"vault\", \"measurement\": \"%s\","
              " \"author\": \"%s\", \"minimum-security-version\": 5}],"
              " \"maximum-report-age\": 10}",
-             pcr4, pcr8, pcr9, measurement, author);
+             pcrs, measurement, author);
 }
 
 void scene_start(enum scene_key kind)
@@ -450,6 +457,12 @@ static void log_header(struct output *out)
 
 void scene_log_event(uint32_t pcr, uint32_t type, const uint8_t digest[32], const char *text)
 {
+    scene_log_bytes(pcr, type, digest, text, strlen(text));
+}
+
+void scene_log_bytes(uint32_t pcr, uint32_t type, const uint8_t digest[32], const void *data,
+                     size_t size)
+{
     struct output out = {scene.log, scene.log_size};
 
     if (!out.used) {
@@ -463,7 +476,8 @@ void scene_log_event(uint32_t pcr, uint32_t type, const uint8_t digest[32], cons
     out.used += 20;
     put_little(&out, 0x0b, 2);
     put(&out, digest, 32);
-    put_little(&out, strlen(text), 4);
-    put(&out, text, strlen(text));
+    put_little(&out, size, 4);
+    put(&out, data, size);
+    must(out.used <= sizeof(scene.log), "a log so large");
     scene.log_size = out.used;
 }

@@ -13,10 +13,16 @@
 #include "cloister/evidence.h"
 #include "cloister/verify.h"
 
+/* A closed host's. */
 #define SCENE_FLAGS                                                                                \
     (CLOISTER_INFO_SVM | CLOISTER_INFO_IOMMU_STRICT | CLOISTER_INFO_IBPB |                         \
-     CLOISTER_INFO_TPM_REQUIRED)
-#define SCENE_PCRS 6u /* 0, 4, 7, 8, 9 and the record's */
+     CLOISTER_INFO_TPM_REQUIRED | CLOISTER_INFO_LOCKDOWN | CLOISTER_INFO_INTREMAP |                \
+     CLOISTER_INFO_MOR)
+#define SCENE_PCRS 7u /* 0, 2, 4, 7, 8, 9 and the record's */
+#define SCENE_PCR_NUMBERS {0, 2, 4, 7, 8, 9, CLOISTER_RECORD_PCR}
+
+/* Where each stands in scene.pcrs. */
+enum { SCENE_PCR0, SCENE_PCR2, SCENE_PCR4, SCENE_PCR7, SCENE_PCR8, SCENE_PCR9, SCENE_RECORD_PCR };
 
 enum scene_key { SCENE_ECC, SCENE_RSA };
 
@@ -42,7 +48,7 @@ struct scene {
     /* The same as bytes. */
     uint8_t attest[1024], signature[1024], key[1024];
     size_t attest_size, signature_size, key_size;
-    uint8_t log[4096];
+    uint8_t log[8192];
     size_t log_size;
     uint32_t report_count;
     struct cloister_report reports[CLOISTER_EVIDENCE_MAX_REPORTS];
@@ -90,6 +96,9 @@ int scene_verify_encoded(void);
 void scene_policy_replace(const char *from, const char *to);
 /* Appends an event to a crypto-agile log, which begins with the first. */
 void scene_log_event(uint32_t pcr, uint32_t type, const uint8_t digest[32], const char *text);
+/* The same with any bytes. */
+void scene_log_bytes(uint32_t pcr, uint32_t type, const uint8_t digest[32], const void *data,
+                     size_t size);
 void scene_sha256(const void *data, size_t size, uint8_t digest[32]);
 
 #endif

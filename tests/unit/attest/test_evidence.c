@@ -102,7 +102,7 @@ START_TEST(encoder_refuses)
     encode_fails();
     before.quote.pcrs[1].index = 0;
     encode_fails();
-    before.quote.pcrs[5].index = 24;
+    before.quote.pcrs[6].index = 24;
     encode_fails();
     before.report_count = CLOISTER_EVIDENCE_MAX_REPORTS + 1;
     encode_fails();
@@ -253,7 +253,7 @@ static const struct {
     size_t size, content;
     const char *what;
 } places[] = {
-    {"\x02\x58\x20\x42", 3, 32, "nonce"},   {"\x04\x86\x82\x00", 2, 0, "quote.pcrs"},
+    {"\x02\x58\x20\x42", 3, 32, "nonce"},   {"\x04\x87\x82\x00", 2, 0, "quote.pcrs"},
     {"\x05\x59\x01\x00", 4, 256, "record"}, {"\x06\x82\x59\x02", 2, 0, "reports"},
     {"\x03\xa4\x01\x58", 2, 0, "quote"},
 };
@@ -358,7 +358,7 @@ START_TEST(longer_heads)
     REPLACE("\x59\x01\x00", "\x5a\x00\x00\x01\x00");
     decode_fails(CLOISTER_REFUSED_NOT_DETERMINISTIC, "record");
     start();
-    REPLACE("\x04\x86\x82\x00", "\x04\x98\x06\x82\x00");
+    REPLACE("\x04\x87\x82\x00", "\x04\x98\x07\x82\x00");
     decode_fails(CLOISTER_REFUSED_NOT_DETERMINISTIC, "quote.pcrs");
 }
 END_TEST
@@ -366,21 +366,21 @@ END_TEST
 START_TEST(pcr_items)
 {
     REPLACE("\x82\x04\x58\x20\x44", "\x82\x00\x58\x20\x44"); /* PCR 0 again */
-    decode_fails(CLOISTER_REFUSED_BAD_VALUE, "quote.pcrs[1]");
+    decode_fails(CLOISTER_REFUSED_BAD_VALUE, "quote.pcrs[2]");
     start();
     REPLACE("\x82\x0d\x58\x20", "\x82\x18\x18\x58\x20"); /* PCR 24 */
-    decode_fails(CLOISTER_REFUSED_BAD_VALUE, "quote.pcrs[5]");
+    decode_fails(CLOISTER_REFUSED_BAD_VALUE, "quote.pcrs[6]");
     start();
     REPLACE("\x82\x04\x58\x20\x44", "\x83\x04\x58\x20\x44");
-    decode_fails(CLOISTER_REFUSED_BAD_SIZE, "quote.pcrs[1]");
+    decode_fails(CLOISTER_REFUSED_BAD_SIZE, "quote.pcrs[2]");
     start();
     REPLACE("\x82\x04\x58\x20\x44", "\x82\x04\x58\x1f");
-    decode_fails(CLOISTER_REFUSED_BAD_SIZE, "quote.pcrs[1]");
+    decode_fails(CLOISTER_REFUSED_BAD_SIZE, "quote.pcrs[2]");
     start();
-    REPLACE("\x04\x86\x82\x00", "\x04\x80\x82\x00");
+    REPLACE("\x04\x87\x82\x00", "\x04\x80\x82\x00");
     decode_fails(CLOISTER_REFUSED_BAD_SIZE, "quote.pcrs");
     start();
-    REPLACE("\x04\x86\x82\x00", "\x04\x98\x19\x82\x00"); /* 25 */
+    REPLACE("\x04\x87\x82\x00", "\x04\x98\x19\x82\x00"); /* 25 */
     decode_fails(CLOISTER_REFUSED_BAD_SIZE, "quote.pcrs");
 }
 END_TEST

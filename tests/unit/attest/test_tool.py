@@ -17,6 +17,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 from harness.tap import Tap  # noqa: E402
 
 ACCEPTED, REFUSED, USAGE, INPUT = range(4)
+FLAGS = ["svm", "iommu-strict", "ibpb", "tpm-required", "lockdown", "intremap", "mor"]
+WHOLE = "0", "2", "4", "7", "8", "9"  # the PCRs of a boot configuration
+FIRMWARE_MISSING = "policies refuse it: PCRs 0, 2, 7 missing"
 
 
 class Tool:
@@ -61,8 +64,10 @@ def verify(tool):
     tool.check("accepted", ACCEPTED, *base, *key, says="accepted")
     claims = json.loads(tool.check("accepted, as JSON", ACCEPTED, *base, *key, "--json"))
     tool.tap.ok(claims["accepted"] and claims["claims"]["enclaves"][0]["name"] == "vault" and
-            claims["claims"]["monitor_flags"] == ["svm", "iommu-strict", "ibpb", "tpm-required"] and
-            claims["claims"]["pcrs"]["9"] == "99" * 32, "the claims", json.dumps(claims))
+            claims["claims"]["monitor_flags"] == FLAGS and
+            claims["claims"]["pcrs"]["9"] == "99" * 32 and claims["claims"]["xen_source"].startswith("4.17.5+72-g") and
+            claims["claims"]["lockdown_table"] == "7a" * 32 and claims["claims"]["firmware_settings"] == "unchecked",
+            "the claims", json.dumps(claims))
     tool.check("report data", ACCEPTED, *base, *key, "--report-data", sample["report_data"])
     tool.check("other report data", REFUSED, *base, *key, "--report-data", "00" * 64, says="report-data-differs")
     tool.check("host not enrolled", REFUSED, *base, says="key-not-accepted")
@@ -95,7 +100,8 @@ def inputs(tool, base, key):
         tool.check(f"policy {policy!r}", INPUT, *base[:3], "--policy", "bad.json", *base[5:], says=says)
     tool.check("policy: missing", INPUT, *base[:3], "--policy", "missing", *base[5:], says="missing")
     shown = tool.check("show", ACCEPTED, "show", "--evidence", "evidence.cbor", says="not verified")
-    words = "iommu-strict", "PCR 13", "heartbeat", "COSE_Sign1", "4d4d4d", "4.17.5"
+    words = "tpm-required lockdown intremap mor", "PCR 13", "heartbeat", "COSE_Sign1", "4d4d4d", "4.17.5", "7a7a7a", \
+        "4.17.5+72-g01140da4e8-1"
     tool.tap.ok(all(word in shown for word in words), "all is shown", shown)
 
 
@@ -121,7 +127,7 @@ def heartbeat(tool):
     tool.tap.ok(claims["accepted"] and claims["claims"]["sequence"] == 99 and claims["claims"]["refusals"] == 3 and
             claims["claims"]["boot_id"] == "1122334455667788" and not claims["claims"]["insecure"] and
             claims["claims"]["attestation_key"] == sample["key"] and
-            claims["claims"]["monitor_flags"] == ["svm", "iommu-strict", "ibpb", "tpm-required"], "the claims",
+            claims["claims"]["monitor_flags"] == FLAGS, "the claims",
             json.dumps(claims))
     check("later than the last", ACCEPTED, after="98")
     check("for evidence with this report data", ACCEPTED, report_data=sample["report_data"])
@@ -159,7 +165,7 @@ def heartbeat_bytes(check, refused):
     for name, data, offset, code in ("magic", good, 0, "report-unknown"), ("kind", good, 12, "report-unknown"), \
             ("sequence", good, 16, "report-signature-wrong"), ("time", good, 24, "report-signature-wrong"), \
             ("record", good, 32, "report-record"), ("refusals", good, 72, "report-signature-wrong"), \
-            ("nonce", good, 224, "report-signature-wrong"), ("reserved", good, 300, "report-unknown"), \
+            ("nonce", good, 224, "report-signature-wrong"), ("trace head", good, 300, "report-signature-wrong"), ("reserved", good, 400, "report-unknown"), \
             ("signature", good, 511, "report-signature-wrong"), ("COSE head", cose, 0, "bad-value"), \
             ("COSE signature", cose, len(cose) - 1, "report-signature-wrong"):
         bad.write_bytes(data[:offset] + bytes([data[offset] ^ 0x80]) + data[offset + 1:])
@@ -212,12 +218,14 @@ def predict(tool):
         "8": extend([hashlib.sha256(text.encode()).digest() for text in texts]),
         "9": extend([hashlib.sha256(data).digest() for data in (b"set root=hd0\n", *files.values())]),
     }
-    result = json.loads(tool.check("predict", ACCEPTED, *boot, "--json"))
+    result = json.loads(tool.check("predict", ACCEPTED, *boot, "--json", warns=FIRMWARE_MISSING))
+    tool.tap.equal((result["complete"], result["missing"], result["loader"]), (False, [0, 2, 7], "grub"),
+                   "no file tells the firmware's PCRs")
     tool.tap.equal(result["pcrs"], wanted, "the values, computed again from the rules")
     tool.tap.ok(result["tpm_required"], "such a Xen needs a TPM")
     tool.check("a Xen that does without a TPM", ACCEPTED, "predict", "--xen", "xen.gz", "--cmdline",
                "iommu=force cloister-tpm=optional", "--json", says="\"tpm_required\":false", warns="cloister-tpm=required")
-    tool.check("predict, as text", ACCEPTED, *boot, says=f"PCR   9  {wanted['9']}")
+    tool.check("predict, as text", ACCEPTED, *boot, warns=FIRMWARE_MISSING, says=f"PCR   9  {wanted['9']}")
 
     events = [f"{event['pcr']}+{event['digest']}={event['name']}" for event in result["events"]]
     values = [f"{pcr}={value}" for pcr, value in wanted.items()]
@@ -249,7 +257,7 @@ def write_values(values, head="  sha256:\n"):
 def predict_values(tool, boot, wanted):
     """Values and reference values as tpm2_pcrread prints them."""
     pathlib.Path("xen.gz").write_bytes(b"xen")
-    values = {pcr: wanted.get(str(pcr), f"{pcr:02x}" * 32) for pcr in range(24)}
+    values = {pcr: wanted.get(str(pcr), f"{pcr + 1:02x}" * 32) for pcr in range(24)}
     write_values(values, "  sha1:\n    0 : 0x00\n  sha256:\n")
     tool.check("values as planned", ACCEPTED, *boot, "--pcrs", "values")
     pathlib.Path("golden").write_bytes(pathlib.Path("values").read_bytes())
@@ -258,6 +266,8 @@ def predict_values(tool, boot, wanted):
     tool.tap.equal(firmware, {**wanted, **{str(pcr): values[pcr] for pcr in (0, 1, 2, 3, 5, 6, 7)}},
                    "they stand beside the planned ones, which they do not replace")
     write_values({**values, 7: "77" * 32, 4: "44" * 32})
+    whole = json.loads(tool.check("a reference makes it whole", ACCEPTED, *boot, "--reference", "golden", "--json"))
+    tool.tap.equal((whole["complete"], whole["missing"]), (True, []), "nothing is missing then")
     tool.check("a planned PCR differs first", REFUSED, *boot, "--pcrs", "values", says="PCR 4 differs")
     write_values({**values, 7: "77" * 32})
     tool.check("another firmware is named", REFUSED, *boot, "--pcrs", "values", "--reference", "golden",
@@ -265,22 +275,27 @@ def predict_values(tool, boot, wanted):
     tool.check("values without those of the firmware", ACCEPTED, *boot, "--pcrs", "values")
     pathlib.Path("plain").write_text("".join(f"{pcr} {wanted[pcr]}\n" for pcr in wanted), encoding="ascii")
     tool.check("values, one a line", ACCEPTED, *boot, "--pcrs", "plain")
-    later = json.loads(tool.check("plan: xen", ACCEPTED, *later_plan(boot), "--json"))["events"]
+    later = json.loads(tool.check("plan: xen", ACCEPTED, *later_plan(boot), "--json", warns="PCRs 0, 2, 4, 7"))["events"]
     tool.tap.equal((later[-1]["name"], later[0]["name"]), ("command 'boot'", "file grub.cfg"),
                    "what is measured after Xen stands after it")
     predict_policy(tool, boot, wanted)
+    predict_unified(tool)
+    empty_values(tool, boot)
     value_errors(tool, boot, wanted)
 
 
 def predict_policy(tool, boot, wanted):
     """What predict prints can stand in a policy: it accepts this boot and no other."""
-    sample = tool.sample(*(f"{pcr}={value}" for pcr, value in wanted.items()))
+    values = {pcr: wanted.get(pcr, f"{int(pcr):02x}" * 31 + "01") for pcr in WHOLE}
+    sample = tool.sample(*(f"{pcr}={value}" for pcr, value in values.items()))
+    pathlib.Path("firmware").write_text("".join(f"{pcr} {values[pcr]}\n" for pcr in "027"), encoding="ascii")
     verify = ["verify", "--evidence", "evidence.cbor", "--policy", "predicted.json", "--nonce", sample["nonce"],
               "--enrolled-key", sample["key"]]
 
     def write_policy():
         policy = json.loads(pathlib.Path("policy.json").read_text(encoding="ascii"))
-        predicted = json.loads(tool.check("predict for a policy", ACCEPTED, *boot, "--json"))["pcrs"]
+        predicted = json.loads(tool.check("predict for a policy", ACCEPTED, *boot, "--reference", "firmware",
+                                          "--json"))["pcrs"]
         policy["boot"] = [{"name": "predicted", "pcrs": predicted}]
         pathlib.Path("predicted.json").write_text(json.dumps(policy), encoding="ascii")
 
@@ -290,6 +305,45 @@ def predict_policy(tool, boot, wanted):
     write_policy()
     tool.check("a policy for another kernel", REFUSED, *verify, says="PCR 9, boot 'predicted'")
     pathlib.Path("vmlinuz").write_bytes(b"kernel")
+    policy = json.loads(pathlib.Path("predicted.json").read_text(encoding="ascii"))
+    for pcr in WHOLE:
+        policy["boot"][0]["pcrs"] = {other: values[other] for other in WHOLE if other != pcr}
+        pathlib.Path("predicted.json").write_text(json.dumps(policy), encoding="ascii")
+        tool.check(f"a policy without PCR {pcr}", INPUT, *verify, says=f"PCR {pcr} missing: a boot by GRUB needs")
+
+
+def predict_unified(tool):
+    """Of a unified image, PCR 4 and the firmware's are the whole configuration."""
+    image = ["predict", "--unified", "--grub", "unified.plan"]
+    pathlib.Path("unified.plan").write_text(f"separator 4\nevent 4 {'22' * 32} the image\n", encoding="ascii")
+    done = json.loads(tool.check("a unified image", ACCEPTED, *image, "--reference", "firmware", "--json"))
+    tool.tap.equal((done["complete"], done["missing"], done["loader"], sorted(done["pcrs"])),
+                   (True, [], "unified", ["0", "2", "4", "7"]), "it is whole without GRUB's PCRs")
+    done = json.loads(tool.check("without a reference", ACCEPTED, *image, "--json", warns=FIRMWARE_MISSING))
+    tool.tap.ok(not done["complete"], "it is not")
+    tool.check("the same without --unified", ACCEPTED, "predict", "--grub", "unified.plan", "--reference", "firmware",
+               says="PCR   4", warns="PCRs 8, 9 missing")
+    tool.check("GRUB's files in a unified image", USAGE, *image, "--xen", "xen.gz", says="--unified")
+    pathlib.Path("unified.plan").write_text(f"event 4 {'22' * 32} the image\nfile grub.cfg\n", encoding="ascii")
+    tool.check("a file that GRUB opens in its plan", INPUT, *image, says="has PCR 9: that is GRUB's")
+
+
+def empty_values(tool, boot):
+    """Values that prove nothing, as a reference and planned."""
+    separated = extend([hashlib.sha256(bytes(4)).digest()])
+    for pcr, value, says in ((0, "00" * 32, "all zero"), (7, "ff" * 32, "all ff"), (2, "00" * 32, "all zero"),
+                             (7, separated, "only separators"), (0, extend([hashlib.sha256(b"\xff" * 4).digest()] * 2),
+                                                                 "only separators")):
+        values = {0: "11" * 32, 2: "12" * 32, 7: "17" * 32, pcr: value}
+        write_values(values)
+        reference = [*boot, "--reference", "values"]
+        tool.check(f"a reference: PCR {pcr} {says}", INPUT, *reference,
+                   says=f"PCR {pcr} has a value that proves nothing ({says}")
+        tool.check("taken as it is, by a word that says insecure", ACCEPTED, *reference, "--insecure-empty-pcrs", says=value)
+    write_values({0: "11" * 32, 2: separated, 7: "17" * 32})
+    tool.check("no drivers: a separator alone in PCR 2", ACCEPTED, *boot, "--reference", "values", says=separated)
+    pathlib.Path("bad.plan").write_text("separator 4\n", encoding="ascii")
+    tool.check("a plan of a separator alone", INPUT, "predict", "--grub", "bad.plan", says="PCR 4 has a value that proves nothing")
 
 
 def later_plan(boot):
@@ -409,10 +463,33 @@ def authorize(tool):
     write_values({**values, 13: "00" * 32})
     tool.check("a machine whose monitor extends another PCR", INPUT, *sign, says="PCR 13 is zero")
     tool.check("and which one", ACCEPTED, *sign, "--record-pcr", "14", says=policy_digest({**values, 13: ""}, 14).hex())
+    authorize_empty(tool, sign)
     authorize_predicted(tool, sign)
     authorize_several(tool, sign)
     authorize_keys(tool)
     authorize_errors(tool, key, sign)
+
+
+def authorize_empty(tool, sign):
+    """Values that prove nothing open a root to every boot; a unified image leaves GRUB's PCRs at zero."""
+    good = {pcr: f"{pcr + 1:02x}" * 32 for pcr in range(24)}
+    for pcr, value, says in ((4, "00" * 32, "all zero"), (7, "ff" * 32, "all ff"), (8, "00" * 32, "--unified"),
+                             (9, extend([hashlib.sha256(bytes(4)).digest()]), "only separators")):
+        write_values({**good, pcr: value})
+        tool.check(f"PCR {pcr}: {says}", INPUT, *sign, says=f"PCR {pcr} has a value that proves nothing")
+        tool.check("why", INPUT, *sign, says=says)
+        tool.check("signed, by a word that says insecure", ACCEPTED, *sign, "--insecure-empty-pcrs",
+                   says=policy_digest({**good, pcr: value}).hex())
+    zero = {**good, 8: "00" * 32, 9: "00" * 32}
+    write_values(zero)
+    tool.check("a unified image", ACCEPTED, *sign, "--unified", says=policy_digest(zero).hex())
+    write_values({pcr: good[pcr] for pcr in good if pcr not in (8, 9)})
+    tool.check("what predict prints of it", ACCEPTED, *sign, "--unified", says=policy_digest(zero).hex())
+    write_values({**zero, 9: "01" * 32})
+    tool.check("a boot by GRUB is none", INPUT, *sign, "--unified", says="PCR 9 is not zero")
+    write_values({**zero, 4: "00" * 32})
+    tool.check("the image was not measured", INPUT, *sign, "--unified", says="PCR 4 has a value that proves nothing")
+    write_values(good)
 
 
 def authorize_predicted(tool, sign):
@@ -420,14 +497,15 @@ def authorize_predicted(tool, sign):
     reference = {7: "77" * 32, 4: "44" * 32}
     write_values(reference)
     pathlib.Path("golden").write_bytes(pathlib.Path("values").read_bytes())
-    text = tool.check("predict for authorize", ACCEPTED, *boot)
+    text = tool.check("predict for authorize", ACCEPTED, *boot, warns="PCRs 0, 2, 7")
     pathlib.Path("values").write_text(text, encoding="ascii")
     tool.check("what predict printed tells nothing of PCR 7", INPUT, *sign, says="no value of PCR 7")
-    predicted = json.loads(tool.check("the same as JSON", ACCEPTED, *boot, "--json"))["pcrs"]
+    predicted = json.loads(tool.check("the same as JSON", ACCEPTED, *boot, "--json", warns="PCRs 0, 2, 7"))["pcrs"]
     values = {7: reference[7], **{int(pcr): value for pcr, value in predicted.items()}}
     tool.check("what predict printed, and a reference", ACCEPTED, *sign, "--reference", "golden",
                says=policy_digest(values).hex())
-    pathlib.Path("values").write_text(tool.check("predict with the reference", ACCEPTED, *boot, "--reference", "golden"),
+    pathlib.Path("values").write_text(tool.check("predict with the reference", ACCEPTED, *boot, "--reference", "golden",
+                                                  warns="PCRs 0, 2 missing"),
                                       encoding="ascii")
     tool.check("is the same", ACCEPTED, *sign, says=policy_digest(values).hex())
 
@@ -436,7 +514,7 @@ def authorize_several(tool, sign):
     add = [*sign, "--add", "statements"]
     policies = []
     for i in range(5):
-        values = {pcr: f"{i:02x}" * 32 for pcr in (4, 7, 8, 9)}
+        values = {pcr: f"{i + 1:02x}" * 32 for pcr in (4, 7, 8, 9)}
         write_values(values)
         policies.append(policy_digest(values))
         if i < 4:

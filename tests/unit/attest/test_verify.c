@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cloister/abi.h"
+#include "flags.h"
 #include "refuses.h"
 
 static void start(void)
@@ -30,6 +31,9 @@ START_TEST(accepted)
     ck_assert(claims->tpm_clock_safe);
     ck_assert_uint_eq(claims->pcr_count, SCENE_PCRS);
     ck_assert(!claims->log_checked);
+    ck_assert_str_eq(claims->xen_source, "4.17.5+72-g01140da4e8-1");
+    ck_assert_uint_eq(claims->lockdown[31], 0x7a);
+    ck_assert_str_eq(cloister_settings_name(claims->settings), "unchecked");
     ck_assert(claims->heartbeat);
     ck_assert_uint_eq(claims->refusals, 3);
     ck_assert_uint_eq(claims->enclave_count, 1);
@@ -138,7 +142,7 @@ START_TEST(record_form)
     record->magic ^= 1;
     refuses(CLOISTER_REFUSED_RECORD_UNKNOWN, "magic");
     *record = good;
-    record->version = 2;
+    record->version = CLOISTER_RECORD_VERSION - 1;
     refuses(CLOISTER_REFUSED_RECORD_UNKNOWN, "version");
     *record = good;
     record->size = 255;
@@ -155,6 +159,12 @@ START_TEST(record_form)
     *record = good;
     record->xen_version[31] = 'x';
     refuses(CLOISTER_REFUSED_RECORD_UNKNOWN, "xen_version");
+    *record = good;
+    record->xen_source[3] = 0x7f;
+    refuses(CLOISTER_REFUSED_RECORD_UNKNOWN, "xen_source");
+    *record = good;
+    record->xen_source[47] = 'x';
+    refuses(CLOISTER_REFUSED_RECORD_UNKNOWN, "xen_source");
     *record = good;
     record->flags |= 1u << 31;
     refuses(CLOISTER_REFUSED_RECORD_FLAGS, "flags");
@@ -467,25 +477,26 @@ END_TEST
 
 START_TEST(boot_not_accepted)
 {
-    static const char *const names[] = {"PCR 4, boot 'first'", "PCR 8, boot 'first'",
-                                        "PCR 9, boot 'first'"};
-    static const uint32_t places[] = {1, 3, 4};
+    static const uint32_t places[] = {SCENE_PCR0, SCENE_PCR2, SCENE_PCR4,
+                                      SCENE_PCR7, SCENE_PCR8, SCENE_PCR9};
+    char name[32];
 
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         start();
         scene.pcrs[places[i]].value[5] ^= 1;
         scene_bind();
-        refuses(CLOISTER_REFUSED_BOOT_NOT_ACCEPTED, names[i]);
+        snprintf(name, sizeof(name), "PCR %u, boot 'first'", scene.pcrs[places[i]].index);
+        refuses(CLOISTER_REFUSED_BOOT_NOT_ACCEPTED, name);
     }
     start();
-    memmove(&scene.pcrs[4], &scene.pcrs[5], sizeof(scene.pcrs[0]));
+    memmove(&scene.pcrs[SCENE_PCR9], &scene.pcrs[SCENE_RECORD_PCR], sizeof(scene.pcrs[0]));
     scene.pcr_count--;
     scene_bind();
     refuses(CLOISTER_REFUSED_BOOT_NOT_ACCEPTED, "PCR 9");
     ck_assert_str_eq(scene.refusal.found, "not quoted");
     start();
     scene_policy_replace("\"boot\": [", "\"insecure-any-boot\": true, \"boot\": [");
-    scene.pcrs[1].value[5] ^= 1;
+    scene.pcrs[SCENE_PCR4].value[5] ^= 1;
     scene_bind();
     accepts();
     ck_assert_str_eq(scene.claims.boot, "");
@@ -494,13 +505,31 @@ END_TEST
 
 START_TEST(boot_alternatives)
 {
-    scene_policy_replace("\"boot\": [", "\"boot\": [{\"name\": \"other\", \"pcrs\": {\"4\": "
-                         "\"0000000000000000000000000000000000000000000000000000000000000000\"}},");
+    scene_policy_replace("\"boot\": [", "\"insecure-incomplete-boot\": true, \"boot\": [{\"name\": "
+                         "\"other\", \"pcrs\": {\"4\": "
+                         "\"1100000000000000000000000000000000000000000000000000000000000000\"}},");
     accepts();
     ck_assert_str_eq(scene.claims.boot, "first");
-    scene.pcrs[1].value[5] ^= 1;
+    scene.pcrs[SCENE_PCR4].value[5] ^= 1;
     scene_bind();
     refuses(CLOISTER_REFUSED_BOOT_NOT_ACCEPTED, "PCR 4, boot 'first'");
+}
+END_TEST
+
+/* A unified image has nothing in GRUB's PCRs, and no policy asks for them. */
+START_TEST(boot_unified)
+{
+    char *grub = strstr(scene.policy, ", \"8\": ");
+
+    memmove(grub, strstr(grub, "}}]"), strlen(strstr(grub, "}}]")) + 1);
+    memset(scene.pcrs[SCENE_PCR8].value, 0, 32);
+    memset(scene.pcrs[SCENE_PCR9].value, 0, 32);
+    scene_bind();
+    scene_policy_replace("\"pcrs\"", "\"loader\": \"unified\", \"pcrs\"");
+    accepts();
+    scene.pcrs[SCENE_PCR2].value[0] ^= 1;
+    scene_bind();
+    refuses(CLOISTER_REFUSED_BOOT_NOT_ACCEPTED, "PCR 2");
 }
 END_TEST
 
@@ -528,6 +557,9 @@ static const struct {
     {CLOISTER_INFO_SMT, "insecure-allow-smt"},
     {CLOISTER_INFO_TEST, "insecure-allow-test-build"},
     {CLOISTER_INFO_TPM_REQUIRED, "insecure-tpm-optional"},
+    {CLOISTER_INFO_LOCKDOWN, "insecure-no-lockdown"},
+    {CLOISTER_INFO_INTREMAP, "insecure-no-intremap"},
+    {CLOISTER_INFO_INTREMAP, "insecure-allow-dma"},
 };
 
 START_TEST(monitor_flags)
@@ -549,6 +581,221 @@ START_TEST(report_flags)
     scene.reports[1].flags ^= flag_cases[_i].change;
     scene_sign_report(1);
     refuses(CLOISTER_REFUSED_REPORT_FLAGS, "reports[1].flags");
+}
+END_TEST
+
+/* What can be open, alone: as the monitor says it. */
+static const struct {
+    uint32_t set, cleared;
+    const char *name;
+} open_cases[] = {
+#define OPEN_ROOM(room, option)                                                                    \
+    {CLOISTER_INFO_##room, CLOISTER_INFO_LOCKDOWN, NULL},
+    CLOISTER_LOCKDOWN_ROOMS(OPEN_ROOM)
+#undef OPEN_ROOM
+    {FLAGS_ROOMS | CLOISTER_INFO_LOCKDOWN_WATCH, CLOISTER_INFO_LOCKDOWN, "lockdown-watch"},
+    {CLOISTER_INFO_ATS, 0, "ats"},
+};
+
+#define OPEN_CASES (sizeof(open_cases) / sizeof(open_cases[0]))
+
+/* By name: in the record and in a report; allowed by its own name, and by no other. */
+START_TEST(open_things)
+{
+    const bool in_report = _i >= (int)OPEN_CASES;
+    const size_t i = (size_t)_i % OPEN_CASES;
+    uint32_t *flags = in_report ? &scene.reports[0].flags : &scene.record.flags;
+    const enum cloister_refusal_code code =
+        in_report ? CLOISTER_REFUSED_REPORT_FLAGS : CLOISTER_REFUSED_MONITOR_FLAGS;
+    char name[FLAGS_TEXT_ROOM], allowed[FLAGS_TEXT_ROOM + 8];
+
+    *flags = (*flags | open_cases[i].set) & ~open_cases[i].cleared;
+    scene_record();
+    scene_sign_report(0);
+    refuses(code, "flags");
+    flags_text(open_cases[i].set, name, sizeof(name));
+    ck_assert_str_eq(scene.refusal.expected + strlen("without "), name);
+    ck_assert(strstr(scene.refusal.found, name));
+    scene_policy_replace("{", "{\"insecure-no-lockdown\": true,");
+    refuses(code, "flags");
+    scene_policy_replace("{\"insecure-no-lockdown\": true,", "{");
+    scene_policy_replace("{", open_cases[i].set == CLOISTER_INFO_DEBUG
+                                  ? "{\"insecure-allow-open\": [\"sleep\"],"
+                                  : "{\"insecure-allow-open\": [\"debug\"],");
+    refuses(code, "flags");
+    snprintf(allowed, sizeof(allowed), "[\"%s\"]",
+             open_cases[i].name ? open_cases[i].name : name);
+    scene_policy_replace(open_cases[i].set == CLOISTER_INFO_DEBUG ? "[\"sleep\"]" : "[\"debug\"]",
+                         allowed);
+    accepts();
+    ck_assert(scene.claims.insecure);
+    /* What is required by name is required all the same. */
+    if (open_cases[i].cleared) {
+        scene_policy_replace("{", "{\"require-flags\": [\"lockdown\"],");
+        refuses(code, "flags");
+        ck_assert_str_eq(scene.refusal.expected, "with lockdown");
+    }
+}
+END_TEST
+
+/* Leave to open something is none to do without a table. */
+START_TEST(open_nothing)
+{
+    scene_policy_replace("{", "{\"insecure-allow-open\": [\"debug\", \"lockdown-watch\", \"ats\"],");
+    accepts();
+    scene.record.flags &= ~CLOISTER_INFO_LOCKDOWN;
+    scene_record();
+    refuses(CLOISTER_REFUSED_MONITOR_FLAGS, "record.flags");
+    ck_assert_str_eq(scene.refusal.expected, "with lockdown");
+    scene.record.flags |= CLOISTER_INFO_ATS;
+    scene_record();
+    refuses(CLOISTER_REFUSED_MONITOR_FLAGS, "record.flags");
+    ck_assert_str_eq(scene.refusal.expected, "with lockdown");
+}
+END_TEST
+
+/* Words of their own, which are not insecure; in the record and in a report. */
+static const struct {
+    uint32_t change;
+    const char *word, *expected;
+} accepted_words[] = {
+    {CLOISTER_INFO_MOR, "accept-no-mor", "with mor"},
+    {CLOISTER_INFO_BMC, "accept-bmc", "without bmc"},
+};
+
+START_TEST(accept_words)
+{
+    const bool in_report = _i >= 2;
+    uint32_t *flags = in_report ? &scene.reports[1].flags : &scene.record.flags;
+    const enum cloister_refusal_code code =
+        in_report ? CLOISTER_REFUSED_REPORT_FLAGS : CLOISTER_REFUSED_MONITOR_FLAGS;
+    char word[80];
+
+    *flags ^= accepted_words[_i % 2].change;
+    scene_record();
+    refuses(code, "flags");
+    ck_assert_str_eq(scene.refusal.expected, accepted_words[_i % 2].expected);
+    snprintf(word, sizeof(word), "{\"%s\": true,", accepted_words[1 - _i % 2].word);
+    scene_policy_replace("{", word);
+    refuses(code, "flags");
+    snprintf(word, sizeof(word), "{\"%s\": true,", accepted_words[_i % 2].word);
+    scene_policy_replace("{", word);
+    accepts();
+    ck_assert(!scene.claims.insecure);
+    if (accepted_words[_i % 2].change == CLOISTER_INFO_MOR) {
+        scene_policy_replace("{", "{\"require-flags\": [\"mor\"],");
+        refuses(code, "flags");
+    }
+}
+END_TEST
+
+/* All flags at once fit into a refusal, whole. */
+START_TEST(every_flag)
+{
+    uint32_t flag;
+
+    for (unsigned int i = 0; cloister_flag_name(i, &flag); i++) {
+        scene.record.flags |= flag;
+    }
+    scene_record();
+    refuses(CLOISTER_REFUSED_MONITOR_FLAGS, "record.flags");
+    ck_assert(strstr(scene.refusal.found, "ats bmc"));
+    ck_assert(strstr(scene.refusal.expected, "ats bmc"));
+}
+END_TEST
+
+START_TEST(tables)
+{
+#define TABLE "7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a"
+    scene_policy_replace("{", "{\"lockdown-tables\": [\"" TABLE "\"],");
+    accepts();
+    ck_assert(!memcmp(scene.claims.lockdown, scene.record.lockdown, 32));
+    scene.record.lockdown[31] ^= 1;
+    scene_record();
+    refuses(CLOISTER_REFUSED_LOCKDOWN_TABLE, "record.lockdown, one of 1 tables");
+    ck_assert_str_eq(scene.refusal.expected, TABLE);
+    ck_assert(strstr(scene.refusal.found, "7a7b"));
+    memset(scene.record.lockdown, 0, 32);
+    scene_record();
+    refuses(CLOISTER_REFUSED_LOCKDOWN_TABLE, "record.lockdown");
+    scene_policy_replace("{\"lockdown-tables\": [\"" TABLE "\"],", "{");
+    accepts();
+#undef TABLE
+}
+END_TEST
+
+/* With {"4.17": "4.17.7", "4.20": "4.20.3"}. */
+static const struct {
+    const char *version, *source;
+    bool good;
+} xens[] = {
+    {"4.17.7", "", true},
+    {"4.17.7", "4.17.7+13-g1a2b3c4d5e-1", true},
+    {"4.17.8-pre", "4.17.7+13-g1a2b3c4d5e-1", true}, /* as Debian builds between releases */
+    {"4.17.10", "4.17.10", true},
+    {"4.20.3", "4.20.3-1", true},
+    {"4.20.4-rc1", "4.20.4~rc1-1", true},
+    {"4.17.7-1", "", true},
+    {"4.17.6", "", false},
+    {"4.17.6", "4.17.7", false},
+    {"4.17.7", "4.17.6", false},
+    {"4.17.7", "4.17.5+72-g01140da4e8-1", false},
+    {"4.17.7-pre", "", false},
+    {"4.17.7-rc1", "4.17.7", false},
+    {"4.17.7", "4.17.7~rc1-1", false},
+    {"4.17", "", false},
+    {"4.17.0-rc3", "", false},
+    {"4.20.2", "4.20.2", false},
+    {"4.18.9", "", false}, /* not listed */
+    {"4.19.7", "4.19.7", false},
+    {"4.21.0", "", false},
+    {"5.17.7", "", false},
+    {"4.17.7", "4.20.3", false}, /* of two series */
+    {"4.17.7", "git-1a2b3c", false},
+    {"", "4.17.7", false},
+    {"x", "", false},
+    {"4", "", false},
+    {"4.", "", false},
+    {"4.17.", "", false},
+    {" 4.17.7", "", false},
+    {"4.17.99999999999", "", false},
+    {"4294967300.17.7", "", false},
+};
+
+START_TEST(least_xen)
+{
+    struct cloister_monitor_record *record = &scene.record;
+
+    memset(record->xen_version, 0, sizeof(record->xen_version));
+    memset(record->xen_source, 0, sizeof(record->xen_source));
+    memcpy(record->xen_version, xens[_i].version, strlen(xens[_i].version));
+    memcpy(record->xen_source, xens[_i].source, strlen(xens[_i].source));
+    scene_record();
+    accepts(); /* by a policy that does not say */
+    ck_assert_str_eq(scene.claims.xen_source, xens[_i].source);
+    scene_policy_replace("{", "{\"least-xen\": {\"4.17\": \"4.17.7\", \"4.20\": \"4.20.3\"},");
+    if (xens[_i].good) {
+        accepts();
+        return;
+    }
+    refuses(CLOISTER_REFUSED_XEN_VERSION, "record.xen_version");
+    ck_assert(strstr(scene.refusal.expected, "or later"));
+    ck_assert(strstr(scene.refusal.found, xens[_i].version));
+    ck_assert(strstr(scene.refusal.found, *xens[_i].source ? xens[_i].source : "not said"));
+}
+END_TEST
+
+START_TEST(least_xen_says)
+{
+    scene_policy_replace("{", "{\"least-xen\": {\"4.17\": \"4.17.7\", \"4.20\": \"4.20.3\"},");
+    refuses(CLOISTER_REFUSED_XEN_VERSION, "record.xen_version");
+    ck_assert_str_eq(scene.refusal.expected, "4.17.7 or later");
+    ck_assert_str_eq(scene.refusal.found, "4.17.5, source: 4.17.5+72-g01140da4e8-1");
+    memcpy(scene.record.xen_version, "4.19.3", 6);
+    memcpy(scene.record.xen_source, "4.19", 4);
+    scene_record();
+    refuses(CLOISTER_REFUSED_XEN_VERSION, "record.xen_version");
+    ck_assert_str_eq(scene.refusal.expected, "4.17.7 or later, 4.20.3 or later");
 }
 END_TEST
 
@@ -886,9 +1133,17 @@ int main(void)
     tcase_add_test(tcase, record_not_measured);
     tcase_add_test(tcase, boot_not_accepted);
     tcase_add_test(tcase, boot_alternatives);
+    tcase_add_test(tcase, boot_unified);
     tcase_add_test(tcase, monitor_version);
     tcase_add_loop_test(tcase, monitor_flags, 0, flags);
     tcase_add_loop_test(tcase, update_key, 0, 2);
+    tcase_add_loop_test(tcase, open_things, 0, 2 * OPEN_CASES);
+    tcase_add_test(tcase, open_nothing);
+    tcase_add_loop_test(tcase, accept_words, 0, 4);
+    tcase_add_test(tcase, every_flag);
+    tcase_add_test(tcase, tables);
+    tcase_add_loop_test(tcase, least_xen, 0, sizeof(xens) / sizeof(xens[0]));
+    tcase_add_test(tcase, least_xen_says);
     tcase_add_loop_test(tcase, report_flags, 0, flags);
     tcase_add_test(tcase, required_flags);
     tcase_add_test(tcase, report_form);

@@ -94,6 +94,9 @@ static json_object *make_claims(uint32_t enclaves, const char *audience)
     memset(frame.nonce, 0x17, sizeof(frame.nonce));
     claims.enclave_count = enclaves;
     claims.monitor_flags = UINT32_MAX;
+    memset(claims.xen_version, 'v', sizeof(claims.xen_version) - 1);
+    memset(claims.xen_source, 's', sizeof(claims.xen_source) - 1);
+    claims.settings = CLOISTER_SETTINGS_UNCHECKED;
     for (uint32_t i = 0; i < enclaves; i++) {
         memset(claims.enclaves[i].name, 'n', CLOISTER_NAME_SIZE - 1);
         claims.enclaves[i].debug = i % 2;
