@@ -16,6 +16,7 @@ SOURCE = TESTS.parent
 sys.path[:0] = [str(TESTS / "lib"), str(TESTS / "attest/lib"), str(TESTS / "measured")]
 
 import host as hosts  # noqa: E402
+from handover import XEN, Handover  # noqa: E402
 from harness import Machine, MachineError, stack  # noqa: E402
 from harness.tpm import Tpm  # noqa: E402
 from harness.uefi import Uefi  # noqa: E402
@@ -104,21 +105,32 @@ class Attested:
         return images
 
     def policy(self, host, images):
-        """Made from files alone: the host's, and the image's. The relaxed boot is there to show that it is
-        refused for what it is, even by somebody who accepts that command line."""
+        """Made from files: the host's, and the image's; the firmware's own PCRs are those of another machine of the
+        kind. The relaxed boot is there to show that it is refused for what it is, even by somebody who accepts that
+        command line. This firmware cannot be told to clear memory at a reset: accept-no-mor."""
         boots = []
+        reference = self.reference(host)
         for name, cmdline in (("release", hosts.XEN_CMDLINE), ("relaxed", RELAXED)):
             host.configure(cmdline, hosts.KERNEL_CMDLINE)
-            status, output = host.predict("--json", xen=cmdline)
+            status, output = host.predict("--json", "--reference", reference, xen=cmdline)
             if status:
                 raise MachineError(f"cloister-verify predict: {output}")
             pcrs = json.loads(output)["pcrs"]
-            boots.append({"name": name, "pcrs": {pcr: pcrs[pcr] for pcr in ("4", "8", "9")}})
+            boots.append({"name": name, "pcrs": {pcr: pcrs[pcr] for pcr in ("0", "2", "4", "7", "8", "9")}})
         host.configure(hosts.XEN_CMDLINE, hosts.KERNEL_CMDLINE)
         good = images["good"]
         author = hashlib.sha256(good[896:960]).hexdigest()
         return {"name": "keyvaults", "attestation-keys": "enrolled", "boot": boots, "maximum-report-age": 600,
+                "accept-no-mor": True,
                 "enclaves": [{"name": "keyvault", "author": author, "minimum-security-version": 2}]}
+
+    @staticmethod
+    def reference(host):
+        """A file with the values that firmware and boot loader lead to, read from outside while GRUB hands over."""
+        with Handover("attest-reference", xen=hosts.XEN_ELF, firmware=Uefi(host.disk()), tpm=Tpm(banks="sha256")) as machine:
+            if machine.outcome != XEN:
+                raise MachineError(f"the reference machine did not boot: {machine.outcome}")
+            return hosts.write_pcrs(host.path("reference.pcrs"), machine.pcrs)
 
     @contextlib.contextmanager
     def machine(self, host, tpm, name):

@@ -25,7 +25,9 @@ def boot_dom0(tap, folder, host):
         tap.ok(not machine.dom0("test -s /sys/kernel/security/tpm0/binary_bios_measurements"),
                "dom0 is not given the firmware's log: these values are all that it has")
     _, output = host.predict("--json")
-    predicted = json.loads(output)["pcrs"]
+    output = json.loads(output)
+    tap.equal((output["complete"], output["missing"]), (False, [0, 2, 7]), "the firmware's values no file tells")
+    predicted = output["pcrs"]
     for pcr in PLANNED:
         tap.equal(values[pcr], predicted[str(pcr)], f"PCR {pcr} is the one that was predicted from the files")
     tap.ok(values[MONITOR] != "00" * 32, "PCR 13 is not as the firmware left it")
@@ -51,6 +53,8 @@ def as_planned(tap, folder, host, reference):
     tap.ok(log.stat().st_size > 1000, "the firmware's log of this boot was found", log.stat().st_size)
     status, output = host.predict("--reference", reference, "--pcrs", pcrs, "--log", log)
     tap.ok(status == 0, "its log says the same", output)
+    status, output = host.predict("--reference", reference, "--json")
+    tap.ok(status == 0 and json.loads(output)["complete"], "with the reference the configuration is whole", output)
     log_lies(tap, folder, host, log)
     return values
 

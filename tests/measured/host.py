@@ -124,13 +124,14 @@ class Host:
 def predict(*options):
     result = subprocess.run([str(word) for word in (VERIFY, "predict", *options)], capture_output=True, text=True,
                             check=False)
-    return result.returncode, result.stdout + result.stderr
+    complained = result.returncode not in (0, 1)  # else a warning, beside what can be JSON
+    return result.returncode, result.stdout + (result.stderr if complained else "")
 
 
 def predict_unified(image, *options):
     plan = pathlib.Path(f"{image}.plan")
     plan.write_text(UNIFIED_PLAN.format(image=image), encoding="ascii")
-    return predict("--grub", plan, *options)
+    return predict("--unified", "--grub", plan, *options)
 
 
 def dom0_pcrs(machine):

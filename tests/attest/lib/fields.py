@@ -123,6 +123,17 @@ def policies(world, service):
                        ("a PCR 99", b'{"boot": [{"name": "x", "pcrs": {"99": "00"}}]}')):
         reply = service.admin("PUT", "/v1/policies/bad", body)
         world.status(reply, 400, f"policy: {name}", "bad-policy")
+    nothing = "00" * 32
+    for name, boot, says in (
+            ("zeros where a measurement must be", world.boot(PCR4=nothing, PCR8=nothing), "PCRs 4, 8: a value that proves nothing"),
+            ("ff", world.boot(PCR7="ff" * 32), "all ff"),
+            ("a separator alone", world.boot(PCR9="3d458cfe55cc03ea1f443f1562beec8df51c75e14a9fcf9a7234a13f198e7969"),
+             "only separators"),
+            ("without the firmware", [{"name": "x", "pcrs": {pcr: "11" * 32 for pcr in "4789"}}], "PCRs 0, 2 missing"),
+            ("without GRUB's PCRs", [{"name": "x", "pcrs": {pcr: "11" * 32 for pcr in "0247"}}], "PCRs 8, 9 missing")):
+        reply = world.put_policy(service, "bad", boot=boot)
+        world.status(reply, 400, f"policy: {name}", "bad-policy")
+        world.tap.ok(says in reply.json["message"], "it says so", reply.json)
     world.status(service.admin("GET", "/v1/policies/bad"), 404, "a refused policy is not kept")
     world.status(service.admin("PUT", "/v1/policies/large", b" " * (1 << 20) + b"{}"), 413, "a policy too large")
     for name in "a" * 65, "a/b", "a%2fb", "%C3%A4", "":

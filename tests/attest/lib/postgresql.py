@@ -31,7 +31,7 @@ def across(world, first, second):
     world.status(host.attest(challenge), 403, "then to the first", "challenge-replayed")
     world.put_policy(second, "shared")
     world.status(host.attest(policy="shared"), 200, "a policy made at one counts at the other")
-    world.put_policy(second, "shared", boot=[{"name": "x", "pcrs": {"4": "00" * 32}}])
+    world.put_policy(second, "shared", boot=world.boot())
     world.status(host.attest(policy="shared"), 403, "changed at one, too", "boot-not-accepted")
     place = host.attest(headers=PREFER).headers["Location"]
     host.service = second

@@ -102,7 +102,10 @@ def jwt(world, service, host):
     policy = service.admin("GET", "/v1/policies/good")
     tap.ok(inner["policy_sha256"] == sha256(policy.data) == policy.headers["ETag"].strip('"') and
            inner["insecure"] is False and inner["attestation_key"] == sha256(host.ak[2:]) and
-           "iommu-strict" in inner["monitor_flags"], "JWT: policy, key and monitor", str(inner))
+           {"iommu-strict", "lockdown", "intremap", "mor"} <= set(inner["monitor_flags"]), "JWT: policy, key and monitor",
+           str(inner))
+    tap.equal((inner["xen_version"], inner["xen_source"], inner["lockdown_table"], inner["firmware_settings"]),
+              ("4.17.5", "4.17.5+72-g01140da4e8-1", "7a" * 32, "unchecked"), "JWT: Xen, dom0's table, the firmware's settings")
     other = host.attest().json
     tap.ok(other["claims"]["jti"] != claims["jti"] and "aud" not in other["claims"], "JWT: jti is new, aud as asked")
     world.status(host.attest(challenge), 403, "the same challenge again", "challenge-replayed")
@@ -187,11 +190,21 @@ def refusals(world, service, host):
     refused = reply.json["refused"]
     world.tap.ok(refused["step"] == "enclave" and {"what", "expected", "found", "meaning"} <= set(refused) and
                  "token" not in reply.json, "a refusal has its parts and no token", repr(reply))
-    other = world.put_policy(service, "other-boot", boot=[{"name": "x", "pcrs": {"4": "00" * 32}}])
+    other = world.put_policy(service, "other-boot", boot=world.boot())
     world.status(other, 200, "another policy")
     world.status(host.attest(policy="other-boot"), 403, "another boot", "boot-not-accepted")
     world.put_policy(service, "other-boot")
     world.status(host.attest(policy="other-boot"), 200, "a changed policy counts at once")
+    world.put_policy(service, "xen", **{"least-xen": {"4.17": "4.17.7"}})
+    reply = host.attest(policy="xen")
+    world.status(reply, 403, "an old Xen", "xen-version")
+    refused = reply.json["refused"]
+    world.tap.equal((refused["expected"], refused["found"]),
+                    ("4.17.7 or later", "4.17.5, source: 4.17.5+72-g01140da4e8-1"), "it says which")
+    world.put_policy(service, "xen", **{"lockdown-tables": ["11" * 32]})
+    world.status(host.attest(policy="xen"), 403, "another table of dom0's", "lockdown-table")
+    world.put_policy(service, "xen", **{"least-xen": {"4.17": "4.17.5"}, "lockdown-tables": ["7a" * 32]})
+    world.status(host.attest(policy="xen"), 200, "the Xen and the table that are demanded")
     world.put_policy(service, "newer", enclaves=[{"name": "vault", "measurement": "4d" * 48, "minimum-security-version": 6}])
     world.status(host.attest(policy="newer"), 403, "an old security version", "enclave-security-version")
     for size in 1, 100, 500:

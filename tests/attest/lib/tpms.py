@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 EK_FLAGS = 0x000300b2  # fixedTPM, fixedParent, sensitiveDataOrigin, adminWithPolicy, restricted, decrypt
-PCRS = "sha256:0,4,7,8,9,13"
+PCRS = "sha256:0,2,4,7,8,9,13"
 
 
 def sized(data):
