@@ -88,32 +88,35 @@ static int serve_trace_ring(struct cloister_trace_ring *op)
     return 0;
 }
 
-/* Every operation's function; what changes something is traced when it succeeds, too. */
+/*
+ * Every operation's function; does it change something, so that it is traced when it succeeds, too; does it work with
+ * a secret (host_secret_begin())?
+ */
 #define CONTROL_OPS(X)                                                 \
-    X(INFO, info, serve_info, false)                                   \
-    X(CREATE, create, enclave_create, true)                            \
-    X(ADD_PAGES, add_pages, enclave_add_pages, false)                  \
-    X(SHARE, share, enclave_share, false)                              \
-    X(INIT, init, enclave_init, true)                                  \
-    X(DESTROY, destroy, enclave_destroy, true)                         \
-    X(QUOTA, quota, tenant_quota, true)                                \
-    X(LIST, list, enclave_list, false)                                 \
-    X(DOMAIN, domain, tenant_statistics, false)                        \
-    X(AUDIT, audit, serve_audit, false)                                \
-    X(TRACE_RING, trace_ring, serve_trace_ring, false)                 \
-    X(RECORD, record, report_record, false)                            \
-    X(HEARTBEAT, heartbeat, report_heartbeat, false)                   \
-    X(COUNTERS_LOAD, counters_load, counters_load, true)               \
-    X(COUNTERS_SAVE, counters_save, counters_save, false)              \
-    X(COUNTERS_READ, counters_read, counters_read, false)              \
-    X(COUNTERS_COMMIT, counters_commit, counters_commit, false)        \
-    X(COUNTERS_FORGET, counters_forget, counters_forget, true)         \
-    X(LOCKDOWN, lockdown, lockdown_list, false)
+    X(INFO, info, serve_info, false, false)                            \
+    X(CREATE, create, enclave_create, true, false)                     \
+    X(ADD_PAGES, add_pages, enclave_add_pages, false, false)           \
+    X(SHARE, share, enclave_share, false, false)                       \
+    X(INIT, init, enclave_init, true, false)                           \
+    X(DESTROY, destroy, enclave_destroy, true, false)                  \
+    X(QUOTA, quota, tenant_quota, true, false)                         \
+    X(LIST, list, enclave_list, false, false)                          \
+    X(DOMAIN, domain, tenant_statistics, false, false)                 \
+    X(AUDIT, audit, serve_audit, false, false)                         \
+    X(TRACE_RING, trace_ring, serve_trace_ring, false, false)          \
+    X(RECORD, record, report_record, false, false)                     \
+    X(HEARTBEAT, heartbeat, report_heartbeat, false, true)             \
+    X(COUNTERS_LOAD, counters_load, counters_load, true, true)         \
+    X(COUNTERS_SAVE, counters_save, counters_save, false, true)        \
+    X(COUNTERS_READ, counters_read, counters_read, false, true)        \
+    X(COUNTERS_COMMIT, counters_commit, counters_commit, false, true)  \
+    X(COUNTERS_FORGET, counters_forget, counters_forget, true, false)  \
+    X(LOCKDOWN, lockdown, lockdown_list, false, false)
 
-#define OP_MEMBER(name, structure, function, changes) struct cloister_##structure structure;
-#define OP_ENTRY(name, structure, function, changes) \
-    [CLOISTER_OP_##name] = {sizeof(struct cloister_##structure), changes},
-#define OP_CASE(name, structure, function, changes) \
+#define OP_MEMBER(name, structure, function, changes, secret) struct cloister_##structure structure;
+#define OP_ENTRY(name, structure, function, changes, secret) \
+    [CLOISTER_OP_##name] = {sizeof(struct cloister_##structure), changes, secret},
+#define OP_CASE(name, structure, function, changes, secret) \
     case CLOISTER_OP_##name: \
         return function(&arg->structure);
 
@@ -125,11 +128,13 @@ union control_arg {
 static const struct {
     uint16_t size; /* of the argument */
     bool changes;
+    bool secret;
 } control_ops[] = {CONTROL_OPS(OP_ENTRY)};
 
 #define CONTROL_OPS_COUNT (sizeof(control_ops) / sizeof(control_ops[0]))
 _Static_assert(CONTROL_OPS_COUNT == CLOISTER_OP_LIMIT, "every operation has a function");
 
+/* Functions of this file have no secrets in their frames. */
 static int dispatch(uint32_t op, union control_arg *arg)
 {
     switch (op) {
@@ -137,6 +142,14 @@ static int dispatch(uint32_t op, union control_arg *arg)
     default:
         return -ENOSYS; /* none that is in control_ops */
     }
+}
+
+static int dispatch_secret(uint32_t op, union control_arg *arg)
+{
+    host_secret_begin();
+    int rc = dispatch(op, arg);
+    host_secret_end();
+    return rc;
 }
 
 /* It has done something that is worth a record. */
@@ -226,7 +239,7 @@ static int serve(uint32_t op, uint64_t address, union control_arg *arg, bool *kn
                     arg->head.reserved0 | arg->head.reserved1, 0);
     } else {
         arg->head = (struct cloister_head){.reason = CLOISTER_REASON_NONE};
-        rc = dispatch(op, arg);
+        rc = control_ops[op].secret ? dispatch_secret(op, arg) : dispatch(op, arg);
     }
     if (host_copy_out(address, arg, size) && (!rc || rc == -ERESTART)) {
         return refuse(&arg->head, -EFAULT, CLOISTER_REASON_BAD_POINTER, address, 0);
@@ -335,7 +348,9 @@ int monitor_init(void)
     tenants_init();
     enclaves_init();
     if (!rc) {
+        host_secret_begin();
         identity_init();
+        host_secret_end();
     }
     return rc;
 }

@@ -45,4 +45,9 @@ void counters_count(struct cloister_info *info);
 /* The way down, without the lock: there are no counters any more. */
 void counters_wipe(void);
 
+#ifdef CLOISTER_TEST
+const uint8_t *counters_test_key(void);
+const uint8_t *counters_test_auth(void);
+#endif
+
 #endif

@@ -98,6 +98,19 @@ MUST_USE int host_variable_get(const uint8_t guid[16], const char *name, uint32_
 MUST_USE int host_variable_set(const uint8_t guid[16], const char *name, uint32_t attributes,
                                const void *data, size_t size);
 
+/* --- secrets ------------------------------------------------------------------------------- */
+
+/*
+ * Between begin and end this CPU has a secret of the monitor's in its registers and on its stack: no dump shows them,
+ * whoever asks for it. end zeros the stack below its caller's frame, and the registers that a call does not keep, before
+ * dumps are let again; so secrets belong into functions that begin's caller calls, never into its own frame. Not
+ * nested; neither a preemption check nor a vCPU's stop stands in between.
+ */
+void host_secret_begin(void);
+void host_secret_end(void);
+/* Stops the machine if this CPU is not between the two: for what handles secrets, and relies on its caller. */
+void host_secret_expect(void);
+
 /* --- the TPM, at boot only --------------------------------------------------------------------- */
 
 struct tpm_place;

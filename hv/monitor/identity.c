@@ -34,7 +34,6 @@ static int seed_generator(br_hmac_drbg_context *generator, struct tpm *tpm)
     bool chip = tpm && !tpm_random(tpm, seed + SEED_SIZE, SEED_SIZE);
 
     br_hmac_drbg_init(generator, &br_sha256_vtable, seed, sizeof(seed));
-    wipe(seed, sizeof(seed));
     return cpu || chip ? 0 : -EIO;
 }
 
@@ -50,7 +49,6 @@ static void key_make(br_hmac_drbg_context *generator)
         host_panic("no key can be made");
     }
     memcpy(identity.record.public_key, point + 1, sizeof(identity.record.public_key));
-    wipe_stack();
 }
 
 /* --- the record ------------------------------------------------------------------------------- */
@@ -146,6 +144,7 @@ void identity_init(void)
 {
     br_hmac_drbg_context generator;
 
+    host_secret_expect();
     memset(&identity, 0, sizeof(identity));
     struct tpm *tpm = tpm_find();
     int rc = seed_generator(&generator, tpm);
@@ -175,7 +174,6 @@ void identity_init(void)
         }
         identity.valid = true;
     }
-    wipe(&generator, sizeof(generator));
     if (tpm) {
         wipe(tpm, sizeof(*tpm)); /* its buffers held the root */
     }
@@ -205,13 +203,13 @@ void identity_sign(struct cloister_report *report)
         .curve = BR_EC_secp256r1, .x = identity.key, .xlen = sizeof(identity.key)};
     uint8_t digest[IDENTITY_DIGEST_SIZE];
 
+    host_secret_expect();
     sha256(prefix, sizeof(prefix), report, CLOISTER_REPORT_SIGNED_SIZE, digest);
     /* The nonce is made of the key and the digest (RFC 6979): no random numbers are needed. */
     if (br_ecdsa_i31_sign_raw(&br_ec_p256_m31, &br_sha256_vtable, digest, &key,
                               report->signature) != sizeof(report->signature)) {
         host_panic("a report cannot be signed");
     }
-    wipe_stack();
 }
 
 void identity_wipe(void)
@@ -226,5 +224,10 @@ void identity_test_secret(uint8_t inverted[32])
     for (size_t i = 0; i < 32; i++) {
         inverted[i] = (uint8_t)~identity.key[i];
     }
+}
+
+const uint8_t *identity_test_key(void)
+{
+    return identity.key;
 }
 #endif

@@ -25,7 +25,7 @@ struct identity_status {
     bool pcr_used;               /* the PCR was not zero: no verifier will accept the record */
 };
 
-/* Makes the key and the record, and extends the PCR. Without entropy there is no identity. */
+/* Makes the key and the record, and extends the PCR. Without entropy there is no identity. Secret (host.h). */
 void identity_init(void);
 const struct identity_status *identity_status(void);
 
@@ -33,7 +33,7 @@ const struct identity_status *identity_status(void);
 const struct cloister_monitor_record *identity_record(void);
 const uint8_t *identity_record_digest(void);
 
-/* Fills report->signature (cloister/report.h, "What is signed"). Needs an identity. */
+/* Fills report->signature (cloister/report.h, "What is signed"). Needs an identity. Secret. */
 void identity_sign(struct cloister_report *report);
 
 /* The way down: there is no identity any more. */
@@ -42,6 +42,8 @@ void identity_wipe(void);
 #ifdef CLOISTER_TEST
 /* CLOISTER_TEST_SECRETS. */
 void identity_test_secret(uint8_t inverted[32]);
+/* 32 bytes of secrets that tests look for where they must not be; so in seal.h and counters.h. */
+const uint8_t *identity_test_key(void);
 #endif
 
 #endif

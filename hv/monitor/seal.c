@@ -233,12 +233,11 @@ void seal_derive(const char *salt, const struct seal_info *info, uint8_t key[32]
 {
     br_hkdf_context kdf;
 
+    host_secret_expect();
     br_hkdf_init(&kdf, &br_sha256_vtable, salt, strlen(salt));
     br_hkdf_inject(&kdf, seal.root, sizeof(seal.root));
     br_hkdf_flip(&kdf);
     br_hkdf_produce(&kdf, info, info ? sizeof(*info) : 0, key, 32);
-    wipe(&kdf, sizeof(kdf));
-    wipe_stack();
 }
 
 int seal_check(uint32_t policy, const uint8_t *reserved, size_t size, enum cloister_reason *reason)
@@ -276,7 +275,6 @@ int seal_key(const struct enclave *enclave, void *buffer, enum cloister_reason *
     seal_describe(enclave, request.policy, request.security_version, request.label, &info);
     seal_derive("Cloister sealing 1", &info, request.key);
     memcpy(buffer, &request, sizeof(request));
-    wipe(&request, sizeof(request));
     return 0;
 }
 
@@ -286,5 +284,10 @@ void seal_test_secret(uint8_t inverted[32])
     for (size_t i = 0; i < 32; i++) {
         inverted[i] = (uint8_t)~seal.root[i];
     }
+}
+
+const uint8_t *seal_test_root(void)
+{
+    return seal.root;
 }
 #endif

@@ -70,6 +70,7 @@ MUST_USE int seal_key(const struct enclave *enclave, void *buffer, enum cloister
 #ifdef CLOISTER_TEST
 /* CLOISTER_TEST_SECRETS. */
 void seal_test_secret(uint8_t inverted[32]);
+const uint8_t *seal_test_root(void);
 #endif
 
 #endif

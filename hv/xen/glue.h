@@ -19,6 +19,8 @@ void power_init(void);
 #ifdef CLOISTER_TEST
 #include <xen/guest_access.h>
 #define HOST_TEST_FLAG CLOISTER_INFO_TEST
+/* Dumps show what the mark hides; secrets.c. */
+extern bool secret_test_shown;
 /* CLOISTER_OP_TEST; test.c. */
 long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg);
 /* The way down clears nothing. */

@@ -117,5 +117,8 @@ void cloister_scrub(void *frame);
 /* In place of acpi_enter_sleep(): S5 by Xen's own values; -EPERM for other states. */
 int cloister_sleep(struct xenpf_enter_acpi_sleep *sleep);
 
+/* Registers, code and stack of the host must not be printed: a secret is in use on this CPU. Says so, then. */
+bool cloister_secret_hidden(const struct cpu_user_regs *regs);
+
 #endif /* __ASSEMBLY__ */
 #endif

@@ -12,6 +12,7 @@ struct cloister_test;
 
 #include <asm/p2m.h>
 
+#include "monitor/counters.h"
 #include "world.h"
 
 static bool is_wanted(frame_t frame, struct frame_entry entry, void *context)
@@ -86,6 +87,23 @@ static int change_state(const struct cloister_test *op)
     return 0;
 }
 
+static int show_secrets(const struct cloister_test *op)
+{
+    secret_test_shown = op->page;
+    return 0;
+}
+
+static int read_secret(struct cloister_test *op)
+{
+    const uint8_t *const secrets[] = { identity_test_key(), seal_test_root(), counters_test_key(),
+                                       counters_test_auth() };
+
+    if ( op->page >= ARRAY_SIZE(secrets) )
+        return -ENOENT;
+    memcpy(op->data, secrets[op->page], 32);
+    return 0;
+}
+
 static int change_table(const struct cloister_test *op)
 {
     struct domain *d = get_domain_by_id(op->enclave);
@@ -137,6 +155,14 @@ long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
         identity_test_secret(op.data);
         seal_test_secret(op.data + 32);
         rc = 0;
+        break;
+
+    case CLOISTER_TEST_SHOW_SECRETS:
+        rc = show_secrets(&op);
+        break;
+
+    case CLOISTER_TEST_SECRET:
+        rc = read_secret(&op);
         break;
 
     default:

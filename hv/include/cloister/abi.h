@@ -534,6 +534,9 @@ enum cloister_test_kind {
     CLOISTER_TEST_IOMMU = 4,        /* the same in the domain's IOMMU table */
     CLOISTER_TEST_STATE = 5,        /* the next entry of an enclave has a state that the CPU refuses:
                                        of the guest (page = 1), or of the controls (page = 2) */
+    CLOISTER_TEST_SHOW_SECRETS = 6, /* dumps show what the mark hides (page = 1), or not any more (page = 0) */
+    CLOISTER_TEST_SECRET = 7,       /* out: data = a secret's 32 bytes: page = 0 the identity's key, 1 the sealing
+                                       root, 2 the key of the counters' copies, 3 the index's authorization */
     CLOISTER_TEST_KEEP = 8,         /* the machine's way down clears no memory */
     CLOISTER_TEST_SECRETS = 9,      /* out: data = the identity's private key and the sealing root, each
                                        byte inverted: a search of memory does not find the answer */

@@ -7,6 +7,7 @@ obj-y += lockdown.o
 obj-y += lockdown_io.o
 obj-y += lockdown_pci.o
 obj-y += power.o
+obj-y += secrets.o
 obj-y += svm.o
 obj-y += test.o
 obj-y += tpm.o

@@ -151,6 +151,7 @@ void fake_check(void)
     uint64_t count[FRAME_STATES] = {0};
 
     fake_require_quiet("an operation that has returned");
+    fake_require_no_secret("an operation that has returned");
     memset(references, 0, sizeof(references));
     for (unsigned int i = 0; i < FAKE_FRAMES; i++) {
         const struct fake_world *world = fake_world(fake_frame_number(i));

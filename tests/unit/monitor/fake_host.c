@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory, locks, the caller's memory, failures and preemption of the fake host. */
 #include "fake_host.h"
+#include "identity.h"
 #include "tpm_model.h"
 
 #include <pthread.h>
@@ -71,6 +72,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static __thread struct host_lock *held[MAX_HELD];
 static __thread unsigned int held_count;
 static __thread unsigned int cpu_number;
+static __thread bool secret;
 
 /* Lock classes by the place that makes the lock, and which class was ever taken under which. */
 static struct {
@@ -158,6 +160,13 @@ void fake_start(unsigned int stride)
             fake_die("no tenant");
         }
     }
+}
+
+void fake_identity_init(void)
+{
+    host_secret_begin();
+    identity_init();
+    host_secret_end();
 }
 
 void fake_end(void)
@@ -255,6 +264,8 @@ unsigned long fake_preemption_checks(void)
 bool host_preempted(void)
 {
     unsigned long call = __atomic_add_fetch(&own.preempt_calls, 1, __ATOMIC_RELAXED);
+
+    fake_require_no_secret("host_preempted");
 
     return own.preempt_every ? call % own.preempt_every == 0 : call == own.preempt_at;
 }
@@ -534,6 +545,7 @@ unsigned long fake_heap_blocks(void)
 void fake_locks_forget(void)
 {
     held_count = 0;
+    secret = false;
 }
 
 static unsigned int class_of(void *place)
@@ -607,13 +619,58 @@ void host_unlock(struct host_lock *lock)
 
 bool fake_quiet(void)
 {
-    return held_count == 0;
+    return held_count == 0 && !secret;
+}
+
+void fake_require_no_secret(const char *where)
+{
+    if (secret) {
+        fake_die("%s while a secret is in use", where);
+    }
 }
 
 void fake_require_quiet(const char *where)
 {
     if (held_count) {
         fake_die("a lock is held in %s", where);
+    }
+}
+
+/* --- secrets -------------------------------------------------------------------------------- */
+
+/* More than any of the monitor's functions take, with their run-time checks. */
+#define STACK_WIPED (64u << 10)
+
+__attribute__((__noinline__, __no_sanitize__("address"))) static void wipe_stack(void)
+{
+    volatile uint8_t stack[STACK_WIPED];
+
+    for (size_t i = 0; i < sizeof(stack); i++) {
+        stack[i] = 0;
+    }
+}
+
+void host_secret_begin(void)
+{
+    fake_require_no_secret("host_secret_begin");
+    secret = true;
+    __atomic_add_fetch(&fake.secrets, 1, __ATOMIC_RELAXED);
+}
+
+void host_secret_end(void)
+{
+    host_secret_expect();
+    if (fake.before_wipe) {
+        fake.before_wipe();
+    }
+    wipe_stack();
+    secret = false;
+}
+
+void host_secret_expect(void)
+{
+    if (!secret) {
+        fake_die("a secret is used without host_secret_begin()");
     }
 }
 

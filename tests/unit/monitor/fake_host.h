@@ -12,6 +12,8 @@
  *   - a frame is only accessed while it is mapped (with the address sanitizer);
  *   - locks are taken in one order, never twice, and none is held across a copy, the making of a frame or
  *     a vCPU's stop;
+ *   - secrets are used between host_secret_begin() and _end() only, which are neither nested nor left open, and
+ *     between which no vCPU is stopped and no preemption is asked for;
  *   - a context frame is zero when its world is made; a world starts only where it may.
  *
  * Fallible calls can be made to fail: the n-th of a kind, or the n-th of all.
@@ -116,6 +118,8 @@ extern struct fake_host {
     uint64_t audit_adds;      /* violations it adds to each kind */
     uint64_t not_anonymous;   /* a frame number, 0 none */
     bool random_real;         /* false: the same numbers in every run */
+    void (*before_wipe)(void); /* in host_secret_end() */
+    unsigned long secrets;    /* how often one was in use */
     /* Another CPU: runs once, in a fallible call at which no lock is held (fake_meet_at). */
     void (*meet)(void);
     /* Another CPU: runs at the beginning of each host_domain_refusal(). */
@@ -128,6 +132,8 @@ extern struct fake_host {
 void fake_start(unsigned int stride);
 /* The same, without monitor_init(). */
 void fake_start_bare(unsigned int stride);
+/* identity_init() again, as monitor_init() calls it. */
+void fake_identity_init(void);
 /* Ends all tenants and checks that nothing is left. */
 void fake_end(void);
 
@@ -190,7 +196,7 @@ const struct cloister_trace_record *fake_record(unsigned int cpu, uint64_t numbe
 /* The last record written on the calling CPU. */
 const struct cloister_trace_record *fake_last_record(void);
 
-/* No lock is held by this thread. */
+/* No lock is held by this thread, and no secret in use. */
 bool fake_quiet(void);
 
 /* Everything that must hold between operations; ends the test with a message if it does not. */
@@ -216,6 +222,7 @@ bool fake_should_fail(enum fake_call kind);
 void fake_mutex_lock(void);
 void fake_mutex_unlock(void);
 void fake_require_quiet(const char *where);
+void fake_require_no_secret(const char *where);
 void fake_locks_forget(void);
 unsigned int fake_frames_with(enum fake_owner owner);
 void fake_rings_free(void);

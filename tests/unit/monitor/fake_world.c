@@ -58,6 +58,7 @@ void host_vcpu_stop(void *domain, uint16_t vcpu)
     struct fake_vcpu *stopped = vcpu_of(domain, vcpu);
 
     fake_require_quiet("host_vcpu_stop");
+    fake_require_no_secret("host_vcpu_stop");
     fake_mutex_lock();
     stopped->stopped++;
     stopped->stops++;

@@ -31,7 +31,7 @@ static void boot(void)
     scene_start();
     image = scene_image();
     tpm_model_start(MODEL_CRB, swtpm_execute);
-    identity_init();
+    fake_identity_init();
     ck_assert(!tpm_model.wrong);
 }
 
@@ -764,7 +764,7 @@ START_TEST(dom0_makes_the_index_again)
     scene_start();
     image = scene_image();
     tpm_model_start(MODEL_CRB, listen);
-    identity_init();
+    fake_identity_init();
     ck_assert_uint_eq(seen, 1);
     load(NULL);
     enter(TENANT);
@@ -952,7 +952,7 @@ START_TEST(failures_at_each_command)
         } else {
             swtpm_error_at = n;
         }
-        identity_init();
+        fake_identity_init();
         swtpm_error_at = 0;
         if (info().counters_reason == CLOISTER_REASON_COUNTERS_UNLOADED) {
             load(&copies[0]);

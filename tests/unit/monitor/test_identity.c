@@ -75,7 +75,9 @@ static bool signs(void)
 
     memset(&report, 0x21, sizeof(report));
     memcpy(report.record, identity_record_digest(), sizeof(report.record));
+    host_secret_begin();
     identity_sign(&report);
+    host_secret_end();
     return proof_report(&report, identity_record());
 }
 
@@ -144,7 +146,7 @@ START_TEST(tpm_random_suffices)
     swtpm_reset();
     tpm_model_start(MODEL_CRB, swtpm_execute);
     fake_fail(FAKE_RANDOM, 1);
-    identity_init();
+    fake_identity_init();
     ck_assert(fake_failed());
     ck_assert_int_eq(identity_status()->reason, CLOISTER_REASON_NONE);
     ck_assert(signs());
@@ -252,7 +254,7 @@ START_TEST(no_entropy_at_all)
     boot(MODEL_NONE);
     tpm_model_start(kind_of(_i), answer_no_random);
     fake_fail(FAKE_RANDOM, 1);
-    identity_init();
+    fake_identity_init();
     ck_assert_ptr_null(identity_record());
     ck_assert_int_eq(identity_status()->reason, CLOISTER_REASON_HOST_ENTROPY);
     pcr_is_closed();

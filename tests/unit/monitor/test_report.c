@@ -457,7 +457,7 @@ START_TEST(no_entropy_no_identity)
     struct cloister_info info = {.abi_version = 0};
 
     fake_fail(FAKE_RANDOM, 1);
-    identity_init();
+    fake_identity_init();
     ck_assert(fake_failed());
     fake_fail(FAKE_RANDOM, 0);
     ck_assert_ptr_null(identity_record());

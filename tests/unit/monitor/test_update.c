@@ -139,7 +139,7 @@ static void boot(char configuration)
     fake.update_key_wrong = option_wrong;
     memset(root, 0, sizeof(root));
     tpm_model_start(MODEL_CRB, listen);
-    identity_init();
+    fake_identity_init();
     ck_assert(!tpm_model.wrong);
     ck_assert_int_eq(identity_status()->reason, CLOISTER_REASON_NONE); /* reports always work */
 }
@@ -629,7 +629,7 @@ START_TEST(second_start_in_a_boot)
     fake.update_key = option;
     memset(root, 0, sizeof(root));
     tpm_model_start(MODEL_CRB, listen);
-    identity_init();
+    fake_identity_init();
     no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EACCES); /* the record's PCR is not zero */
 }
 END_TEST
@@ -663,7 +663,7 @@ START_TEST(failures_at_each_command)
         } else {
             swtpm_error_at = n;
         }
-        identity_init();
+        fake_identity_init();
         swtpm_error_at = 0;
         if (seal_status()->reason == CLOISTER_REASON_NONE) {
             dom0_opens();
