@@ -23,7 +23,7 @@ static int serve_info(struct cloister_info *op)
     op->shared_frames = frame_count(FRAME_SHARED);
     op->overhead_frames = frame_count(FRAME_FREE);
     op->refusals = trace_refusals();
-    op->suppressed = trace_suppressed();
+    op->suppressed = trace_anchor().suppressed;
     counters_count(op);
     enclaves_count(op);
     tenants_count(op);

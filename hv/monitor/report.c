@@ -78,7 +78,12 @@ int report_heartbeat(struct cloister_heartbeat *op)
     int rc = need_identity(&op->head);
 
     if (!rc) {
+        struct trace_anchor anchor = trace_anchor();
+
         report_begin(&op->report, CLOISTER_REPORT_HEARTBEAT);
+        memcpy(op->report.trace_head, anchor.head, sizeof(anchor.head));
+        op->report.trace_records = anchor.records;
+        op->report.trace_suppressed = anchor.suppressed;
         memcpy(op->report.report_data, op->data, sizeof(op->data));
         identity_sign(&op->report);
     }

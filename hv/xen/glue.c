@@ -34,7 +34,7 @@
 #include "world.h"
 
 #define RANDOM_TRIES 10
-#define RING_ORDER 4
+#define RING_ORDER 6
 
 bool __ro_after_init opt_insecure_dma;
 static unsigned int __ro_after_init opt_pcr = CLOISTER_RECORD_PCR;

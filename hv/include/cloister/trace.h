@@ -8,6 +8,25 @@
  * record nor hold the monitor up. There is no consumer index: a full ring overwrites its oldest
  * record, and the reader sees the gap in `sequence`.
  *
+ * ## The running hash
+ *
+ * All records of a boot, whatever their CPU, have one order: `order` = 0, 1, 2 ... without a gap. Over them
+ * the monitor keeps a hash that the control domain cannot reach:
+ *
+ *   head(0)   = boot_id, 8 bytes little-endian, then 24 zeros
+ *   head(n+1) = SHA-256(head(n) || the CLOISTER_TRACE_RECORD_SIZE bytes of the record with order n)
+ *
+ * A heartbeat (report.h) signs head(n), n = trace_records, and trace_suppressed, all of one moment: the n
+ * records below are in the rings before it can be asked for, and whoever has them can compute the head
+ * again. A record that the ring has overwritten breaks that up to the next heartbeat; from there it goes on.
+ *
+ * ## How many
+ *
+ * A domain may cause CLOISTER_TRACE_RATE records at a stretch; they come back at CLOISTER_TRACE_SHARE a
+ * second, and to the control domain at CLOISTER_TRACE_RATE. What is more is only counted: in `suppressed` of
+ * its next record, in INFO, DOMAIN and heartbeats. A ring has room for ten domains' whole stretch, so one
+ * domain's noise does not push another's records out before a reader comes that comes ten times a second.
+ *
  * ## Reading without a lock
  *
  * Record n (n = 0, 1, 2 ...) of a CPU stands in slot n % capacity. `header.next` is the number of
@@ -24,12 +43,12 @@
 #include <stdint.h>
 
 #define CLOISTER_TRACE_MAGIC UINT32_C(0x52544c43) /* "CLTR" */
-#define CLOISTER_TRACE_VERSION 1u
-#define CLOISTER_TRACE_RING_PAGES 16u
+#define CLOISTER_TRACE_VERSION 2u
+#define CLOISTER_TRACE_RING_PAGES 64u
 #define CLOISTER_TRACE_RECORD_SIZE 128u
 
-/* Guest-provokable events of one domain recorded per second; more are only counted. */
-#define CLOISTER_TRACE_RATE 200u
+#define CLOISTER_TRACE_RATE 200u /* records of one domain at a stretch; see "How many" */
+#define CLOISTER_TRACE_SHARE 1u  /* of a guest, in each second after that */
 
 struct cloister_trace_header {
     uint32_t magic;    /* CLOISTER_TRACE_MAGIC */
@@ -115,7 +134,8 @@ struct cloister_trace_record {
     uint32_t enclave;     /* CLOISTER_NO_ENCLAVE */
     uint32_t page;        /* enclave page, CLOISTER_NO_PAGE */
     uint64_t suppressed;  /* records of this domain not written since the last one (rate limit) */
-    uint64_t reserved1[2];
+    uint64_t order;       /* number among all records of this boot: see "The running hash" */
+    uint64_t reserved1;
 };
 
 _Static_assert(sizeof(struct cloister_trace_header) == CLOISTER_TRACE_RECORD_SIZE, "ABI");

@@ -245,6 +245,11 @@ START_TEST(everybody_at_once)
     fprintf(stderr, "\n");
     ck_assert_uint_eq(shared.destroyed, lives);
     ck_assert_uint_gt(shared.entered, lives);
+    uint64_t records = 0;
+    for (unsigned int cpu = 0; cpu < FAKE_CPUS; cpu++) {
+        records += fake_ring(cpu)->next;
+    }
+    ck_assert_uint_eq(trace_anchor().records, records); /* each CPU's are in the one order */
     scene_end();
 }
 END_TEST

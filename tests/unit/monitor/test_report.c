@@ -142,6 +142,8 @@ START_TEST(enclave_s_report)
     struct cloister_monitor_record record = get_record();
     uint8_t uuid[16];
 
+    ck_assert_uint_gt(trace_anchor().records, 0); /* yet an enclave's report says nothing of them */
+
     fake.now = 123456789;
     struct cloister_report report = report_of(_i * BUFFER_SIZE, 0x77);
     ck_assert(proof_report(&report, &record));
@@ -165,6 +167,9 @@ START_TEST(enclave_s_report)
     host_domain_uuid(&fake.domains[TENANT], uuid);
     ck_assert_mem_eq(report.domain_uuid, uuid, sizeof(uuid));
     ck_assert_uint_eq(report.reserved0, 0);
+    ck_assert_mem_eq(report.trace_head, zero, sizeof(report.trace_head));
+    ck_assert_uint_eq(report.trace_records, 0);
+    ck_assert_uint_eq(report.trace_suppressed, 0);
     ck_assert_mem_eq(report.reserved, zero, sizeof(report.reserved));
 }
 END_TEST
@@ -238,6 +243,10 @@ START_TEST(heartbeat)
     ck_assert_mem_eq(op.report.report_data, op.data, sizeof(op.data));
     ck_assert_uint_eq(op.report.flags, fake.flags);
     ck_assert_uint_eq(op.report.refusals, trace_refusals());
+    ck_assert_mem_eq(op.report.trace_head, trace_anchor().head, 32);
+    ck_assert_uint_eq(op.report.trace_records, trace_anchor().records);
+    ck_assert_uint_gt(op.report.trace_records, 0);
+    ck_assert_uint_eq(op.report.trace_suppressed, 0);
     /* All that is an enclave's is zero. */
     empty.magic = op.report.magic;
     empty.version = op.report.version;
@@ -249,6 +258,8 @@ START_TEST(heartbeat)
     empty.flags = op.report.flags;
     empty.refusals = op.report.refusals;
     memcpy(empty.report_data, op.data, sizeof(op.data));
+    memcpy(empty.trace_head, op.report.trace_head, sizeof(empty.trace_head));
+    empty.trace_records = op.report.trace_records;
     ck_assert_mem_eq(&empty, &op.report, CLOISTER_REPORT_SIGNED_SIZE);
 }
 END_TEST
