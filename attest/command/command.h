@@ -11,6 +11,7 @@
 
 #include "cloister/evidence.h"
 #include "cloister/predict.h"
+#include "cloister/tracelog.h"
 #include "cloister/verify.h"
 
 /* Exit status. */
@@ -68,6 +69,13 @@ int plan_reference(struct cloister_plan *plan, const char *path);
  * The same.
  */
 int pcrs_read(const char *path, struct cloister_pcr *pcrs, size_t *count);
+/*
+ * Compares the files of a trace log, in order, with a verified heartbeat of that host. 0: its records are those that
+ * the heartbeat signs; -EACCES: *refusal says why not; STATUS_INPUT after having complained.
+ */
+int logs_compare(const char *const *paths, size_t count, const struct cloister_claims *host,
+                 const struct cloister_report *heartbeat, struct cloister_tracelog_summary *summary,
+                 struct cloister_refusal *refusal);
 /* Complains about an error of cloister_plan_*() with this file or text; returns STATUS_INPUT. */
 int plan_failed(int rc, const char *what);
 

@@ -23,29 +23,38 @@ static const char help[] =
     "  --policy FILE        what is accepted (JSON, see cloister-verify(1))\n"
     "  --after N            the sequence of the last heartbeat that was accepted: this one's must\n"
     "                       be greater\n"
+    "  --earlier FILE       a heartbeat of the same boot from before: the trace must not have shrunk\n"
+    "                       since, or be another one\n"
+    "  --log FILE           a file of the host's trace log; repeated for several, oldest first. Their\n"
+    "                       records must be those that the heartbeat signs, up to its count\n"
     "  --enrolled-key HEX   the host's TPM key, as for verify\n"
     "  --report-data HEX    64 bytes that each enclave's report in the evidence must carry\n"
     "  --json               one JSON object\n\n"
     "Exit status: 0 accepted; 1 refused; 2 usage; 3 an input cannot be read or is not valid.\n";
 
+#define MAX_LOGS 4096u
+
 struct inputs {
-    const char *heartbeat_path, *evidence_path, *policy_path;
+    const char *heartbeat_path, *evidence_path, *policy_path, *earlier_path;
+    const char *logs[MAX_LOGS];
+    size_t log_count;
     uint8_t nonce[CLOISTER_NONCE_MAX], evidence_nonce[CLOISTER_NONCE_MAX];
     uint8_t key[CLOISTER_DIGEST_SIZE], report_data[64];
     struct cloister_bytes challenge;              /* now */
     struct cloister_challenge evidence_challenge; /* then */
     uint64_t after;
     bool json;
-    uint8_t *heartbeat, *evidence;
-    size_t heartbeat_size, evidence_size;
+    uint8_t *heartbeat, *evidence, *earlier;
+    size_t heartbeat_size, evidence_size, earlier_size;
     struct cloister_policy *policy;
 };
 
 /* What is known, or which of the two inputs is refused and why. */
 struct findings {
-    const char *subject; /* "evidence", "heartbeat" */
+    const char *subject; /* "evidence", "heartbeat", "earlier", "log" */
     struct cloister_claims host;
     struct cloister_report report;
+    struct cloister_tracelog_summary log;
     struct cloister_refusal refusal;
 };
 
@@ -85,6 +94,15 @@ static int take_option(char **argv, int option, void *inputs)
         return 0;
     case 'a':
         return take_after(argv, &in->after);
+    case 'l':
+        in->earlier_path = optarg;
+        return 0;
+    case 't':
+        if (in->log_count == MAX_LOGS) {
+            return complain_usage(argv[0], "--log: more than %u files", MAX_LOGS);
+        }
+        in->logs[in->log_count++] = optarg;
+        return 0;
     case 'k':
         in->evidence_challenge.enrolled_key = in->key;
         return option_hex(argv[0], "--enrolled-key", in->key, sizeof(in->key), sizeof(in->key),
@@ -113,29 +131,32 @@ static int read_inputs(struct inputs *in)
         rc = file_read(in->heartbeat_path, CLOISTER_EVIDENCE_MAX_SIZE, &in->heartbeat,
                        &in->heartbeat_size);
     }
+    if (!rc && in->earlier_path) {
+        rc = file_read(in->earlier_path, CLOISTER_EVIDENCE_MAX_SIZE, &in->earlier, &in->earlier_size);
+    }
     return rc;
 }
 
 /* The report in the form that cloisterctl writes, or as COSE_Sign1. */
-static int decode(const struct inputs *in, struct findings *found)
+static int decode(const uint8_t *data, size_t data_size, struct cloister_report *report,
+                  struct cloister_refusal *refusal)
 {
     char expected[64], size[32];
 
-    if (in->heartbeat_size == sizeof(found->report)) {
-        memcpy(&found->report, in->heartbeat, sizeof(found->report));
+    if (data_size == sizeof(*report)) {
+        memcpy(report, data, sizeof(*report));
         return 0;
     }
-    if (in->heartbeat_size == CLOISTER_COSE_REPORT_SIZE) {
-        return cloister_report_from_cose(in->heartbeat, in->heartbeat_size, &found->report)
-                   ? refuse_text(&found->refusal, CLOISTER_REFUSED_BAD_VALUE,
-                                 "a report as COSE_Sign1", "something else of its size",
-                                 "heartbeat")
+    if (data_size == CLOISTER_COSE_REPORT_SIZE) {
+        return cloister_report_from_cose(data, data_size, report)
+                   ? refuse_text(refusal, CLOISTER_REFUSED_BAD_VALUE, "a report as COSE_Sign1",
+                                 "something else of its size", "heartbeat")
                    : 0;
     }
-    snprintf(expected, sizeof(expected), "%zu bytes, or %u as COSE_Sign1", sizeof(found->report),
+    snprintf(expected, sizeof(expected), "%zu bytes, or %u as COSE_Sign1", sizeof(*report),
              CLOISTER_COSE_REPORT_SIZE);
-    snprintf(size, sizeof(size), "%zu", in->heartbeat_size);
-    return refuse_text(&found->refusal, CLOISTER_REFUSED_BAD_SIZE, expected, size, "heartbeat");
+    snprintf(size, sizeof(size), "%zu", data_size);
+    return refuse_text(refusal, CLOISTER_REFUSED_BAD_SIZE, expected, size, "heartbeat");
 }
 
 static int refuse_sequence(const struct inputs *in, struct findings *found)
@@ -148,7 +169,42 @@ static int refuse_sequence(const struct inputs *in, struct findings *found)
                        "sequence");
 }
 
-/* 0, -EACCES, or another error of the library. */
+/* With a heartbeat from before. */
+static int compare_earlier(struct cloister_verifier *verifier, const struct inputs *in,
+                           struct findings *found)
+{
+    struct cloister_report earlier;
+    int rc = decode(in->earlier, in->earlier_size, &earlier, &found->refusal);
+
+    if (!rc) {
+        rc = cloister_verify_report(verifier, &earlier, found->host.monitor_key);
+        if (rc == -EACCES || (!rc && earlier.kind != CLOISTER_REPORT_HEARTBEAT)) {
+            return refuse_text(&found->refusal, CLOISTER_REFUSED_REPORT_SIGNATURE_WRONG,
+                               "a heartbeat signed by record.public_key", "something else", "heartbeat");
+        }
+    }
+    return rc ? rc : cloister_heartbeat_follows(&earlier, &found->report, &found->refusal);
+}
+
+/* What the heartbeat says of the trace, beside what was said and written before. */
+static int compare_trace(struct cloister_verifier *verifier, const struct inputs *in,
+                         struct findings *found)
+{
+    int rc = 0;
+
+    if (in->earlier) {
+        found->subject = "earlier";
+        rc = compare_earlier(verifier, in, found);
+    }
+    if (!rc && in->log_count) {
+        found->subject = "log";
+        rc = logs_compare(in->logs, in->log_count, &found->host, &found->report, &found->log,
+                          &found->refusal);
+    }
+    return rc;
+}
+
+/* 0, -EACCES, STATUS_INPUT after having complained, or another error of the library. */
 static int verify_both(struct cloister_verifier *verifier, const struct inputs *in,
                        struct findings *found)
 {
@@ -161,7 +217,7 @@ static int verify_both(struct cloister_verifier *verifier, const struct inputs *
         return rc;
     }
     found->subject = "heartbeat";
-    rc = decode(in, found);
+    rc = decode(in->heartbeat, in->heartbeat_size, &found->report, &found->refusal);
     if (!rc) {
         rc = cloister_verify_heartbeat(verifier, in->policy, &found->host, in->challenge,
                                        &found->report, &found->refusal);
@@ -169,10 +225,22 @@ static int verify_both(struct cloister_verifier *verifier, const struct inputs *
     if (!rc && found->report.sequence <= in->after) {
         rc = refuse_sequence(in, found);
     }
-    return rc;
+    return rc ? rc : compare_trace(verifier, in, found);
 }
 
-static void print_json(int rc, const struct findings *found)
+static void add_trace(json_object *claims, const struct inputs *in, const struct findings *found)
+{
+    out_hex(claims, "trace_head", found->report.trace_head, sizeof(found->report.trace_head));
+    out_count(claims, "trace_records", found->report.trace_records);
+    out_count(claims, "trace_suppressed", found->report.trace_suppressed);
+    if (in->log_count) {
+        out_count(claims, "log_records", found->log.records);
+        out_count(claims, "log_anchored", found->log.anchored);
+        out_count(claims, "log_missing", found->log.missing);
+    }
+}
+
+static void print_json(int rc, const struct inputs *in, const struct findings *found)
 {
     json_object *object = out_new(), *claims;
     char boot[20];
@@ -196,14 +264,15 @@ static void print_json(int rc, const struct findings *found)
         out_count(claims, "sequence", found->report.sequence);
         out_count(claims, "time_ns", found->report.time);
         out_count(claims, "refusals", found->report.refusals);
+        add_trace(claims, in, found);
         out_add(object, "claims", claims);
     }
     out_print(object);
 }
 
-static void print_text(int rc, const struct findings *found)
+static void print_text(int rc, const struct inputs *in, const struct findings *found)
 {
-    char flags[FLAGS_TEXT_ROOM];
+    char flags[FLAGS_TEXT_ROOM], head[65];
 
     if (rc) {
         printf("%s ", found->subject);
@@ -216,6 +285,14 @@ static void print_text(int rc, const struct findings *found)
            found->host.insecure ? ", by a policy with a bypass (insecure)" : "",
            found->host.boot_id, found->report.sequence, found->report.time, flags,
            found->report.refusals);
+    hex_text(found->report.trace_head, sizeof(found->report.trace_head), head, sizeof(head));
+    printf("  trace     %" PRIu64 " records, %" PRIu64 " refusals only counted\n            head %s\n",
+           found->report.trace_records, found->report.trace_suppressed, head);
+    if (in->log_count) {
+        printf("  log       the monitor vouches for %" PRIu64 " of %" PRIu64 " records; %" PRIu64
+               " are missing\n",
+               found->log.anchored, found->log.records, found->log.missing);
+    }
 }
 
 static int judge(const struct inputs *in)
@@ -230,11 +307,14 @@ static int judge(const struct inputs *in)
     }
     rc = verify_both(verifier, in, &found);
     cloister_verifier_free(verifier);
+    if (rc == STATUS_INPUT) {
+        return rc;
+    }
     if (rc && rc != -EACCES) {
         complain("OpenSSL failed");
         return STATUS_INPUT;
     }
-    (in->json ? print_json : print_text)(rc, &found);
+    (in->json ? print_json : print_text)(rc, in, &found);
     return rc ? STATUS_REFUSED : STATUS_ACCEPTED;
 }
 
@@ -255,13 +335,15 @@ int command_heartbeat(int argc, char **argv)
         {"evidence-nonce", required_argument, NULL, 'o'},
         {"policy", required_argument, NULL, 'p'},
         {"after", required_argument, NULL, 'a'},
+        {"earlier", required_argument, NULL, 'l'},
+        {"log", required_argument, NULL, 't'},
         {"enrolled-key", required_argument, NULL, 'k'},
         {"report-data", required_argument, NULL, 'r'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    struct inputs in = {0};
+    static struct inputs in;
     int rc = options_take(argc, argv, options, help, take_option, &in);
 
     if (rc == OPTIONS_HELPED) {
@@ -283,6 +365,7 @@ int command_heartbeat(int argc, char **argv)
     }
     free(in.heartbeat);
     free(in.evidence);
+    free(in.earlier);
     cloister_policy_free(in.policy);
     return rc;
 }

@@ -101,8 +101,8 @@ static int digit(char c)
            c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static void take_hex(struct json_reader *in, const char *path, json_object *value, size_t size,
-                     uint8_t *bytes)
+void json_hex(struct json_reader *in, const char *path, json_object *value, size_t size,
+              uint8_t *bytes)
 {
     const char *text = take_text(in, path, value);
     bool good = text && strlen(text) == 2 * size;
@@ -137,7 +137,7 @@ void json_alternatives(struct json_reader *in, const char *path, json_object *va
     alternatives->count = count;
     alternatives->size = size;
     for (size_t i = 0; i < count; i++) {
-        take_hex(in, path, list ? json_object_array_get_idx(value, i) : value, size,
+        json_hex(in, path, list ? json_object_array_get_idx(value, i) : value, size,
                  alternatives->values + i * size);
     }
 }

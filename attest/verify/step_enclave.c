@@ -164,6 +164,9 @@ static void find_heartbeat(struct verification *v)
             claims->heartbeat = true;
             claims->heartbeat_time = report->time;
             claims->refusals = report->refusals;
+            memcpy(claims->trace_head, report->trace_head, sizeof(claims->trace_head));
+            claims->trace_records = report->trace_records;
+            claims->trace_suppressed = report->trace_suppressed;
         }
     }
 }

@@ -118,12 +118,53 @@ static void begin_heartbeat(struct verification *v, const struct cloister_claims
     v->evidence.reports[0] = *heartbeat;
 }
 
+/* A trace only grows, and of as many records there is one. */
+static int trace_continues(const uint8_t head[32], uint64_t records, uint64_t suppressed,
+                           const struct cloister_report *later, struct cloister_refusal *refusal)
+{
+    const enum cloister_refusal_code code = CLOISTER_REFUSED_TRACE_CONTRADICTS;
+
+    if (later->trace_records < records) {
+        return refuse_number(refusal, code, records, later->trace_records, "trace_records, at least");
+    }
+    if (later->trace_suppressed < suppressed) {
+        return refuse_number(refusal, code, suppressed, later->trace_suppressed,
+                             "trace_suppressed, at least");
+    }
+    if (later->trace_records == records && memcmp(later->trace_head, head, 32) != 0) {
+        return refuse_bytes(refusal, code, head, later->trace_head, 32, "trace_head, of as many records");
+    }
+    return 0;
+}
+
+static int refuse_time(struct cloister_refusal *refusal, uint64_t earlier, uint64_t later)
+{
+    char expected[40], found[32];
+
+    snprintf(expected, sizeof(expected), "more than %" PRIu64, earlier);
+    snprintf(found, sizeof(found), "%" PRIu64, later);
+    return refuse_text(refusal, CLOISTER_REFUSED_HEARTBEAT_OLD, expected, found, "time, in ns since boot");
+}
+
+int cloister_heartbeat_follows(const struct cloister_report *earlier, const struct cloister_report *later,
+                               struct cloister_refusal *refusal)
+{
+    if (memcmp(earlier->record, later->record, sizeof(later->record)) != 0) {
+        return refuse_bytes(refusal, CLOISTER_REFUSED_TRACE_CONTRADICTS, earlier->record, later->record,
+                            sizeof(later->record), "record");
+    }
+    if (later->time <= earlier->time) {
+        return refuse_time(refusal, earlier->time, later->time);
+    }
+    return trace_continues(earlier->trace_head, earlier->trace_records, earlier->trace_suppressed, later,
+                           refusal);
+}
+
 /* Asks that it is a heartbeat, for this challenge, and later than the host's claims. */
 static int accept_heartbeat(struct verification *v, const struct cloister_claims *host,
                             const struct cloister_report *heartbeat)
 {
     uint8_t answer[sizeof(heartbeat->report_data)] = {0};
-    char expected[40], found[32];
 
     if (heartbeat->kind != CLOISTER_REPORT_HEARTBEAT) {
         return refuse_number(v->refusal, CLOISTER_REFUSED_HEARTBEAT_DIFFERS,
@@ -134,13 +175,14 @@ static int accept_heartbeat(struct verification *v, const struct cloister_claims
         return refuse_bytes(v->refusal, CLOISTER_REFUSED_HEARTBEAT_DIFFERS, answer,
                             heartbeat->report_data, sizeof(answer), "report_data");
     }
-    if (host->heartbeat && heartbeat->time <= host->heartbeat_time) {
-        snprintf(expected, sizeof(expected), "more than %" PRIu64, host->heartbeat_time);
-        snprintf(found, sizeof(found), "%" PRIu64, heartbeat->time);
-        return refuse_text(v->refusal, CLOISTER_REFUSED_HEARTBEAT_OLD, expected, found,
-                           "time, in ns since boot");
+    if (!host->heartbeat) {
+        return 0;
     }
-    return 0;
+    if (heartbeat->time <= host->heartbeat_time) {
+        return refuse_time(v->refusal, host->heartbeat_time, heartbeat->time);
+    }
+    return trace_continues(host->trace_head, host->trace_records, host->trace_suppressed, heartbeat,
+                           v->refusal);
 }
 
 int cloister_verify_heartbeat(struct cloister_verifier *verifier,

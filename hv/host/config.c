@@ -30,6 +30,7 @@ void config_initialise(struct config *config)
         .event_log = CONFIG_EVENT_LOG,
         .counter_interval = CONFIG_COUNTER_INTERVAL,
         .counter_commits = CONFIG_COUNTER_COMMITS,
+        .anchor_interval = CONFIG_ANCHOR_INTERVAL,
     };
 }
 
@@ -150,6 +151,8 @@ int config_set(struct config *config, const char *key, const char *value)
         return set_count(&config->counter_interval, "none", value);
     if (!strcmp(key, "counter-commits-per-day"))
         return set_count(&config->counter_commits, "unlimited", value);
+    if (!strcmp(key, "anchor-interval"))
+        return set_count(&config->anchor_interval, "none", value);
     if (!strcmp(key, "event-log"))
         return !strcmp(value, "none") ? (config->event_log[0] = 0)
                                       : set_path(config->event_log, value);

@@ -16,6 +16,7 @@
 #define CONFIG_TPM_TIMEOUT 60u
 #define CONFIG_COUNTER_INTERVAL 1u
 #define CONFIG_COUNTER_COMMITS 200u
+#define CONFIG_ANCHOR_INTERVAL 60u
 #define CONFIG_EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
 #define CONFIG_TPM_HELPER CLOISTER_LIBEXEC "/cloister-tpm"
 #define CONFIG_TEXT 108u /* what fits into sockaddr_un.sun_path */
@@ -35,6 +36,7 @@ struct config {
     char event_log[CONFIG_TEXT]; /* empty: none */
     unsigned int counter_interval; /* seconds between commits of counters; 0: they are not committed */
     unsigned int counter_commits;  /* in a day; 0: without a limit */
+    unsigned int anchor_interval;  /* seconds between anchors of the log; 0: it has none */
     bool verbose;
 };
 

@@ -85,10 +85,49 @@ static unsigned int choose(const struct drain_head *heads, unsigned int cpus)
         if (heads[cpu].answer == RING_LOST)
             return cpu;
         if (heads[cpu].answer == RING_RECORD &&
-            (best == cpus || heads[cpu].record.time < heads[best].record.time))
+            (best == cpus || heads[cpu].record.order < heads[best].record.order))
             best = cpu;
     }
     return best;
+}
+
+/*
+ * Which CPU's is the next line. The monitor publishes records in their order: where one is seen, all before it
+ * are in their rings, but a ring may have been looked at too early for that.
+ */
+static unsigned int next_cpu(struct drain *drain)
+{
+    struct drain_head *heads = drain->heads;
+    unsigned int cpu = choose(heads, drain->cpus);
+
+    if (cpu == drain->cpus || heads[cpu].answer == RING_LOST || heads[cpu].record.order == drain->order)
+        return cpu;
+    for (cpu = 0; cpu < drain->cpus; cpu++) {
+        if (heads[cpu].answer == RING_EMPTY)
+            look(drain, cpu, &heads[cpu]);
+    }
+    return choose(heads, drain->cpus);
+}
+
+static void log_anchor(struct drain *drain)
+{
+    struct line *line = chainlog_begin(drain->log, "anchor");
+
+    line_identifier(line, "boot", drain->monitor.boot_id);
+    line_number(line, "records", drain->heartbeat.trace_records);
+    line_number(line, "suppressed", drain->heartbeat.trace_suppressed);
+    line_bytes(line, "record", (const uint8_t *)&drain->monitor, sizeof(drain->monitor));
+    line_bytes(line, "report", (const uint8_t *)&drain->heartbeat, sizeof(drain->heartbeat));
+    (void)chainlog_end(drain->log);
+    drain->anchor = DRAIN_ANCHOR_IN_BATCH;
+}
+
+/* Are all records that it signs behind us? `head` is what comes next, NULL: nothing. */
+static bool anchor_is_due(const struct drain *drain, const struct drain_head *head)
+{
+    return drain->anchor == DRAIN_ANCHOR_WAITS &&
+           (!head || (head->answer == RING_RECORD &&
+                      head->record.order >= drain->heartbeat.trace_records));
 }
 
 static int drain_rings(struct drain *drain)
@@ -99,18 +138,33 @@ static int drain_rings(struct drain *drain)
     for (unsigned int cpu = 0; cpu < drain->cpus; cpu++)
         look(drain, cpu, &heads[cpu]);
     while (lines < (int)DRAIN_LIMIT && !chainlog_full(drain->log)) {
-        unsigned int cpu = choose(heads, drain->cpus);
+        unsigned int cpu = next_cpu(drain);
+        bool empty = cpu == drain->cpus;
 
-        if (cpu == drain->cpus)
+        if (anchor_is_due(drain, empty ? NULL : &heads[cpu])) {
+            log_anchor(drain);
+            lines++;
+        }
+        if (empty)
             break;
-        if (heads[cpu].answer == RING_LOST)
+        if (heads[cpu].answer == RING_LOST) {
             (void)chainlog_lost(drain->log, cpu, chainlog_next(drain->log, cpu), heads[cpu].lost);
-        else
+        } else {
             log_record(drain->log, cpu, &heads[cpu].record);
+            drain->order = heads[cpu].record.order + 1;
+        }
         look(drain, cpu, &heads[cpu]);
         lines++;
     }
     return lines;
+}
+
+void drain_anchor(struct drain *drain, const struct cloister_monitor_record *monitor,
+                  const struct cloister_report *heartbeat)
+{
+    drain->monitor = *monitor;
+    drain->heartbeat = *heartbeat;
+    drain->anchor = DRAIN_ANCHOR_WAITS;
 }
 
 static size_t log_notes(struct chainlog *log)
@@ -148,6 +202,8 @@ int drain_pass(struct drain *drain)
     size_t notes = log_notes(drain->log);
     uint64_t lost = log_lost_notes(drain->log);
     int rc = chainlog_flush(drain->log);
+    if (drain->anchor == DRAIN_ANCHOR_IN_BATCH)
+        drain->anchor = rc ? DRAIN_ANCHOR_WAITS : DRAIN_NO_ANCHOR;
     if (rc)
         return rc;
     notes_drop(notes, lost);

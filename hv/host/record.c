@@ -89,6 +89,7 @@ void record_write(struct line *line, const struct cloister_trace_record *record,
 {
     const char *event = NAME(event_names, record->event);
 
+    line_number(line, "order", record->order);
     line_number(line, "time", record->time);
     if (event)
         line_text(line, "event", event);

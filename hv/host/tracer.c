@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 #include "drain.h"
+#include "hypercall.h"
 #include "ringmap.h"
 #include "say.h"
 
 /*
- * A ring holds 511 records and a domain may cause CLOISTER_TRACE_RATE a second: with the longest
- * pause a dozen domains can do so on one CPU before anything is lost.
+ * A ring holds 2,047 records and a domain may cause CLOISTER_TRACE_RATE at a stretch: with the longest
+ * pause ten domains can do so on one CPU before anything is lost.
  */
 #define PAUSE_SHORT 20u /* milliseconds between passes while records come */
 #define PAUSE_LONG 100u
@@ -27,6 +28,12 @@
 static struct chainlog log_;
 static struct ringmap *map;
 static struct drain drain;
+static struct hypercalls *monitor; /* this thread's own; NULL: no anchors */
+static unsigned int anchor_interval;
+static struct {
+    struct cloister_record op; /* asked for once: it is the same all boot long */
+    uint64_t records, suppressed; /* of the last anchor */
+} anchors;
 static pthread_t thread;
 static atomic_bool stopping;
 static int wakeup = -1;
@@ -90,6 +97,41 @@ static void map_rings(void)
         say_warning("the trace rings cannot be read: %s", why);
 }
 
+static int ask_heartbeat(struct cloister_heartbeat *op)
+{
+    int rc = anchors.op.record.magic ? 0 : hypercall_record(monitor, &anchors.op);
+
+    return rc ? rc : hypercall_heartbeat(monitor, op);
+}
+
+/*
+ * Asks the monitor for a heartbeat, which the next pass writes as an anchor; not where it would say what the last
+ * one said, unless `always`.
+ */
+static void anchor(bool always)
+{
+    struct cloister_heartbeat op = {.head = {.reason = CLOISTER_REASON_NONE}};
+    char why[400];
+
+    if (!monitor || !map || drain.anchor != DRAIN_NO_ANCHOR)
+        return;
+    int rc = ask_heartbeat(&op);
+    if (rc) {
+        /* Without an identity it will never sign, and each refusal would be a record. */
+        hypercall_describe(rc, anchors.op.record.magic ? &op.head : &anchors.op.head, why, sizeof(why));
+        say_warning("the trace log gets no anchors: %s", why);
+        hypercall_close(monitor);
+        monitor = NULL;
+        return;
+    }
+    if (!always && op.report.trace_records == anchors.records &&
+        op.report.trace_suppressed == anchors.suppressed)
+        return;
+    anchors.records = op.report.trace_records;
+    anchors.suppressed = op.report.trace_suppressed;
+    drain_anchor(&drain, &anchors.op.record, &op.report);
+}
+
 /* Writes what is new; returns how long to pause, in milliseconds. */
 static unsigned int pass(int *last_error)
 {
@@ -109,11 +151,16 @@ static unsigned int pass(int *last_error)
 
 static void *run(void *unused)
 {
-    uint64_t synced = now(), tried = now();
+    uint64_t synced = now(), tried = now(), anchored = now();
     int last_error = 0;
 
     (void)unused;
+    anchor(true);
     while (!stopping) {
+        if (log_.rotate || now() - anchored >= anchor_interval * UINT64_C(1000)) {
+            anchor(log_.rotate);
+            anchored = now();
+        }
         unsigned int pause = pass(&last_error);
 
         if (now() - synced >= SYNC_PERIOD) {
@@ -128,6 +175,7 @@ static void *run(void *unused)
         }
         usleep(pause * 1000);
     }
+    anchor(true);
     (void)pass(&last_error);
     return NULL;
 }
@@ -150,6 +198,9 @@ static int start(const struct config *config, char *why, size_t why_size)
     if (log_.torn_bytes)
         say_warning("cut off %llu bytes of an incomplete last line of the trace log",
                     (unsigned long long)log_.torn_bytes);
+    anchor_interval = config->anchor_interval;
+    if (anchor_interval && hypercall_open(&monitor, why, why_size))
+        say_warning("the trace log gets no anchors: %s", why);
     wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     rc = wakeup < 0 ? -errno : open_drain();
     if (!rc) {
@@ -176,6 +227,7 @@ void tracer_finalise(void)
     drain_close(&drain);
     ringmap_close(map);
     chainlog_close(&log_);
+    hypercall_close(monitor);
     close(wakeup);
 }
 

@@ -2,7 +2,8 @@
 /*
  * The thread that owns the trace log and the mapped rings. It is apart from everything else so that
  * neither an agent, nor libvirt, nor a long hypercall can make a ring overflow, and a slow disk
- * cannot keep an agent waiting.
+ * cannot keep an agent waiting. It asks the monitor for the log's anchors, too: when it starts and ends, at the
+ * end of a file, and as often as the settings say.
  */
 #ifndef CLOISTER_HOST_TRACER_H
 #define CLOISTER_HOST_TRACER_H

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cloister/tracelog.h"
 #include "logfiles.h"
 #include "logstate.h"
 
@@ -21,6 +22,7 @@ struct verify_result {
     uint64_t line;       /* ... counted from 1 in that file */
     const char *wrong;   /* ... and what it is */
     bool anchored;       /* `anchor` was found as the hash of a line */
+    struct cloister_tracelog_summary monitor; /* what the monitor's anchors say of the records */
 };
 
 /*

@@ -279,6 +279,8 @@ void host_describe_actor(struct cloister_trace_record *record)
          hvm_copy_from_guest_linear(record->insn, regs->rip, sizeof(record->insn), 0, NULL) ==
              HVMTRANS_okay )
         record->insn_size = sizeof(record->insn);
+    else
+        memset(record->insn, 0, sizeof(record->insn)); /* half of a copy is in nobody's log */
 }
 
 /* --- the machine and its domains -------------------------------------------------------------------------- */

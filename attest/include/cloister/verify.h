@@ -183,7 +183,15 @@ enum cloister_step {
     X(FRESHNESS, TOO_OLD, "too-old",                                                               \
       "the enclave's report is older than the policy allows")                                      \
     X(FRESHNESS, HEARTBEAT_OLD, "heartbeat-old",                                                   \
-      "the heartbeat is not later than one that is known already")
+      "the heartbeat is not later than one that is known already")                                \
+    X(FRESHNESS, TRACE_CONTRADICTS, "trace-contradicts",                                           \
+      "an earlier heartbeat said of the monitor's trace what this one excludes")                   \
+    X(FRESHNESS, TRACE_DIFFERS, "trace-differs",                                                   \
+      "the log's records are not those that the monitor wrote")                                    \
+    X(FRESHNESS, TRACE_SHORT, "trace-short",                                                       \
+      "the log ends before the records that the heartbeat signs: cut short, or not yet written")   \
+    X(FRESHNESS, TRACE_UNKNOWN, "trace-unknown",                                                   \
+      "records are missing from the log, so that nothing can be said about those behind them")
 
 enum cloister_refusal_code {
     CLOISTER_ACCEPTED = 0,
@@ -377,6 +385,9 @@ struct cloister_claims {
     bool heartbeat;                     /* there is one that answers the challenge, with: */
     uint64_t heartbeat_time;            /* ns since boot */
     uint64_t refusals;                  /* what the monitor had refused by then */
+    uint8_t trace_head[32];             /* the running hash of its records by then (trace.h), */
+    uint64_t trace_records;             /* over how many it is, */
+    uint64_t trace_suppressed;          /* and how many refusals were only counted */
     uint32_t enclave_count;
     struct cloister_enclave_claims enclaves[CLOISTER_EVIDENCE_MAX_REPORTS];
 };
@@ -410,7 +421,7 @@ cloister_verify_report(struct cloister_verifier *verifier, const struct cloister
  * A heartbeat between quotes: is the monitor that `host` (the claims of an earlier verification) is
  * about still running, in a way that the policy accepts? Takes steps 12 to 14 with this one report,
  * then asks that it is a heartbeat that answers this nonce, and later than the one in `host`, if there
- * is one. The results are those of cloister_verify(). A boot that has ended cannot answer: its key is
+ * is one, whose trace it must continue. The results are those of cloister_verify(). A boot that has ended cannot answer: its key is
  * gone.
  */
 __attribute__((warn_unused_result)) int
@@ -418,6 +429,14 @@ cloister_verify_heartbeat(struct cloister_verifier *verifier, const struct clois
                           const struct cloister_claims *host, struct cloister_bytes nonce,
                           const struct cloister_report *heartbeat,
                           struct cloister_refusal *refusal);
+
+/*
+ * Can both heartbeats be of one boot, `later` after `earlier`? Their signatures must have been verified.
+ * 0 or -EACCES: another monitor record, not later, or a trace that holds less, or something else.
+ */
+__attribute__((warn_unused_result)) int
+cloister_heartbeat_follows(const struct cloister_report *earlier, const struct cloister_report *later,
+                           struct cloister_refusal *refusal);
 
 /*
  * The flags' names, as in "require-flags" and tokens: NULL after the last. `flag` is

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "ctl.h"
+#include "digest.h"
 #include "hypercall.h"
 #include "record.h"
 #include "verify.h"
@@ -69,44 +70,109 @@ int command_audit(const struct ctl_options *options)
     return violations ? CTL_PROBLEM : CTL_OK;
 }
 
-static void print_verdict(const struct verify_result *result, const char *directory, bool json,
-                          const char *anchor)
+/* What is wrong with the log's last boot, if its monitor must be this one; NULL: nothing. */
+static const char *wrong_monitor(const struct ctl_options *options, const struct verify_result *result)
 {
-    bool ok = !result->broken && (!anchor || result->anchored);
+    const struct cloister_tracelog_summary *monitor = &result->monitor;
+    uint8_t wanted[DIGEST_SIZE];
 
-    if (json) {
-        json_object *answer = json_object_new_object();
+    if (!options->monitor)
+        return NULL;
+    if (!monitor->has_monitor)
+        return "no anchor in the log is of its last boot";
+    if (!hex_decode(options->monitor, wanted, sizeof(wanted)) ||
+        memcmp(wanted, monitor->monitor, sizeof(wanted)))
+        return "the anchors of the last boot are of another monitor than --monitor names";
+    return NULL;
+}
 
-        json_object_object_add(answer, "ok", json_object_new_boolean(ok));
-        add(answer, "files", result->files);
-        add(answer, "lines", result->lines);
-        add(answer, "first", result->first);
-        add(answer, "records", result->traces);
-        add(answer, "lost", result->lost);
-        json_object_object_add(answer, "head", json_object_new_string(result->head));
-        if (result->broken) {
-            json_object_object_add(answer, "file", json_object_new_string(result->file));
-            add(answer, "line", result->line);
-            json_object_object_add(answer, "message", json_object_new_string(result->wrong));
-            json_object_object_add(answer, "torn", json_object_new_boolean(result->torn));
-        }
-        if (anchor)
-            json_object_object_add(answer, "anchored", json_object_new_boolean(result->anchored));
-        ctl_print_json(answer);
-        json_object_put(answer);
-        return;
+static bool is_good(const struct ctl_options *options, const struct verify_result *result)
+{
+    return !result->broken && (!options->anchor || result->anchored) && !wrong_monitor(options, result);
+}
+
+static void add_text(json_object *object, const char *key, const char *text)
+{
+    json_object_object_add(object, key, json_object_new_string(text));
+}
+
+static void add_anchors(json_object *answer, const struct cloister_tracelog_summary *monitor)
+{
+    char text[DIGEST_HEX + 1];
+
+    add(answer, "anchors", monitor->anchors);
+    add(answer, "records_anchored", monitor->anchored);
+    add(answer, "records_waiting", monitor->waiting);
+    add(answer, "records_missing", monitor->missing);
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)monitor->boot_id);
+    add_text(answer, "boot", text);
+    hex_encode(monitor->monitor, sizeof(monitor->monitor), text);
+    json_object_object_add(answer, "monitor", monitor->has_monitor ? json_object_new_string(text) : NULL);
+}
+
+static void print_json(const struct ctl_options *options, const struct verify_result *result)
+{
+    json_object *answer = json_object_new_object();
+
+    json_object_object_add(answer, "ok", json_object_new_boolean(is_good(options, result)));
+    add(answer, "files", result->files);
+    add(answer, "lines", result->lines);
+    add(answer, "first", result->first);
+    add(answer, "records", result->traces);
+    add(answer, "lost", result->lost);
+    add_text(answer, "head", result->head);
+    add_anchors(answer, &result->monitor);
+    if (result->broken) {
+        add_text(answer, "file", result->file);
+        add(answer, "line", result->line);
+        add_text(answer, "message", result->wrong);
+        json_object_object_add(answer, "torn", json_object_new_boolean(result->torn));
+    } else if (wrong_monitor(options, result)) {
+        add_text(answer, "message", wrong_monitor(options, result));
     }
+    if (options->anchor)
+        json_object_object_add(answer, "anchored", json_object_new_boolean(result->anchored));
+    ctl_print_json(answer);
+    json_object_put(answer);
+}
+
+static void print_anchors(const struct cloister_tracelog_summary *monitor)
+{
+    char digest[DIGEST_HEX + 1];
+    uint64_t apart = monitor->records - monitor->anchored - monitor->waiting;
+
+    printf("%s anchors vouch for %s of %s records; %s wait for the next anchor\n",
+           ctl_decimal(monitor->anchors), ctl_decimal(monitor->anchored), ctl_decimal(monitor->records),
+           ctl_decimal(monitor->waiting));
+    if (monitor->missing)
+        printf("%s records are missing: lost before they were read, or taken out\n",
+               ctl_decimal(monitor->missing));
+    if (apart)
+        printf("nothing vouches for %s records: others are missing between them and an anchor\n",
+               ctl_decimal(apart));
+    if (!monitor->has_monitor)
+        return;
+    hex_encode(monitor->monitor, sizeof(monitor->monitor), digest);
+    printf("monitor record of the last boot, %016llx: %s\n", (unsigned long long)monitor->boot_id, digest);
+}
+
+static void print_verdict(const struct ctl_options *options, const struct verify_result *result,
+                          const char *directory)
+{
     if (result->broken)
         printf("BROKEN at %s/%s line %s: %s\n", directory, result->file, ctl_decimal(result->line),
                result->wrong);
-    if (anchor && !result->anchored)
-        printf("the line with the hash %.16s... is not in this log\n", anchor);
+    else if (wrong_monitor(options, result))
+        printf("BROKEN: %s\n", wrong_monitor(options, result));
+    if (options->anchor && !result->anchored)
+        printf("the line with the hash %.16s... is not in this log\n", options->anchor);
     printf("%s lines in %s files are %s; %s trace records, %s lost\n", ctl_decimal(result->lines),
            ctl_decimal(result->files), result->broken ? "good before that" : "good",
            ctl_decimal(result->traces), ctl_decimal(result->lost));
     if (result->first)
         printf("the log starts at line index %s: older files were removed\n",
                ctl_decimal(result->first));
+    print_anchors(&result->monitor);
     printf("head %s\n", result->head);
 }
 
@@ -114,9 +180,13 @@ int command_verify_log(const struct ctl_options *options)
 {
     struct verify_result result;
     struct config config;
+    uint8_t digest[DIGEST_SIZE];
     char why[400];
     int rc = 0;
 
+    if (options->monitor && !hex_decode(options->monitor, digest, sizeof(digest)))
+        return ctl_fail(options, CTL_USAGE, "EINVAL", "--monitor: 64 hexadecimal digits, not '%.70s'",
+                        options->monitor);
     config_initialise(&config);
     if (config_load(&config, CONFIG_FILE, why, sizeof(why)) == -EINVAL && !options->count)
         return ctl_fail(options, CTL_PROBLEM, "EINVAL", "%s", why);
@@ -131,6 +201,9 @@ int command_verify_log(const struct ctl_options *options)
     if (rc)
         return ctl_fail(options, CTL_PROBLEM, record_error_name(rc), "%s/%s cannot be read: %s",
                         directory, result.file, strerror(-rc));
-    print_verdict(&result, directory, options->json, options->anchor);
-    return result.broken || (options->anchor && !result.anchored) ? CTL_PROBLEM : CTL_OK;
+    if (options->json)
+        print_json(options, &result);
+    else
+        print_verdict(options, &result, directory);
+    return is_good(options, &result) ? CTL_OK : CTL_PROBLEM;
 }

@@ -56,10 +56,14 @@ static const struct command commands[] = {
      "opened something, or if it only watches: verifiers refuse such a host. Each refusal stands in the trace.\n",
      0, 1, command_lockdown},
     {"verify-log", "[--anchor HASH] [DIR]", "is the trace log whole and unchanged?",
-     "Verifies the hash chain of every line of every file, and that no record is missing or doubled.\n"
-     "Names the first line that is wrong; exit status 1 then. With --anchor it also wants to find\n"
-     "the line with that hash: note the head that this command prints somewhere else, and nobody can\n"
-     "write the log anew without being noticed. Needs no cloisterd.\n",
+     "Verifies the hash chain of every line of every file, that no record is doubled, and that the records are\n"
+     "those that the monitor signed in the log's anchors: see cloister-log(5). Names the first line that is\n"
+     "wrong; exit status 1 then. Says how many records the anchors vouch for, and how many are missing.\n"
+     "  --anchor HASH   also wants to find the line with that hash: note the head that this command prints\n"
+     "                  somewhere else, and nobody can write the log anew without being noticed\n"
+     "  --monitor HEX   also wants the last boot's anchors to be of the monitor record with this SHA-256, as\n"
+     "                  'cloister-verify verify' shows it: without that, a monitor's key is only the log's word\n"
+     "Needs no cloisterd.\n",
      0, 1, command_verify_log},
     {"destroy", "ENCLAVE", "end an enclave",
      "Stops the threads of enclave number ENCLAVE, scrubs its memory and frees it. Its tenant sees\n"
@@ -146,6 +150,8 @@ static void refuse_options(const struct command *command, const struct ctl_optio
         refuse_option(command, "trace", options->follow ? "-f" : "-n");
     if (options->anchor)
         refuse_option(command, "verify-log", "--anchor");
+    if (options->monitor)
+        refuse_option(command, "verify-log", "--monitor");
     if (options->report_count)
         refuse_option(command, "evidence", "--report");
     if ((options->nonce || options->output) && strcmp(command->name, "heartbeat"))
@@ -167,7 +173,8 @@ int main(int argc, char **argv)
         {"json", no_argument, NULL, 'j'},       {"socket", required_argument, NULL, 's'},
         {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'V'},
         {"follow", no_argument, NULL, 'f'},     {"lines", required_argument, NULL, 'n'},
-        {"anchor", required_argument, NULL, 'a'}, {"nonce", required_argument, NULL, 'c'},
+        {"anchor", required_argument, NULL, 'a'}, {"monitor", required_argument, NULL, 'm'},
+        {"nonce", required_argument, NULL, 'c'},
         {"report", required_argument, NULL, 'r'}, {"output", required_argument, NULL, 'o'},
         {NULL, 0, NULL, 0},
     };
@@ -191,6 +198,9 @@ int main(int argc, char **argv)
             break;
         case 'a':
             options.anchor = optarg;
+            break;
+        case 'm':
+            options.monitor = optarg;
             break;
         case 'c':
             options.nonce = optarg;

@@ -18,6 +18,7 @@ struct ctl_options {
     bool follow;       /* trace */
     long lines;        /* trace; -1: not given */
     const char *anchor; /* verify-log */
+    const char *monitor; /* verify-log */
     const char *nonce;  /* evidence, heartbeat; NULL: not given, as all that follow */
     const char *output;
     const char *reports[CTL_MAX_REPORTS]; /* evidence */

@@ -69,7 +69,8 @@ static void print_trace_record(json_object *line)
 /* Lines of the daemon's own: their members as they are. */
 static void print_members(json_object *line)
 {
-    static const char *const chain[] = {"index", "prev", "at", "kind", "hash"};
+    static const char *const chain[] = {"index", "prev", "at", "kind", "hash",
+                                        "record", "report"};
 
     printf("%s", ctl_text(line, "kind"));
     json_object_object_foreach(line, key, value) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "record.h"
 #include "textfile.h"
 
 struct fake_disk fake_disk;
@@ -83,16 +84,36 @@ void fake_log_open(struct chainlog *log, uint64_t file_size, unsigned int files)
     ck_assert_msg(rc == 0, "%s", why);
 }
 
+/* As many as there were on all CPUs. */
+static uint64_t next_order(const struct chainlog *log)
+{
+    uint64_t order = 0;
+
+    for (unsigned int cpu = 0; cpu < log->pending.cpus; cpu++)
+        order += log->pending.next[cpu];
+    return order;
+}
+
 void fake_log_records(struct chainlog *log, unsigned int cpu, unsigned int count)
 {
+    const struct record_names alice = {.name = "alice"}, nobody = {.name = ""};
+
     if (!log->pending.booted)
         ck_assert_int_eq(chainlog_boot(log, 0x1234, 4), 0);
     for (unsigned int i = 0; i < count; i++) {
+        struct cloister_trace_record record = {.sequence = chainlog_next(log, cpu),
+                                               .order = next_order(log),
+                                               .event = CLOISTER_EVENT_CALL,
+                                               .domain = 3,
+                                               .vcpu = CLOISTER_NO_VCPU,
+                                               .cpl = 0xff,
+                                               .pcpu = (uint16_t)cpu,
+                                               .target = CLOISTER_NO_DOMAIN,
+                                               .page = CLOISTER_NO_PAGE};
         struct line *line = chainlog_begin(log, "trace");
 
-        chainlog_record(log, cpu, chainlog_next(log, cpu));
-        line_text(line, "event", "call");
-        line_text(line, "domain_name", "alice");
+        chainlog_record(log, cpu, record.sequence);
+        record_write(line, &record, &alice, &nobody);
         ck_assert_int_eq(chainlog_end(log), 0);
     }
 }

@@ -10,6 +10,9 @@
 
 #define FAKE_CAPACITY 16u
 
+/* Of the next record of all rings; a boot begins with CPU 0's. */
+static uint64_t fake_ring_order;
+
 struct fake_ring {
     struct cloister_trace_header header;
     struct cloister_trace_record records[FAKE_CAPACITY];
@@ -18,6 +21,8 @@ struct fake_ring {
 static inline void fake_ring_clear(struct fake_ring *ring, uint32_t cpu, uint64_t boot_id)
 {
     memset(ring, 0, sizeof(*ring));
+    if (!cpu)
+        fake_ring_order = 0;
     ring->header = (struct cloister_trace_header){.magic = CLOISTER_TRACE_MAGIC,
                                                   .version = CLOISTER_TRACE_VERSION,
                                                   .capacity = FAKE_CAPACITY,
@@ -31,6 +36,7 @@ static inline void fake_ring_add(struct fake_ring *ring, uint64_t time)
 
     ring->records[number % FAKE_CAPACITY] = (struct cloister_trace_record){
         .sequence = number,
+        .order = fake_ring_order++,
         .time = time,
         .event = CLOISTER_EVENT_CALL,
         .decision = CLOISTER_REFUSED,
@@ -39,6 +45,7 @@ static inline void fake_ring_add(struct fake_ring *ring, uint64_t time)
         .domain = 3,
         .vcpu = 0,
         .cpl = 3,
+        .pcpu = (uint16_t)ring->header.cpu,
         .target = CLOISTER_NO_DOMAIN,
         .page = CLOISTER_NO_PAGE,
     };
