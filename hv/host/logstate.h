@@ -23,6 +23,7 @@
  *   boot       another boot of the host: boot, cpus; every CPU starts at record 0
  *   trace      one trace record: boot, cpu, seq, and its fields by name (record.c)
  *   lost       boot, cpu, seq, count: records seq .. seq+count-1 were overwritten before being read
+ *   anchor     a heartbeat of the monitor, behind the records that it signs (cloister/tracelog.h)
  *   recovered  a torn last line was removed: file, torn_bytes, torn_sha256
  *   others     what the daemon itself did or refused: daemon, domain, quota, admission, channel,
  *              counters

@@ -165,7 +165,7 @@ def heartbeat_bytes(check, refused):
     for name, data, offset, code in ("magic", good, 0, "report-unknown"), ("kind", good, 12, "report-unknown"), \
             ("sequence", good, 16, "report-signature-wrong"), ("time", good, 24, "report-signature-wrong"), \
             ("record", good, 32, "report-record"), ("refusals", good, 72, "report-signature-wrong"), \
-            ("nonce", good, 224, "report-signature-wrong"), ("trace head", good, 300, "report-signature-wrong"), ("reserved", good, 400, "report-unknown"), \
+            ("nonce", good, 224, "report-signature-wrong"), ("trace", good, 300, "report-signature-wrong"), ("reserved", good, 340, "report-unknown"), \
             ("signature", good, 511, "report-signature-wrong"), ("COSE head", cose, 0, "bad-value"), \
             ("COSE signature", cose, len(cose) - 1, "report-signature-wrong"):
         bad.write_bytes(data[:offset] + bytes([data[offset] ^ 0x80]) + data[offset + 1:])

@@ -50,21 +50,18 @@ static void teardown(void)
     fake_log_remove();
 }
 
-START_TEST(merges_by_time)
+/* The clocks of CPUs differ: the monitor's order is what counts. */
+START_TEST(merges_by_order)
 {
     size_t size;
-    uint64_t last = 0;
 
     for (unsigned int i = 0; i < 30; i++)
-        fake_ring_add(&memory[i * 7 % CPUS], 100 + i);
+        fake_ring_add(&memory[i * 7 % CPUS], 100 + i % 4);
     ck_assert_int_gt(drain_pass(&drain), 0);
     char *text = fake_log_read(1, &size), *at = text;
     unsigned int found = 0;
-    while ((at = strstr(at, "\"time\":"))) {
-        uint64_t time = strtoull(at + 7, NULL, 10);
-
-        ck_assert_uint_gt(time, last);
-        last = time;
+    while ((at = strstr(at, "\"order\":"))) {
+        ck_assert_uint_eq(strtoull(at + 8, NULL, 10), found);
         found++;
         at++;
     }
@@ -82,6 +79,75 @@ START_TEST(nothing_new_writes_nothing)
     for (unsigned int i = 0; i < 10; i++)
         ck_assert_int_eq(drain_pass(&drain), 0);
     ck_assert_uint_eq(fake_log_verify(false).lines, lines);
+}
+END_TEST
+
+/* Where the anchor of `records` stands: how many records stand before it. */
+static unsigned int records_before_anchor(uint64_t records)
+{
+    size_t size;
+    char *text = fake_log_read(1, &size), mark[80];
+    unsigned int found = 0;
+
+    snprintf(mark, sizeof(mark), "\"kind\":\"anchor\",\"boot\":\"0000000000000001\",\"records\":%u,",
+             (unsigned int)records);
+    char *anchor = strstr(text, mark);
+    ck_assert_ptr_nonnull(anchor);
+    ck_assert_ptr_null(strstr(anchor + 1, mark));
+    for (char *at = text; (at = strstr(at, "\"kind\":\"trace\"")) && at < anchor; at++)
+        found++;
+    free(text);
+    return found;
+}
+
+static void anchor(uint64_t records)
+{
+    const struct cloister_monitor_record monitor = {.boot_id = 1};
+    const struct cloister_report heartbeat = {.trace_records = records};
+
+    drain_anchor(&drain, &monitor, &heartbeat);
+}
+
+/* Behind exactly the records that it signs, whatever came since, and whatever the disk does. */
+START_TEST(an_anchor_stands_in_its_place)
+{
+    for (unsigned int i = 0; i < 9; i++)
+        fake_ring_add(&memory[i % CPUS], i);
+    anchor(7);
+    fake_disk.room = 0;
+    ck_assert_int_eq(drain_pass(&drain), -ENOSPC);
+    fake_disk.room = -1;
+    ck_assert_int_eq(drain_pass(&drain), 10);
+    ck_assert_uint_eq(records_before_anchor(7), 7);
+    ck_assert_int_eq(drain_pass(&drain), 0);
+    anchor(9);
+    ck_assert_int_eq(drain_pass(&drain), 1);
+    ck_assert_uint_eq(records_before_anchor(9), 9);
+    ck_assert_int_eq(drain_pass(&drain), 0);
+}
+END_TEST
+
+/* Some of what it signs was overwritten: behind the rest. */
+START_TEST(an_anchor_behind_a_loss)
+{
+    for (unsigned int i = 0; i < 40; i++)
+        fake_ring_add(&memory[0], i);
+    anchor(40);
+    fake_ring_add(&memory[1], 41);
+    ck_assert_int_eq(drain_pass(&drain), 1 + 15 + 1 + 1);
+    ck_assert_uint_eq(records_before_anchor(40), 15);
+}
+END_TEST
+
+/* The monitor did not sign it: no word of the daemon's makes it true. */
+START_TEST(an_anchor_of_nobody_breaks_the_log)
+{
+    fake_ring_add(&memory[0], 1);
+    anchor(1);
+    ck_assert_int_eq(drain_pass(&drain), 2);
+    struct verify_result result = fake_log_verify(true);
+    ck_assert_ptr_nonnull(strstr(result.wrong, "anchor"));
+    ck_assert_uint_eq(result.line, 4);
 }
 END_TEST
 
@@ -250,7 +316,10 @@ int main(void)
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, merges_by_time);
+    tcase_add_test(tests, merges_by_order);
+    tcase_add_test(tests, an_anchor_stands_in_its_place);
+    tcase_add_test(tests, an_anchor_behind_a_loss);
+    tcase_add_test(tests, an_anchor_of_nobody_breaks_the_log);
     tcase_add_test(tests, nothing_new_writes_nothing);
     tcase_add_loop_test(tests, adds_up_whatever_happens, 0, 25);
     tcase_add_test(tests, loss_is_a_line);

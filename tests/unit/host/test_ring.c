@@ -27,9 +27,9 @@ START_TEST(refuses_what_is_no_ring)
     memory.header.magic ^= 1;
     ck_assert_int_eq(ring_open(&other, &memory, sizeof(memory)), -EPROTO);
     memory.header.magic ^= 1;
-    memory.header.version = 2;
+    memory.header.version = 3;
     ck_assert_int_eq(ring_open(&other, &memory, sizeof(memory)), -EPROTO);
-    memory.header.version = 1;
+    memory.header.version = CLOISTER_TRACE_VERSION;
     memory.header.capacity = 0;
     ck_assert_int_eq(ring_open(&other, &memory, sizeof(memory)), -EPROTO);
     memory.header.capacity = FAKE_CAPACITY + 1;

@@ -134,6 +134,58 @@ START_TEST(doubled_and_swapped_lines)
 }
 END_TEST
 
+/* The line at `line` (from 0) of file 1 with `from` replaced, and its and all later hashes made anew. */
+static void bend(unsigned int line, const char *from, const char *to)
+{
+    size_t size;
+    char *text = fake_log_read(1, &size), *at = strstr(line_at(text, line), from);
+    char *fresh = calloc(1, size + 64), head[DIGEST_HEX + 1];
+    unsigned int number = 0;
+
+    ck_assert_ptr_nonnull(at);
+    memcpy(fresh, text, (size_t)(at - text));
+    strcpy(fresh + (at - text), to);
+    strcat(fresh, at + strlen(from));
+    for (char *start = fresh; *start; start = strchr(start, '\n') + 1, number++) {
+        size_t length = (size_t)(strchr(start, '\n') - start);
+
+        if (number > line)
+            memcpy(strstr(start, "\"prev\":\"") + 8, head, DIGEST_HEX);
+        digest_sha256_hex(start, length - LOG_SUFFIX, head);
+        memcpy(start + length - 2 - DIGEST_HEX, head, DIGEST_HEX);
+    }
+    fake_log_write(1, fresh, strlen(fresh));
+    free(fresh);
+    free(text);
+}
+
+/* Who writes the chain anew can still not say in words what the record does not say in numbers. */
+START_TEST(bent_words)
+{
+    static const char *const words[][2] = {
+        {"\"reason\":\"NONE\"", "\"reason\":\"QUOTA\""}, {"\"reason\":\"NONE\",", ""},
+    };
+    size_t size;
+    char *text = fake_log_read(1, &size);
+
+    char path[128];
+    snprintf(path, sizeof(path), "%s/trace-00000002.jsonl", directory);
+    unlink(path);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        bend(2, words[i][0], words[i][1]);
+        struct verify_result result = fake_log_verify(true);
+        ck_assert_uint_eq(result.line, 3);
+        ck_assert_str_eq(result.wrong, "its words are not those for its record");
+        fake_log_write(1, text, size);
+    }
+    bend(2, "\"alice\"", "\"bob\""); /* the daemon's own word: nothing is signed about it */
+    fake_log_verify(false);
+    fake_log_write(1, text, size);
+    fake_log_verify(false);
+    free(text);
+}
+END_TEST
+
 START_TEST(missing_file)
 {
     char path[128], name[LOG_FILE_NAME];
@@ -268,6 +320,7 @@ int main(void)
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, every_flipped_bit);
     tcase_add_test(tests, every_changed_byte);
+    tcase_add_test(tests, bent_words);
     tcase_add_test(tests, removed_lines);
     tcase_add_test(tests, doubled_and_swapped_lines);
     tcase_add_test(tests, missing_file);
