@@ -36,6 +36,39 @@ static void write_beat(const char *folder, const char *name)
     write_file(folder, name, &scene.reports[1], sizeof(scene.reports[1]));
 }
 
+/*
+ * A log of one record, and heartbeats that sign it: traced.beat; and one that signs another. The head is
+ * computed from the fields here and from the line there.
+ */
+static void write_trace(const char *folder)
+{
+    const struct cloister_trace_record record = {
+        .event = CLOISTER_EVENT_DOMAIN, .domain = CLOISTER_NO_DOMAIN, .vcpu = CLOISTER_NO_VCPU, .cpl = 0xff,
+        .target = 3, .page = CLOISTER_NO_PAGE, .found = 2};
+    struct cloister_report *beat = &scene.reports[1];
+    uint8_t bytes[32 + sizeof(record)] = {0};
+    char text[512];
+    int size = snprintf(text, sizeof(text),
+                        "{\"kind\":\"boot\",\"boot\":\"%016llx\",\"cpus\":1}\n"
+                        "{\"kind\":\"trace\",\"boot\":\"%016llx\",\"cpu\":0,\"seq\":0,\"order\":0,\"time\":0,"
+                        "\"event\":\"domain\",\"decision\":\"allowed\",\"reason_code\":0,\"error\":0,"
+                        "\"operation\":0,\"target\":3,\"address\":\"0x0\",\"found\":2,\"allowed\":0}\n",
+                        (unsigned long long)scene.record.boot_id,
+                        (unsigned long long)scene.record.boot_id);
+
+    write_file(folder, "trace.jsonl", text, (size_t)size);
+    memcpy(bytes, &scene.record.boot_id, 8);
+    memcpy(bytes + 32, &record, sizeof(record));
+    scene_sha256(bytes, sizeof(bytes), beat->trace_head);
+    beat->trace_records = 1;
+    write_beat(folder, "traced.beat");
+    beat->time--;
+    write_beat(folder, "earlier.beat");
+    beat->trace_records = 2;
+    write_beat(folder, "more-records.beat");
+    beat->time++;
+}
+
 /* A good one, sequence 99, and each that is wrong in one way although the monitor signed it. */
 static void write_beats(const char *folder)
 {
@@ -70,6 +103,8 @@ static void write_beats(const char *folder)
     *beat = good;
     beat->kind = CLOISTER_REPORT_ENCLAVE;
     write_beat(folder, "enclave.beat");
+    *beat = good;
+    write_trace(folder);
     *beat = then;
     write_beat(folder, "then.beat");
 }

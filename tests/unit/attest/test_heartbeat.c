@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A heartbeat between quotes: what it must say beside the claims of the host that sent it. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "cloister/abi.h"
@@ -97,6 +98,50 @@ START_TEST(heartbeat_not_later)
 }
 END_TEST
 
+/* What was signed of the trace before must be a part of what is signed now. */
+START_TEST(trace_goes_on)
+{
+    struct cloister_report *beat = &scene.reports[1], earlier;
+    struct cloister_claims host;
+
+    beat->trace_records = 40;
+    beat->trace_suppressed = 7;
+    memset(beat->trace_head, 0x31, sizeof(beat->trace_head));
+    scene_sign_report(1);
+    accepts();
+    host = scene.claims;
+    ck_assert_uint_eq(host.trace_records, 40);
+    ck_assert_uint_eq(host.trace_suppressed, 7);
+    ck_assert_mem_eq(host.trace_head, beat->trace_head, sizeof(host.trace_head));
+    earlier = *beat;
+    ck_assert_int_eq(cloister_heartbeat_follows(&earlier, beat, &scene.refusal), -EACCES);
+    ck_assert_int_eq(scene.refusal.code, CLOISTER_REFUSED_HEARTBEAT_OLD);
+    beat->time++;
+    scene_sign_report(1);
+    ck_assert_int_eq(beats(&host), 0);
+    ck_assert_int_eq(cloister_heartbeat_follows(&earlier, beat, &scene.refusal), 0);
+    beat->trace_head[5] ^= 1; /* of as many records */
+    scene_sign_report(1);
+    check_refused(beats(&host), CLOISTER_REFUSED_TRACE_CONTRADICTS, "trace_head");
+    beat->trace_records++;
+    scene_sign_report(1);
+    ck_assert_int_eq(beats(&host), 0);
+    beat->trace_suppressed = 6;
+    scene_sign_report(1);
+    check_refused(beats(&host), CLOISTER_REFUSED_TRACE_CONTRADICTS, "trace_suppressed");
+    beat->trace_suppressed = 7;
+    beat->trace_records = 39;
+    scene_sign_report(1);
+    check_refused(beats(&host), CLOISTER_REFUSED_TRACE_CONTRADICTS, "trace_records");
+    check_refused(cloister_heartbeat_follows(&earlier, beat, &scene.refusal),
+                  CLOISTER_REFUSED_TRACE_CONTRADICTS, "trace_records");
+    beat->trace_records = 41;
+    beat->record[0] ^= 1;
+    check_refused(cloister_heartbeat_follows(&earlier, beat, &scene.refusal),
+                  CLOISTER_REFUSED_TRACE_CONTRADICTS, "record");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("heartbeat");
@@ -106,6 +151,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, start, NULL);
     tcase_add_test(tcase, heartbeat);
     tcase_add_test(tcase, heartbeat_not_later);
+    tcase_add_test(tcase, trace_goes_on);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

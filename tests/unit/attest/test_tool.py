@@ -147,12 +147,41 @@ def heartbeat(tool):
     refused("evidence with other report data", "evidence", "report-data-differs", report_data="00" * 64)
     check("refused, as text", REFUSED, heartbeat="boot.beat", says="heartbeat refused at step 12, report: ")
     check("evidence refused, as text", REFUSED, enrolled_key="00" * 32, says="evidence refused at step 4, key: ")
+    heartbeat_trace(tool, check, refused)
     heartbeat_bytes(check, refused)
     heartbeat_options(check, options)
     stranger = pathlib.Path("good.beat").read_bytes()
     sample = tool.sample()
     pathlib.Path("bad.beat").write_bytes(stranger)
     refused("another host's", "heartbeat", "report-record", heartbeat="bad.beat", enrolled_key=sample["key"])
+
+
+def heartbeat_trace(tool, check, refused):
+    traced = {"heartbeat": "traced.beat", "log": "trace.jsonl"}
+    check("with its log", ACCEPTED, says="vouches for 1 of 1 records; 0 are missing", **traced)
+    claims = json.loads(check("with its log, as JSON", ACCEPTED, "--json", **traced))["claims"]
+    tool.tap.ok(claims["trace_records"] == 1 and claims["log_anchored"] == 1 and claims["log_missing"] == 0 and
+            len(claims["trace_head"]) == 64, "what it says of the trace", json.dumps(claims))
+    text = pathlib.Path("trace.jsonl").read_text(encoding="utf-8")
+    boot, record = text.splitlines(keepends=True)
+    for name, changed, code in ("bent", text.replace('"found":2', '"found":3'), "trace-differs"), \
+            ("with a wrong member", text.replace('"found":2', '"found":"2"'), "trace-differs"), \
+            ("of no JSON", text + "x\n", "trace-differs"), ("cut short", boot, "trace-short"), ("empty", "", "trace-short"), \
+            ("of another boot", text.replace("1122", "1123"), "trace-short"), \
+            ("with records missing", boot + record.replace('"order":0', '"order":1'), "trace-unknown"), \
+            ("with a record twice", text + record, "trace-differs"):
+        pathlib.Path("bad.jsonl").write_text(changed, encoding="utf-8")
+        refused(f"a log {name}", "log", code, heartbeat="traced.beat", log="bad.jsonl")
+    check("a log that is not there", INPUT, says="missing.jsonl", heartbeat="traced.beat", log="missing.jsonl")
+    check("after an earlier one", ACCEPTED, says="accepted", earlier="earlier.beat", **traced)
+    refused("after one with more records", "earlier", "trace-contradicts", heartbeat="traced.beat", earlier="more-records.beat")
+    refused("after itself", "earlier", "heartbeat-old", heartbeat="traced.beat", earlier="traced.beat")
+    refused("after an enclave's", "earlier", "report-signature-wrong", heartbeat="traced.beat", earlier="enclave.beat")
+    refused("after something else", "earlier", "bad-size", heartbeat="traced.beat", earlier="policy.json")
+    forged = bytearray(pathlib.Path("earlier.beat").read_bytes())
+    forged[330] ^= 1
+    pathlib.Path("bad.beat").write_bytes(forged)
+    refused("after a forged one", "earlier", "report-signature-wrong", heartbeat="traced.beat", earlier="bad.beat")
 
 
 def heartbeat_bytes(check, refused):

@@ -866,6 +866,15 @@ START_TEST(report_form)
     report->image_flags |= 2;
     refuses(CLOISTER_REFUSED_REPORT_UNKNOWN, "reports[0].image_flags");
     *report = good;
+    report->trace_head[31] = 1;
+    refuses(CLOISTER_REFUSED_REPORT_UNKNOWN, "reports[0], an enclave's");
+    *report = good;
+    report->trace_records = 1;
+    refuses(CLOISTER_REFUSED_REPORT_UNKNOWN, "reports[0], an enclave's");
+    *report = good;
+    report->trace_suppressed = 1;
+    refuses(CLOISTER_REFUSED_REPORT_UNKNOWN, "reports[0], an enclave's");
+    *report = good;
     scene.reports[1].enclave = 1;
     refuses(CLOISTER_REFUSED_REPORT_UNKNOWN, "reports[1], a heartbeat");
 }
