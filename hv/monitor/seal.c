@@ -10,6 +10,8 @@
 
 #define ROOT_SIZE 32u
 #define ATTRIBUTES (TPM_NV_POLICY_WRITE | TPM_NV_POLICY_READ | TPM_NV_NO_DA | TPM_NV_READ_STCLEAR)
+#define FLOOR_ATTRIBUTES (TPM_NV_COUNTER | TPM_NV_POLICY_WRITE | TPM_NV_AUTH_READ | TPM_NV_NO_DA)
+#define PIECE 488u /* of the statements: what fits into a response */
 
 static struct {
     uint8_t root[ROOT_SIZE];
@@ -22,17 +24,25 @@ static struct {
 struct root_session {
     struct tpm *tpm;
     uint32_t session;
-    uint32_t pcrs;
+    uint32_t record, pcrs;         /* PCR masks: of the record alone, of all that binds the root */
     struct tpm_nv_public expected; /* the index as it must be */
     uint8_t key_name[TPM_NAME_SIZE];
-    uint32_t key;                  /* the update key, loaded; 0: this boot has none */
-    uint8_t boot[TPM_DIGEST_SIZE]; /* PolicyPCR in this boot, ... */
-    struct tpm_ticket ticket;      /* ... and the TPM's word that the key signed it */
+    uint32_t key; /* the update key, loaded; 0: this boot has none */
+    struct cloister_update update;
+    const struct cloister_update_statement *statement; /* the one for this boot, ... */
+    uint8_t approved[TPM_DIGEST_SIZE];                 /* ... the policy that it approves, ... */
+    struct tpm_ticket ticket; /* ... and the TPM's word that the key signed it */
 };
 
 static int approve(const struct root_session *at)
 {
-    return tpm_policy_authorize(at->tpm, at->session, at->boot, at->key_name, &at->ticket);
+    return tpm_policy_authorize(at->tpm, at->session, at->approved, CLOISTER_UPDATE_REFERENCE,
+                                at->key_name, &at->ticket);
+}
+
+static int above_floor(const struct root_session *at)
+{
+    return tpm_policy_nv(at->tpm, at->session, CLOISTER_FLOOR_INDEX, at->statement->number);
 }
 
 /* A policy is used up by the command that it authorized (part 1, 19.7.8). */
@@ -40,7 +50,98 @@ static int authorize(const struct root_session *at)
 {
     int rc = tpm_policy_pcr(at->tpm, at->session, at->pcrs);
 
-    return rc || !at->key ? rc : approve(at);
+    rc = rc || !at->statement ? rc : above_floor(at);
+    return rc || !at->statement ? rc : approve(at);
+}
+
+/* --- the floor ------------------------------------------------------------------------------- */
+
+static int floor_read(const struct root_session *at)
+{
+    return tpm_nv_read(at->tpm, CLOISTER_FLOOR_INDEX, TPM_RS_PASSWORD, 0, seal.status.floor,
+                       TPM_COUNTER_SIZE);
+}
+
+/*
+ * Sees to it that the floor is there, and reads it. Whether it is ours nobody compares: its name is part of what
+ * was signed. A counter's first step goes above all that this TPM ever had (part 3, 31.8).
+ */
+static int floor_find(const struct root_session *at)
+{
+    struct tpm_nv_public public = {.attributes = FLOOR_ATTRIBUTES, .size = TPM_COUNTER_SIZE};
+    int rc = floor_read(at);
+    const bool absent = at->tpm->code == TPM_RC_HANDLE_1;
+
+    if (!absent && at->tpm->code != TPM_RC_NV_UNINITIALIZED) {
+        return rc;
+    }
+    rc = tpm_policy_pcr(at->tpm, at->session, at->record);
+    if (!rc && absent) {
+        rc = tpm_policy_digest(at->tpm, at->session, public.policy);
+        rc = rc ? rc : tpm_nv_define(at->tpm, CLOISTER_FLOOR_INDEX, &public, NULL);
+    }
+    rc = rc ? rc : tpm_nv_increment(at->tpm, CLOISTER_FLOOR_INDEX, at->session);
+    return rc ? rc : floor_read(at);
+}
+
+static bool is_below(const uint8_t number[TPM_COUNTER_SIZE], const uint8_t other[TPM_COUNTER_SIZE])
+{
+    return memcmp(number, other, TPM_COUNTER_SIZE) < 0; /* big-endian */
+}
+
+/* Raises the floor to what the key's holder signed. A boot does not shut itself out. */
+static int floor_raise(struct root_session *at)
+{
+    const uint8_t *to = at->update.floor;
+    uint8_t digest[TPM_DIGEST_SIZE];
+
+    if (!is_below(seal.status.floor, to) || is_below(at->statement->number, to)) {
+        return 0;
+    }
+    sha256(CLOISTER_UPDATE_FLOOR, strlen(CLOISTER_UPDATE_FLOOR), to, TPM_COUNTER_SIZE, digest);
+    int rc = tpm_verify(at->tpm, at->key, digest, at->update.floor_signature, &at->ticket);
+    rc = at->tpm->code ? -EACCES : rc;
+    for (unsigned int i = 0;
+         !rc && i < CLOISTER_FLOOR_STEPS && is_below(seal.status.floor, to); i++) {
+        rc = tpm_policy_pcr(at->tpm, at->session, at->record);
+        rc = rc ? rc : tpm_nv_increment(at->tpm, CLOISTER_FLOOR_INDEX, at->session);
+        rc = rc ? rc : floor_read(at);
+    }
+    return rc;
+}
+
+/* --- statements ------------------------------------------------------------------------------ */
+
+static int update_read(struct root_session *at)
+{
+    static const uint8_t magic[] = CLOISTER_UPDATE_MAGIC;
+    int rc = 0;
+
+    for (uint16_t offset = 0; !rc && offset < sizeof(at->update); offset += PIECE) {
+        rc = tpm_nv_read(at->tpm, CLOISTER_UPDATE_INDEX, TPM_RS_PASSWORD, offset,
+                         (uint8_t *)&at->update + offset, PIECE);
+    }
+    return !rc && memcmp(at->update.magic, magic, sizeof(magic)) ? -EACCES : rc;
+}
+_Static_assert(sizeof(struct cloister_update) % PIECE == 0, "it is read in whole pieces");
+
+/* -EACCES: there is no statement for this boot. -EPERM: there is, below the floor. */
+static int statement_find(struct root_session *at, const uint8_t boot[TPM_DIGEST_SIZE])
+{
+    const struct cloister_update_statement *statement = at->update.statements;
+    int rc = -EACCES;
+
+    for (; statement < at->update.statements + CLOISTER_UPDATE_STATEMENTS; statement++) {
+        if (memcmp(statement->policy, boot, TPM_DIGEST_SIZE)) {
+            continue;
+        }
+        if (!is_below(statement->number, seal.status.floor)) {
+            at->statement = statement;
+            return 0;
+        }
+        rc = -EPERM;
+    }
+    return rc;
 }
 
 /*
@@ -49,27 +150,20 @@ static int authorize(const struct root_session *at)
  */
 static int update_apply(struct root_session *at)
 {
-    struct cloister_update update;
-    const struct cloister_update_statement *statement = update.statements;
     uint8_t digest[TPM_DIGEST_SIZE];
 
-    int rc = tpm_nv_read(at->tpm, CLOISTER_UPDATE_INDEX, TPM_RS_PASSWORD, &update, sizeof(update));
-    if (!rc) {
-        rc = tpm_policy_digest(at->tpm, at->session, at->boot);
-    }
-    if (!rc) {
-        rc = tpm_load_key(at->tpm, update.public_key, &at->key);
-    }
+    int rc = update_read(at);
+    rc = rc ? rc : tpm_policy_digest(at->tpm, at->session, digest);
+    rc = rc ? rc : tpm_load_key(at->tpm, at->update.public_key, &at->key);
+    rc = rc ? rc : statement_find(at, digest);
+    rc = rc ? rc : above_floor(at);
+    rc = rc ? rc : tpm_policy_digest(at->tpm, at->session, at->approved);
     if (rc) {
         return rc;
     }
-    while (memcmp(statement->policy, at->boot, sizeof(at->boot))) {
-        if (++statement == update.statements + CLOISTER_UPDATE_STATEMENTS) {
-            return -EACCES;
-        }
-    }
-    sha256(at->boot, sizeof(at->boot), NULL, 0, digest); /* no policyRef (part 3, 23.16.1) */
-    rc = tpm_verify(at->tpm, at->key, digest, statement->signature, &at->ticket);
+    sha256(at->approved, sizeof(at->approved), CLOISTER_UPDATE_REFERENCE,
+           strlen(CLOISTER_UPDATE_REFERENCE), digest);
+    rc = tpm_verify(at->tpm, at->key, digest, at->statement->signature, &at->ticket);
     return rc ? rc : approve(at);
 }
 
@@ -79,12 +173,13 @@ static int session_start(struct root_session *at, bool updates, br_hmac_drbg_con
 
     br_hmac_drbg_generate(generator, nonce, sizeof(nonce));
     int rc = tpm_policy_start(at->tpm, nonce, &at->session);
+    rc = rc || !updates ? rc : floor_find(at);
     if (rc) {
         return rc;
     }
     at->expected.attributes = ATTRIBUTES;
     at->expected.size = ROOT_SIZE;
-    rc = authorize(at);
+    rc = tpm_policy_pcr(at->tpm, at->session, at->pcrs);
     if (!rc && updates) {
         rc = update_apply(at);
         rc = at->tpm->code ? -EACCES : rc; /* it refused what stands in the index */
@@ -152,7 +247,7 @@ static int root_get(const struct root_session *at, br_hmac_drbg_context *generat
     }
     /* What was just written is read back, too: it is what the next boot will find. */
     if (!rc) {
-        rc = tpm_nv_read(at->tpm, SEAL_INDEX, at->session, seal.root, ROOT_SIZE);
+        rc = tpm_nv_read(at->tpm, SEAL_INDEX, at->session, 0, seal.root, ROOT_SIZE);
     }
     return rc ? rc : index_lock(at);
 }
@@ -166,6 +261,7 @@ static void flush(struct tpm *tpm, uint32_t handle)
 void seal_init(struct tpm *tpm, uint32_t pcr, br_hmac_drbg_context *generator)
 {
     struct root_session at = {.tpm = tpm,
+                              .record = UINT32_C(1) << pcr,
                               .pcrs = CLOISTER_SEAL_PCRS | UINT32_C(1) << pcr,
                               .key_name = {TPM_ALG_SHA256 >> 8, TPM_ALG_SHA256 & 0xff}};
     enum cloister_reason denied = CLOISTER_REASON_SEAL_AUTHORIZATION;
@@ -179,9 +275,15 @@ void seal_init(struct tpm *tpm, uint32_t pcr, br_hmac_drbg_context *generator)
         denied = CLOISTER_REASON_SEAL_ROOT;
         rc = root_get(&at, generator);
     }
+    if (!rc && at.statement) {
+        denied = CLOISTER_REASON_SEAL_AUTHORIZATION;
+        rc = floor_raise(&at);
+    }
     if (rc) {
         wipe(seal.root, sizeof(seal.root));
-        seal.status.reason = rc == -EACCES || rc == -EINVAL ? denied : CLOISTER_REASON_TPM_FAILED;
+        seal.status.reason = rc == -EACCES || rc == -EINVAL ? denied
+                             : rc == -EPERM                 ? CLOISTER_REASON_SEAL_FLOOR
+                                                            : CLOISTER_REASON_TPM_FAILED;
         seal.status.error = rc;
         seal.status.tpm_code = tpm->code;
     }

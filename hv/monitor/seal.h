@@ -5,9 +5,11 @@
  * The root is 32 bytes in an NV index of the TPM, which the monitor makes at its first boot. Its
  * policy, for reading and for writing, is PolicyPCR (TPM 2.0 part 3, 23.7) of CLOISTER_SEAL_PCRS and
  * of the record's PCR, which is still zero when the monitor reads it and never again until the next
- * reset. With an update key (cloister/update.h) it is PolicyAuthorize (23.16) of that key, and this
- * boot's PolicyPCR must be one that the key's holder signed. So
+ * reset. With an update key (cloister/update.h) it is PolicyAuthorize (23.16) of that key, and what the
+ * key's holder signed must be this boot's PolicyPCR, then PolicyNV (23.9): the floor is not above the
+ * statement's number. So
  *   - another boot loader, Xen, command line or dom0 kernel reads nothing, unless it was signed;
+ *   - a statement that was withdrawn (its number is below the floor) opens nothing, either;
  *   - once the record's PCR is extended nobody reads or writes it, not even this Xen; it is
  *     read-locked, too;
  *   - whoever owns the TPM can remove the index and define one like it, but cannot write it: the
@@ -32,6 +34,7 @@ struct seal_status {
     int error;                   /* how it failed; SEAL_AUTHORIZATION: -EINVAL, the key has no name */
     uint32_t tpm_code;
     bool fresh; /* the root was made in this boot */
+    uint8_t floor[TPM_COUNTER_SIZE]; /* the least number that opens it, big-endian; 0: no key, or unknown */
 };
 
 /* Reads the root, or makes it. `pcr`: the record's, not extended yet. */

@@ -74,6 +74,10 @@ MUST_USE int tpm_policy_pcr(struct tpm *tpm, uint32_t session, uint32_t pcrs); /
 MUST_USE int tpm_policy_digest(struct tpm *tpm, uint32_t session,
                                uint8_t digest[TPM_DIGEST_SIZE]); /* 23.6: PolicyGetDigest */
 MUST_USE int tpm_flush(struct tpm *tpm, uint32_t handle);        /* 28.4: of a session, or a key */
+/* 23.9: the counter at `index`, which reads itself with an empty password, is at most `most`, big-endian. */
+#define TPM_COUNTER_SIZE 8u
+MUST_USE int tpm_policy_nv(struct tpm *tpm, uint32_t session, uint32_t index,
+                           const uint8_t most[TPM_COUNTER_SIZE]);
 
 /* A policy that a key approves in advance. The key is x || y on P-256, as cloister/update.h has it. */
 #define TPM_KEY_SIZE 64u
@@ -88,9 +92,9 @@ MUST_USE int tpm_load_key(struct tpm *tpm, const uint8_t key[TPM_KEY_SIZE],
 MUST_USE int tpm_verify(struct tpm *tpm, uint32_t key, const uint8_t digest[TPM_DIGEST_SIZE],
                         const uint8_t signature[TPM_KEY_SIZE],
                         struct tpm_ticket *ticket); /* 20.1: VerifySignature, of r || s */
-/* 23.16: the session's policy, if it is this one, becomes that of whatever the key approves. */
+/* 23.16: the session's policy, if it is this one, becomes that of whatever the key approves with this policyRef. */
 MUST_USE int tpm_policy_authorize(struct tpm *tpm, uint32_t session,
-                                  const uint8_t policy[TPM_DIGEST_SIZE],
+                                  const uint8_t policy[TPM_DIGEST_SIZE], const char *reference,
                                   const uint8_t name[TPM_NAME_SIZE],
                                   const struct tpm_ticket *ticket);
 
@@ -104,7 +108,8 @@ struct tpm_nv_public {
 };
 #define TPM_NV_OWNER_WRITE (UINT32_C(1) << 1)
 #define TPM_NV_POLICY_WRITE (UINT32_C(1) << 3)
-#define TPM_NV_EXTEND (UINT32_C(4) << 4) /* 13.3: TPM_NT_EXTEND */
+#define TPM_NV_COUNTER (UINT32_C(1) << 4) /* 13.3: TPM_NT_COUNTER */
+#define TPM_NV_EXTEND (UINT32_C(4) << 4)  /* TPM_NT_EXTEND */
 #define TPM_NV_OWNER_READ (UINT32_C(1) << 17)
 #define TPM_NV_AUTH_READ (UINT32_C(1) << 18)
 #define TPM_NV_POLICY_READ (UINT32_C(1) << 19)
@@ -113,6 +118,9 @@ struct tpm_nv_public {
 #define TPM_NV_WRITTEN (UINT32_C(1) << 29)      /* read-only */
 #define TPM_NV_READ_STCLEAR (UINT32_C(1) << 31) /* TPM2_NV_ReadLock() is allowed */
 
+/* Response codes about an index (part 2, 6.6.3): it is not there; it was never written. */
+#define TPM_RC_HANDLE_1 0x18bu
+#define TPM_RC_NV_UNINITIALIZED 0x14au
 /* 31.6. -ENOENT: there is no such index. */
 MUST_USE int tpm_nv_read_public(struct tpm *tpm, uint32_t index, struct tpm_nv_public *public);
 /*
@@ -127,11 +135,12 @@ MUST_USE int tpm_nv_extend(struct tpm *tpm, uint32_t index, const uint8_t data[T
 /* 31.13, authorized by the index's authorization value. */
 MUST_USE int tpm_nv_read_secret(struct tpm *tpm, uint32_t index,
                                 const uint8_t auth[TPM_DIGEST_SIZE], void *to, uint16_t size);
-/* 31.7, 31.13, 31.14: the whole index, authorized by its policy or its own, empty, password. */
+/* 31.7, 31.8, 31.13, 31.14: authorized by the index's policy or its own, empty, password. */
 MUST_USE int tpm_nv_write(struct tpm *tpm, uint32_t index, uint32_t session, const void *from,
                           uint16_t size);
-MUST_USE int tpm_nv_read(struct tpm *tpm, uint32_t index, uint32_t session, void *to,
-                         uint16_t size);
+MUST_USE int tpm_nv_increment(struct tpm *tpm, uint32_t index, uint32_t session);
+MUST_USE int tpm_nv_read(struct tpm *tpm, uint32_t index, uint32_t session, uint16_t offset,
+                         void *to, uint16_t size);
 MUST_USE int tpm_nv_read_lock(struct tpm *tpm, uint32_t index, uint32_t session);
 
 #endif

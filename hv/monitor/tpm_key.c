@@ -53,13 +53,14 @@ int tpm_verify(struct tpm *tpm, uint32_t key, const uint8_t digest[TPM_DIGEST_SI
 }
 
 int tpm_policy_authorize(struct tpm *tpm, uint32_t session, const uint8_t policy[TPM_DIGEST_SIZE],
-                         const uint8_t name[TPM_NAME_SIZE], const struct tpm_ticket *ticket)
+                         const char *reference, const uint8_t name[TPM_NAME_SIZE],
+                         const struct tpm_ticket *ticket)
 {
     struct tpm_writer command = tpm_begin(tpm, TPM_CC_POLICY_AUTHORIZE, 0);
 
     put_u32(&command, session);
     put_sized(&command, policy, TPM_DIGEST_SIZE);
-    put_u16(&command, 0); /* policyRef */
+    put_sized(&command, reference, (uint16_t)strlen(reference));
     put_sized(&command, name, TPM_NAME_SIZE);
     put_u16(&command, TPM_ST_VERIFIED);
     put_u32(&command, TPM_RH_OWNER);

@@ -3,9 +3,8 @@
 #include "tpm_transport.h"
 
 #define SE_POLICY 1u       /* part 2, 6.11 */
-/* Part 2, 6.6.3: the first or second handle is not correct for the use. */
-#define RC_HANDLE_1 0x18bu
-#define RC_HANDLE_2 0x28bu
+#define EO_UNSIGNED_LE 9u  /* 6.8 */
+#define RC_HANDLE_2 0x28bu /* as TPM_RC_HANDLE_1, of the second */
 
 int tpm_policy_start(struct tpm *tpm, const uint8_t nonce[TPM_DIGEST_SIZE], uint32_t *session)
 {
@@ -53,6 +52,21 @@ int tpm_policy_digest(struct tpm *tpm, uint32_t session, uint8_t digest[TPM_DIGE
     return get_end(&answer);
 }
 
+int tpm_policy_nv(struct tpm *tpm, uint32_t session, uint32_t index,
+                  const uint8_t most[TPM_COUNTER_SIZE])
+{
+    struct tpm_writer command = tpm_begin(tpm, TPM_CC_POLICY_NV, TPM_RS_PASSWORD);
+
+    put_u32(&command, index);
+    put_u32(&command, index);
+    put_u32(&command, session);
+    tpm_authorize(&command, TPM_RS_PASSWORD);
+    put_sized(&command, most, TPM_COUNTER_SIZE);
+    put_u16(&command, 0); /* offset */
+    put_u16(&command, EO_UNSIGNED_LE);
+    return tpm_finish_empty(tpm, &command, TPM_SHORT);
+}
+
 int tpm_flush(struct tpm *tpm, uint32_t handle)
 {
     struct tpm_writer command = tpm_begin(tpm, TPM_CC_FLUSH_CONTEXT, 0);
@@ -70,7 +84,7 @@ int tpm_nv_read_public(struct tpm *tpm, uint32_t index, struct tpm_nv_public *pu
     put_u32(&command, index);
     int rc = tpm_finish(tpm, &command, TPM_SHORT, &answer);
     if (rc) {
-        return tpm->code == RC_HANDLE_1 ? -ENOENT : rc;
+        return tpm->code == TPM_RC_HANDLE_1 ? -ENOENT : rc;
     }
     /* A TPM2B_NV_PUBLIC (part 2, 13.6) with this name algorithm and policy size, then the name. */
     expect_u16(&answer, 4 + 2 + 4 + 2 + TPM_DIGEST_SIZE + 2);
@@ -86,7 +100,8 @@ int tpm_nv_read_public(struct tpm *tpm, uint32_t index, struct tpm_nv_public *pu
 int tpm_nv_define(struct tpm *tpm, uint32_t index, const struct tpm_nv_public *public,
                   const uint8_t auth[TPM_DIGEST_SIZE])
 {
-    const uint16_t policy = public->attributes & TPM_NV_POLICY_READ ? TPM_DIGEST_SIZE : 0;
+    const uint32_t policies = TPM_NV_POLICY_READ | TPM_NV_POLICY_WRITE;
+    const uint16_t policy = public->attributes & policies ? TPM_DIGEST_SIZE : 0;
     struct tpm_writer command = tpm_begin(tpm, TPM_CC_NV_DEFINE_SPACE, TPM_RS_PASSWORD);
 
     put_u32(&command, TPM_RH_OWNER);
@@ -146,12 +161,20 @@ int tpm_nv_write(struct tpm *tpm, uint32_t index, uint32_t session, const void *
     return tpm_finish_empty(tpm, &command, TPM_LONG);
 }
 
-static int finish_read(struct tpm *tpm, struct tpm_writer *command, void *to, uint16_t size)
+int tpm_nv_increment(struct tpm *tpm, uint32_t index, uint32_t session)
+{
+    struct tpm_writer command = begin_nv(tpm, TPM_CC_NV_INCREMENT, index, session);
+
+    return tpm_finish_empty(tpm, &command, TPM_LONG);
+}
+
+static int finish_read(struct tpm *tpm, struct tpm_writer *command, uint16_t offset, void *to,
+                       uint16_t size)
 {
     struct tpm_reader answer;
 
     put_u16(command, size);
-    put_u16(command, 0); /* offset */
+    put_u16(command, offset);
     int rc = tpm_finish(tpm, command, TPM_SHORT, &answer);
     if (rc) {
         return rc;
@@ -160,11 +183,12 @@ static int finish_read(struct tpm *tpm, struct tpm_writer *command, void *to, ui
     return get_end(&answer);
 }
 
-int tpm_nv_read(struct tpm *tpm, uint32_t index, uint32_t session, void *to, uint16_t size)
+int tpm_nv_read(struct tpm *tpm, uint32_t index, uint32_t session, uint16_t offset, void *to,
+                uint16_t size)
 {
     struct tpm_writer command = begin_nv(tpm, TPM_CC_NV_READ, index, session);
 
-    return finish_read(tpm, &command, to, size);
+    return finish_read(tpm, &command, offset, to, size);
 }
 
 int tpm_nv_read_secret(struct tpm *tpm, uint32_t index, const uint8_t auth[TPM_DIGEST_SIZE],
@@ -175,7 +199,7 @@ int tpm_nv_read_secret(struct tpm *tpm, uint32_t index, const uint8_t auth[TPM_D
     put_u32(&command, index);
     put_u32(&command, index);
     tpm_authorize_with(&command, TPM_RS_PASSWORD, auth, TPM_DIGEST_SIZE);
-    return finish_read(tpm, &command, to, size);
+    return finish_read(tpm, &command, 0, to, size);
 }
 
 int tpm_nv_read_lock(struct tpm *tpm, uint32_t index, uint32_t session)

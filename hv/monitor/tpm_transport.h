@@ -49,9 +49,11 @@ MUST_USE int tpm_wait32(uint64_t address, uint32_t mask, uint32_t value, uint64_
 enum tpm_code {
     TPM_CC_NV_UNDEFINE_SPACE = 0x122,
     TPM_CC_NV_DEFINE_SPACE = 0x12a,
+    TPM_CC_NV_INCREMENT = 0x134,
     TPM_CC_NV_EXTEND = 0x136,
     TPM_CC_NV_WRITE = 0x137,
     TPM_CC_STARTUP = 0x144,
+    TPM_CC_POLICY_NV = 0x149,
     TPM_CC_NV_READ = 0x14e,
     TPM_CC_NV_READ_LOCK = 0x14f,
     TPM_CC_FLUSH_CONTEXT = 0x165,

@@ -74,11 +74,17 @@ static uint8_t public[TPM_KEY_SIZE], name[TPM_NAME_SIZE] = {0, TPM_ALG_SHA256};
 static uint8_t approved[TPM_DIGEST_SIZE], approved_digest[TPM_DIGEST_SIZE];
 static uint8_t signature[TPM_KEY_SIZE];
 
+#define REFERENCE "about this"
+
 static void approve(void)
 {
+    uint8_t data[sizeof(approved) + sizeof(REFERENCE) - 1];
+
     memcpy(approved, result, sizeof(approved));
-    proof_sha256(approved, sizeof(approved), approved_digest);
-    signer_sign(signer, approved, sizeof(approved), signature);
+    memcpy(data, approved, sizeof(approved));
+    memcpy(data + sizeof(approved), REFERENCE, sizeof(REFERENCE) - 1);
+    proof_sha256(data, sizeof(data), approved_digest);
+    signer_sign(signer, data, sizeof(data), signature);
 }
 
 static int do_load_key(void)
@@ -93,7 +99,7 @@ static int do_verify(void)
 
 static int do_policy_authorize(void)
 {
-    return tpm_policy_authorize(&tpm, session, approved, name, &ticket);
+    return tpm_policy_authorize(&tpm, session, approved, REFERENCE, name, &ticket);
 }
 
 static int do_flush(void)
@@ -137,12 +143,35 @@ static int do_nv_write(void)
 
 static int do_nv_read(void)
 {
-    return tpm_nv_read(&tpm, INDEX, session, result, sizeof(secret));
+    return tpm_nv_read(&tpm, INDEX, session, 0, result, sizeof(secret));
 }
 
 static int do_nv_lock(void)
 {
     return tpm_nv_read_lock(&tpm, INDEX, session);
+}
+
+/* A counter with the policy of the other index, which everybody may read. */
+#define COUNTER_INDEX 0x0180c10fu
+static const uint8_t most[TPM_COUNTER_SIZE] = {0, 0, 0, 0, 0, 0, 0, 100};
+
+static int do_counter_define(void)
+{
+    struct tpm_nv_public counter = defined;
+
+    counter.attributes = TPM_NV_COUNTER | TPM_NV_POLICY_WRITE | TPM_NV_AUTH_READ | TPM_NV_NO_DA;
+    counter.size = TPM_COUNTER_SIZE;
+    return tpm_nv_define(&tpm, COUNTER_INDEX, &counter, NULL);
+}
+
+static int do_increment(void)
+{
+    return tpm_nv_increment(&tpm, COUNTER_INDEX, session);
+}
+
+static int do_policy_nv(void)
+{
+    return tpm_policy_nv(&tpm, session, COUNTER_INDEX, most);
 }
 
 /* Each command in an order in which all work; `policy`: PolicyPCR comes before. */
@@ -165,6 +194,11 @@ static const struct operation {
     {"NV_ReadPublic", do_nv_public, false},
     {"NV_Write", do_nv_write, true},
     {"NV_Read", do_nv_read, true},
+    {"NV_DefineSpace of a counter", do_counter_define, false},
+    {"NV_Increment", do_increment, true},
+    {"PolicyNV", do_policy_nv, false},
+    {"FlushContext after PolicyNV", do_flush, false},
+    {"StartAuthSession again", do_policy_start, false},
     {"NV_ReadLock", do_nv_lock, true},
     {"FlushContext", do_flush, false},
 };

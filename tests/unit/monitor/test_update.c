@@ -19,6 +19,13 @@
 /* tpm2_nvdefine -a "ownerwrite|ownerread|authread|no_da" (hv/SEALING.md) */
 #define ATTRIBUTES (TPM_NV_OWNER_WRITE | TPM_NV_OWNER_READ | TPM_NV_AUTH_READ | TPM_NV_NO_DA)
 
+#define TPM_NV_AUTH_WRITE (UINT32_C(1) << 2)
+#define OTHER_INDEX 0x0180c10fu /* of dom0's own */
+
+#define BAD_SIGNATURE 0x2dbu /* TPM_RC_SIGNATURE, parameter 2 */
+#define BAD_KEY 0x2e7u       /* TPM_RC_ECC_POINT, parameter 2 */
+#define ANOTHER_KEY 0x4c4u   /* TPM_RC_VALUE, parameter 4: the ticket is not this key's */
+
 static EVP_PKEY *operator, *stranger;
 static uint8_t operator_name[32], stranger_name[32];
 static const uint8_t *option; /* cloister-update-key=, or NULL */
@@ -69,17 +76,20 @@ static void dom0_defines(uint32_t attributes, uint16_t size, const char *passwor
     ck_assert_int_eq(tpm_finish_empty(&dom0, &command, TPM_LONG), 0);
 }
 
-/* By the owner. */
+/* By the owner, in pieces, as tpm2_nvwrite does. */
 static void dom0_writes(const void *data, uint16_t size)
 {
-    struct tpm_writer command = tpm_begin(&dom0, TPM_CC_NV_WRITE, TPM_RS_PASSWORD);
+    for (uint16_t offset = 0, piece; offset < size; offset += piece) {
+        struct tpm_writer command = tpm_begin(&dom0, TPM_CC_NV_WRITE, TPM_RS_PASSWORD);
 
-    put_u32(&command, TPM_RH_OWNER);
-    put_u32(&command, CLOISTER_UPDATE_INDEX);
-    tpm_authorize(&command, TPM_RS_PASSWORD);
-    put_sized(&command, data, size);
-    put_u16(&command, 0);
-    ck_assert_int_eq(tpm_finish_empty(&dom0, &command, TPM_LONG), 0);
+        piece = size - offset < 400 ? size - offset : 400;
+        put_u32(&command, TPM_RH_OWNER);
+        put_u32(&command, CLOISTER_UPDATE_INDEX);
+        tpm_authorize(&command, TPM_RS_PASSWORD);
+        put_sized(&command, (const uint8_t *)data + offset, piece);
+        put_u16(&command, offset);
+        ck_assert_int_eq(tpm_finish_empty(&dom0, &command, TPM_LONG), 0);
+    }
 }
 
 /* The operator's steps (hv/SEALING.md). */
@@ -95,6 +105,17 @@ static void dom0_publishes(void)
     dom0_writes(&update, sizeof(update));
 }
 
+static uint32_t dom0_session(uint32_t pcrs)
+{
+    const uint8_t nonce[TPM_DIGEST_SIZE] = {1};
+    uint32_t session;
+
+    dom0_opens();
+    ck_assert_int_eq(tpm_policy_start(&dom0, nonce, &session), 0);
+    ck_assert_int_eq(tpm_policy_pcr(&dom0, session, pcrs), 0);
+    return session;
+}
+
 /* --- configurations ------------------------------------------------------------------------ */
 
 /* What PCR 8 was extended with: a letter for each command line. */
@@ -103,30 +124,114 @@ static void measurement_of(char configuration, uint8_t digest[32])
     memset(digest, configuration, 32);
 }
 
-/* TPM2_PolicyPCR (part 3, 23.7) by hand: PCR 8 extended once, the others zero. */
+/* TPM2_PolicyPCR (part 3, 23.7) by hand. `bitmap`: of PCRs 0 to 15. */
+static void policy_pcr(const uint8_t bitmap[2], const uint8_t *values, size_t size,
+                       uint8_t policy[32])
+{
+    uint8_t data[32 + 14 + 32] = {0};
+    /* PolicyPCR; one selection: SHA-256, 3 bytes */
+    const uint8_t head[] = {0, 0, 1, 0x7f, 0, 0, 0, 1, 0, 0x0b, 3, bitmap[0], bitmap[1], 0};
+
+    memcpy(data + 32, head, sizeof(head));
+    proof_sha256(values, size, data + 32 + sizeof(head));
+    proof_sha256(data, sizeof(data), policy);
+}
+
+/* PCR 8 extended once, 0, 2, 3, 4, 7, 9 and 13 zero. */
 static void policy_of(char configuration, uint8_t policy[32])
 {
-    uint8_t values[5 * 32] = {0}, extended[64] = {0}, digest[32 + 4 + 10 + 32] = {0};
-    /* PolicyPCR; one selection: SHA-256, 4, 7, 8, 9 and 13 */
-    static const uint8_t head[] = {0, 0, 1, 0x7f, 0, 0, 0, 1, 0, 0x0b, 3, 0x90, 0x23, 0x00};
+    static const uint8_t bitmap[2] = {0x9d, 0x23};
+    uint8_t values[8 * 32] = {0}, extended[64] = {0};
 
     measurement_of(configuration, extended + 32);
-    proof_sha256(extended, sizeof(extended), values + 2 * 32);
-    memcpy(digest + 32, head, sizeof(head));
-    proof_sha256(values, sizeof(values), digest + 32 + sizeof(head));
-    proof_sha256(digest, sizeof(digest), policy);
+    proof_sha256(extended, sizeof(extended), values + 5 * 32);
+    policy_pcr(bitmap, values, sizeof(values), policy);
 }
+
+/* The floor's name, by hand: a counter that everybody reads, that PCR 13 at zero increments, and that was written. */
+static void floor_name(uint8_t name[2 + 32])
+{
+    static const uint8_t bitmap[2] = {0, 0x20}, zero[32];
+    static const uint8_t head[] = {1, 0x80, 0xc1, 8, 0, 0x0b, 0x22, 4, 0, 0x18, 0, 32};
+    uint8_t data[sizeof(head) + 32 + 2];
+
+    memcpy(data, head, sizeof(head));
+    policy_pcr(bitmap, zero, sizeof(zero), data + sizeof(head));
+    data[sizeof(head) + 32] = 0;
+    data[sizeof(head) + 33] = 8;
+    name[0] = 0;
+    name[1] = 0x0b;
+    proof_sha256(data, sizeof(data), name + 2);
+}
+
+static void big_endian(uint64_t number, uint8_t bytes[8])
+{
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t)(number >> (56 - 8 * i));
+    }
+}
+
+#define REFERENCE_SIZE 10u
+#define SIGNED_SIZE (32 + REFERENCE_SIZE)
+
+/* What is signed: TPM2_PolicyNV (part 3, 23.9) by hand, then the policyRef. */
+static void signed_of(const struct cloister_update_statement *statement, uint8_t data[SIGNED_SIZE])
+{
+    uint8_t operand[8 + 4] = {0}, extended[32 + 4 + 32 + 34] = {0};
+
+    memcpy(operand, statement->number, 8);
+    operand[11] = 9; /* offset 0; UNSIGNED_LE */
+    memcpy(extended, statement->policy, 32);
+    memcpy(extended + 32, "\0\0\1\x49", 4);
+    proof_sha256(operand, sizeof(operand), extended + 36);
+    floor_name(extended + 68);
+    proof_sha256(extended, sizeof(extended), data);
+    memcpy(data + 32, "Cloister 2", REFERENCE_SIZE);
+}
+
+static void state_at(unsigned int slot, char configuration, uint64_t number, EVP_PKEY *key)
+{
+    struct cloister_update_statement *statement = &update.statements[slot];
+    uint8_t data[SIGNED_SIZE];
+
+    policy_of(configuration, statement->policy);
+    big_endian(number, statement->number);
+    signed_of(statement, data);
+    signer_sign(key, data, sizeof(data), statement->signature);
+}
+
+#define NUMBER 5u
 
 static void state(unsigned int slot, char configuration, EVP_PKEY *key)
 {
-    struct cloister_update_statement *statement = &update.statements[slot];
-
-    policy_of(configuration, statement->policy);
-    signer_sign(key, statement->policy, sizeof(statement->policy), statement->signature);
+    state_at(slot, configuration, NUMBER, key);
 }
 
-/* The machine is reset, and boots Xen with this command line. */
-static void boot(char configuration)
+/* The signed step: nothing below this number opens the root once a boot with it has. */
+static void raise_to(uint64_t number, EVP_PKEY *key)
+{
+    uint8_t data[14 + 8];
+
+    memcpy(data, "Cloister floor", 14);
+    big_endian(number, data + 14);
+    memcpy(update.floor, data + 14, 8);
+    signer_sign(key, data, sizeof(data), update.floor_signature);
+}
+
+static uint64_t floor_now(void)
+{
+    uint64_t value = 0;
+
+    for (int i = 0; i < 8; i++) {
+        value = value << 8 | seal_status()->floor[i];
+    }
+    return value;
+}
+
+/* The machine is reset, and boots Xen with this command line, after PCR `other` was extended, too. */
+#define NO_OTHER 0xffu
+
+static void boot_measured(char configuration, uint32_t other)
 {
     uint8_t digest[32];
 
@@ -134,6 +239,9 @@ static void boot(char configuration)
     dom0_opens();
     measurement_of(configuration, digest);
     ck_assert_int_eq(tpm_pcr_extend(&dom0, 8, digest), 0);
+    if (other != NO_OTHER) {
+        ck_assert_int_eq(tpm_pcr_extend(&dom0, other, digest), 0);
+    }
     scene_start();
     fake.update_key = option;
     fake.update_key_wrong = option_wrong;
@@ -142,6 +250,11 @@ static void boot(char configuration)
     fake_identity_init();
     ck_assert(!tpm_model.wrong);
     ck_assert_int_eq(identity_status()->reason, CLOISTER_REASON_NONE); /* reports always work */
+}
+
+static void boot(char configuration)
+{
+    boot_measured(configuration, NO_OTHER);
 }
 
 static uint8_t first[ROOT_SIZE]; /* the root of configuration A */
@@ -175,6 +288,9 @@ static void start(void)
     signer_public(operator, update.public_key);
     signer_name(update.public_key, operator_name);
     memset(update.statements, 0, sizeof(update.statements));
+    memset(update.floor, 0, sizeof(update.floor));
+    memset(update.floor_signature, 0, sizeof(update.floor_signature));
+    memcpy(update.magic, "CLUPDAT\2", sizeof(update.magic));
     state(0, 'A', operator);
     option = operator_name;
     option_wrong = false;
@@ -222,27 +338,9 @@ START_TEST(planned_update)
 }
 END_TEST
 
-/* Once A's statement is gone, A opens nothing any more; but it holds for whoever kept a copy. */
-START_TEST(withdrawn)
-{
-    struct cloister_update old = update;
-
-    state(0, 'B', operator);
-    dom0_publishes();
-    boot('A');
-    no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EACCES);
-    boot('B');
-    opens_the_first_root();
-    update = old;
-    dom0_publishes();
-    boot('A');
-    opens_the_first_root();
-}
-END_TEST
-
 START_TEST(every_slot)
 {
-    const char *configurations = "BCDE";
+    const char *configurations = "BCDEFGHI";
 
     for (unsigned int i = 0; i < CLOISTER_UPDATE_STATEMENTS; i++) {
         state(i, configurations[i], operator);
@@ -271,11 +369,337 @@ START_TEST(made_by_an_authorized_configuration_only)
 }
 END_TEST
 
-/* --- statements that say nothing for configuration B ----------------------------------------- */
+/* PCRs of the firmware, its drivers and option ROMs, the boot loader, Secure Boot: not signed, not opened. */
+START_TEST(all_that_runs_before_is_bound)
+{
+    static const uint32_t pcrs[] = {0, 2, 3, 4, 7, 8, 9, PCR};
 
-#define BAD_SIGNATURE 0x2dbu /* TPM_RC_SIGNATURE, parameter 2 */
-#define BAD_KEY 0x2e7u       /* TPM_RC_ECC_POINT, parameter 2 */
-#define ANOTHER_KEY 0x4c4u   /* TPM_RC_VALUE, parameter 4: the ticket is not this key's */
+    boot_measured('A', pcrs[_i]);
+    no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EACCES);
+    boot('A');
+    opens_the_first_root();
+}
+END_TEST
+
+/* A DIMM, a disk, the boot order, resume events, the shim's keys. */
+START_TEST(other_pcrs_do_not_matter)
+{
+    static const uint32_t pcrs[] = {1, 5, 6, 10, 14};
+
+    boot_measured('A', pcrs[_i]);
+    opens_the_first_root();
+}
+END_TEST
+
+/* --- numbers and the floor ------------------------------------------------------------------- */
+
+/* B is the update, and has proved itself: the operator raises the floor to its number. */
+static void raised(void)
+{
+    state_at(1, 'B', NUMBER + 1, operator);
+    dom0_publishes();
+    boot('B');
+    opens_the_first_root();
+    raise_to(NUMBER + 1, operator);
+    dom0_publishes();
+    boot('B');
+    opens_the_first_root();
+    ck_assert_uint_eq(floor_now(), NUMBER + 1);
+}
+
+START_TEST(withdrawn)
+{
+    struct cloister_update copy, old = update;
+
+    ck_assert_uint_eq(floor_now(), 1);
+    raised();
+    copy = update;
+    boot('A'); /* its statement still stands there */
+    no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
+    ck_assert_uint_eq(seal_status()->tpm_code, 0);
+    update = old; /* what somebody kept: neither B's nor the floor's */
+    dom0_publishes();
+    boot('A');
+    no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
+    ck_assert_uint_eq(floor_now(), NUMBER + 1);
+    update = copy;
+    dom0_publishes();
+    boot('B');
+    opens_the_first_root();
+    state_at(0, 'A', NUMBER + 1, operator); /* signed anew, it may come back */
+    dom0_publishes();
+    boot('A');
+    opens_the_first_root();
+}
+END_TEST
+
+/* A number that is not what was signed opens nothing, whatever the monitor thinks of it. */
+START_TEST(withdrawn_with_another_number)
+{
+    raised();
+    big_endian(_i ? UINT64_MAX : NUMBER + 1, update.statements[0].number);
+    dom0_publishes();
+    boot('A');
+    no_keys(CLOISTER_REASON_SEAL_AUTHORIZATION, -EACCES);
+    ck_assert_uint_eq(seal_status()->tpm_code, BAD_SIGNATURE);
+}
+END_TEST
+
+/* The TPM itself says no: a session for what was withdrawn gets no further than its number. */
+START_TEST(withdrawn_in_the_tpm)
+{
+    uint32_t session;
+
+    raised();
+    session = dom0_session(1u << 1);
+    ck_assert_int_eq(
+        tpm_policy_nv(&dom0, session, CLOISTER_FLOOR_INDEX, update.statements[0].number), -EIO);
+    ck_assert_uint_eq(dom0.code, 0x126); /* TPM_RC_POLICY */
+    ck_assert_int_eq(
+        tpm_policy_nv(&dom0, session, CLOISTER_FLOOR_INDEX, update.statements[1].number), 0);
+}
+END_TEST
+
+START_TEST(going_back_within_the_floor)
+{
+    state_at(1, 'B', NUMBER + 2, operator);
+    raise_to(NUMBER, operator);
+    dom0_publishes();
+    for (const char *configuration = "BABBA"; *configuration; configuration++) {
+        boot(*configuration);
+        opens_the_first_root();
+        ck_assert_uint_eq(floor_now(), NUMBER);
+    }
+}
+END_TEST
+
+/* A boot raises it no further than its own number; the update does, once it boots. */
+START_TEST(no_boot_shuts_itself_out)
+{
+    state_at(1, 'B', NUMBER + 1, operator);
+    raise_to(NUMBER + 1, operator);
+    dom0_publishes();
+    for (int i = 0; i < 2; i++) {
+        boot('A');
+        opens_the_first_root();
+        ck_assert_uint_eq(floor_now(), 1);
+    }
+    boot('B');
+    opens_the_first_root();
+    ck_assert_uint_eq(floor_now(), NUMBER + 1);
+    boot('A');
+    no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
+}
+END_TEST
+
+/* It never goes down, and stays where it is when told again. */
+START_TEST(a_lower_floor)
+{
+    raised();
+    raise_to(NUMBER - 1, operator);
+    dom0_publishes();
+    boot('B');
+    opens_the_first_root();
+    ck_assert_uint_eq(floor_now(), NUMBER + 1);
+}
+END_TEST
+
+START_TEST(floors_that_are_none)
+{
+    raise_to(NUMBER, operator);
+    switch (_i) {
+    case 0:
+        raise_to(NUMBER, stranger);
+        break;
+    case 1: /* another value than was signed */
+        update.floor[7]--;
+        break;
+    case 2:
+        memset(update.floor_signature, 0, sizeof(update.floor_signature));
+        break;
+    default: /* a statement's signature */
+        memcpy(update.floor_signature, update.statements[0].signature, 64);
+        break;
+    }
+    dom0_publishes();
+    boot('A');
+    ck_assert_int_eq(seal_status()->reason, CLOISTER_REASON_SEAL_AUTHORIZATION);
+    ck_assert_int_eq(seal_status()->error, -EACCES);
+    ck_assert_uint_eq(seal_status()->tpm_code, BAD_SIGNATURE);
+    ck_assert_uint_eq(floor_now(), 1);
+    memset(update.floor, 0, sizeof(update.floor));
+    dom0_publishes();
+    boot('A');
+    opens_the_first_root();
+}
+END_TEST
+
+/* Of two for the same boot the one that still holds counts. */
+START_TEST(signed_twice)
+{
+    raised();
+    state_at(_i ? 7 : 2, 'A', NUMBER + 3, operator);
+    dom0_publishes();
+    boot('A');
+    opens_the_first_root();
+}
+END_TEST
+
+START_TEST(numbers_at_the_ends)
+{
+    state_at(0, 'A', _i ? UINT64_MAX : 0, operator);
+    dom0_publishes();
+    boot('A');
+    if (_i) {
+        opens_the_first_root();
+    } else {
+        no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
+    }
+}
+END_TEST
+
+/* A slip of the operator's does not keep a host in its boot for hours. */
+START_TEST(a_floor_far_away)
+{
+    state_at(0, 'A', 100000, operator);
+    raise_to(1 + CLOISTER_FLOOR_STEPS + 1, operator);
+    dom0_publishes();
+    boot('A');
+    opens_the_first_root();
+    ck_assert_uint_eq(floor_now(), 1 + CLOISTER_FLOOR_STEPS);
+    boot('A');
+    opens_the_first_root();
+    ck_assert_uint_eq(floor_now(), 1 + CLOISTER_FLOOR_STEPS + 1);
+}
+END_TEST
+
+/* --- dom0 and the floor ---------------------------------------------------------------------- */
+
+static void floor_public(struct tpm_nv_public *public)
+{
+    dom0_opens();
+    ck_assert_int_eq(tpm_nv_read_public(&dom0, CLOISTER_FLOOR_INDEX, public), 0);
+    public->attributes &= ~TPM_NV_WRITTEN;
+}
+
+static int dom0_increments(uint32_t index, uint32_t session)
+{
+    return tpm_nv_increment(&dom0, index, session);
+}
+
+START_TEST(dom0_cannot_increment)
+{
+    uint64_t before = floor_now();
+
+    ck_assert_int_eq(dom0_increments(CLOISTER_FLOOR_INDEX, dom0_session(1u << PCR)), -EIO);
+    ck_assert_int_eq(dom0_increments(CLOISTER_FLOOR_INDEX, dom0_session(1u << 15)), -EIO);
+    ck_assert_int_eq(dom0_increments(CLOISTER_FLOOR_INDEX, TPM_RS_PASSWORD), -EIO);
+    boot('A');
+    opens_the_first_root();
+    ck_assert_uint_eq(floor_now(), before);
+}
+END_TEST
+
+/* Removed, it comes back above where it was: nothing that was withdrawn holds again. */
+START_TEST(removed_floor)
+{
+    struct tpm_nv_public public;
+
+    raised();
+    floor_public(&public);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, CLOISTER_FLOOR_INDEX), 0);
+    if (_i) { /* dom0 makes the like of it, and cannot give it a value */
+        ck_assert_int_eq(tpm_nv_define(&dom0, CLOISTER_FLOOR_INDEX, &public, NULL), 0);
+        ck_assert_int_eq(dom0_increments(CLOISTER_FLOOR_INDEX, dom0_session(1u << PCR)), -EIO);
+    }
+    boot('A');
+    no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
+    ck_assert_uint_eq(floor_now(), NUMBER + 2);
+    boot('B');
+    no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
+    state_at(1, 'B', NUMBER + 2, operator); /* the way out (hv/SEALING.md); the root is still there */
+    dom0_publishes();
+    boot('B');
+    opens_the_first_root();
+}
+END_TEST
+
+/* Another counter, run up and removed, pushes the next one up: sealed data wait for higher numbers. */
+START_TEST(pushed_floor)
+{
+    struct tpm_nv_public other = {
+        .attributes = TPM_NV_COUNTER | TPM_NV_AUTH_WRITE | TPM_NV_AUTH_READ | TPM_NV_NO_DA,
+        .size = TPM_COUNTER_SIZE,
+    };
+
+    dom0_opens();
+    ck_assert_int_eq(tpm_nv_define(&dom0, OTHER_INDEX, &other, NULL), 0);
+    for (int i = 0; i < 40; i++) {
+        ck_assert_int_eq(dom0_increments(OTHER_INDEX, TPM_RS_PASSWORD), 0);
+    }
+    boot('A'); /* as long as the floor stands it is none of its business */
+    opens_the_first_root();
+    ck_assert_uint_eq(floor_now(), 1);
+    dom0_opens();
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, OTHER_INDEX), 0);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, CLOISTER_FLOOR_INDEX), 0);
+    boot('A');
+    no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
+    ck_assert_uint_ge(floor_now(), 41);
+    state_at(0, 'A', floor_now(), operator);
+    dom0_publishes();
+    boot('A');
+    opens_the_first_root();
+}
+END_TEST
+
+/* An index that dom0 fills, in the floor's place: its name is not what was signed. */
+START_TEST(a_floor_that_is_not_ours)
+{
+    const uint8_t low[TPM_COUNTER_SIZE] = {0, 0, 0, 0, 0, 0, 0, 1};
+    uint32_t code = BAD_SIGNATURE;
+    struct tpm_nv_public public;
+
+    raised();
+    floor_public(&public);
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, CLOISTER_FLOOR_INDEX), 0);
+    switch (_i) {
+    case 0: /* no counter, and who knows the (empty) password writes it */
+        public.attributes = TPM_NV_AUTH_WRITE | TPM_NV_AUTH_READ | TPM_NV_NO_DA;
+        break;
+    case 1: /* the same with the right policy, too */
+        public.attributes = (public.attributes & ~TPM_NV_COUNTER) | TPM_NV_AUTH_WRITE;
+        break;
+    case 2: /* a counter that dom0 increments */
+        public.attributes |= TPM_NV_AUTH_WRITE;
+        break;
+    default: /* one that nobody reads */
+        public.attributes = (public.attributes & ~TPM_NV_AUTH_READ) | TPM_NV_AUTH_WRITE | TPM_NV_OWNER_READ;
+        code = 0x12f;
+        break;
+    }
+    ck_assert_int_eq(tpm_nv_define(&dom0, CLOISTER_FLOOR_INDEX, &public, NULL), 0);
+    if (_i < 2) {
+        ck_assert_int_eq(
+            tpm_nv_write(&dom0, CLOISTER_FLOOR_INDEX, TPM_RS_PASSWORD, low, sizeof(low)), 0);
+    } else {
+        ck_assert_int_eq(dom0_increments(CLOISTER_FLOOR_INDEX, TPM_RS_PASSWORD), 0);
+    }
+    state_at(0, 'A', NUMBER + 100, operator); /* not even what would hold */
+    dom0_publishes();
+    boot('A');
+    ck_assert_int_ne(seal_status()->reason, CLOISTER_REASON_NONE);
+    ck_assert_uint_eq(seal_status()->tpm_code, code);
+    dom0_opens();
+    ck_assert_int_eq(tpm_nv_undefine(&dom0, CLOISTER_FLOOR_INDEX), 0);
+    boot('B');
+    no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
+    boot('A');
+    opens_the_first_root();
+}
+END_TEST
+
+/* --- statements that say nothing for configuration B ----------------------------------------- */
 
 static struct cloister_update_statement *const of_b = &update.statements[1];
 
@@ -355,11 +779,12 @@ static void a_policy_of_one_bit_less(void)
 static void not_hashed(void)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(operator, NULL);
-    uint8_t der[80];
+    uint8_t der[80], data[SIGNED_SIZE];
     size_t size = sizeof(der);
 
+    signed_of(of_b, data);
     ck_assert_int_eq(EVP_PKEY_sign_init(context), 1);
-    ck_assert_int_eq(EVP_PKEY_sign(context, der, &size, of_b->policy, 32), 1);
+    ck_assert_int_eq(EVP_PKEY_sign(context, der, &size, data, 32), 1);
     EVP_PKEY_CTX_free(context);
     /* SEQUENCE, INTEGER r, INTEGER s */
     const uint8_t *at = der + 4;
@@ -371,14 +796,56 @@ static void not_hashed(void)
     }
 }
 
-/* With a policyRef, a statement is about something else (part 3, 23.16.1). */
-static void with_reference(void)
+/* With another policyRef, a statement is about something else (part 3, 23.16.1): the first format's had none. */
+static void with_other_reference(void)
 {
-    uint8_t data[32 + 8] = {0};
+    uint8_t data[SIGNED_SIZE];
 
-    memcpy(data, of_b->policy, 32);
-    memcpy(data + 32, "a policy", 8);
+    signed_of(of_b, data);
+    data[SIGNED_SIZE - 1] = '3';
     signer_sign(operator, data, sizeof(data), of_b->signature);
+}
+
+static void without_reference(void)
+{
+    uint8_t data[SIGNED_SIZE];
+
+    signed_of(of_b, data);
+    signer_sign(operator, data, 32, of_b->signature);
+}
+
+/* The first format: the PCRs alone. */
+static void without_number(void)
+{
+    signer_sign(operator, of_b->policy, 32, of_b->signature);
+}
+
+/* The PCRs, and no floor, with today's policyRef. */
+static void without_floor(void)
+{
+    uint8_t data[SIGNED_SIZE];
+
+    signed_of(of_b, data);
+    memcpy(data, of_b->policy, 32);
+    signer_sign(operator, data, sizeof(data), of_b->signature);
+}
+
+static void higher_number(void)
+{
+    of_b->number[7]++;
+}
+
+static void lower_number(void)
+{
+    of_b->number[7]--;
+}
+
+/* What the key signed to raise the floor is no statement. */
+static void signature_of_a_floor(void)
+{
+    raise_to(NUMBER, operator);
+    memcpy(of_b->signature, update.floor_signature, sizeof(of_b->signature));
+    memset(update.floor, 0, sizeof(update.floor));
 }
 
 /* The first of two counts. */
@@ -386,6 +853,22 @@ static void spoilt_before(void)
 {
     update.statements[0] = *of_b;
     update.statements[0].signature[5] ^= 4;
+}
+
+static void another_format(void)
+{
+    update.magic[7]++;
+}
+
+/* As it stood in an index of the first format, with room behind. */
+static void first_format(void)
+{
+    struct cloister_update new = update;
+
+    memset(&update, 0, sizeof(update));
+    memcpy(&update, new.public_key, sizeof(new.public_key));
+    memcpy((uint8_t *)&update + 64, new.statements[1].policy, 32);
+    signer_sign(operator, new.statements[1].policy, 32, (uint8_t *)&update + 64 + 32);
 }
 
 static void nothing(void)
@@ -417,10 +900,18 @@ static const struct {
     {"another configuration", another_configuration, 0},
     {"another digest", a_policy_of_one_bit_less, 0},
     {"not hashed", not_hashed, BAD_SIGNATURE},
-    {"with a policyRef", with_reference, BAD_SIGNATURE},
+    {"with another policyRef", with_other_reference, BAD_SIGNATURE},
+    {"without a policyRef", without_reference, BAD_SIGNATURE},
+    {"without a number", without_number, BAD_SIGNATURE},
+    {"without a floor", without_floor, BAD_SIGNATURE},
+    {"a higher number than signed", higher_number, BAD_SIGNATURE},
+    {"a lower number than signed", lower_number, BAD_SIGNATURE},
+    {"the signature of a floor", signature_of_a_floor, BAD_SIGNATURE},
+    {"another format", another_format, 0},
+    {"the first format", first_format, 0},
     {"a bad one before the good one", spoilt_before, BAD_SIGNATURE},
-    {"nothing", nothing, BAD_KEY},
-    {"shifted by a byte", shifted, BAD_KEY},
+    {"nothing", nothing, 0},
+    {"shifted by a byte", shifted, 0},
 };
 
 START_TEST(refused_statements)
@@ -447,9 +938,13 @@ START_TEST(flipped_bits)
 {
     state(0, 'B', operator);
     struct cloister_update good = update;
-    const size_t used = sizeof(update.public_key) + sizeof(update.statements[0]);
+    const size_t begin = offsetof(struct cloister_update, statements);
+    const size_t used = begin + sizeof(update.statements[0]);
 
     for (size_t byte = _i; byte < used; byte += 8) {
+        if (byte >= offsetof(struct cloister_update, floor) && byte < begin) {
+            continue; /* raising the floor: floors_that_are_none */
+        }
         update = good;
         ((uint8_t *)&update)[byte] ^= 1u << byte / 8 % 8;
         dom0_publishes();
@@ -482,8 +977,8 @@ START_TEST(refused_indices)
         dom0_writes(&update, sizeof(update) - 1);
         break;
     case 3: /* one statement and no more */
-        dom0_defines(ATTRIBUTES, 64 + 96, "");
-        dom0_writes(&update, 64 + 96);
+        dom0_defines(ATTRIBUTES, 144 + 104, "");
+        dom0_writes(&update, 144 + 104);
         break;
     case 4: /* only the owner reads it */
         dom0_defines(ATTRIBUTES & ~TPM_NV_AUTH_READ, sizeof(update), "");
@@ -590,34 +1085,34 @@ END_TEST
 START_TEST(dom0_cannot_read_or_write)
 {
     EVP_PKEY *key = _i ? stranger : operator;
-    uint8_t public[64], digest[32], signature[64], policy[32], found[ROOT_SIZE];
+    struct cloister_update_statement statement = update.statements[0];
+    uint8_t public[64], digest[32], signature[64], data[SIGNED_SIZE], found[ROOT_SIZE];
     uint8_t name[TPM_NAME_SIZE] = {0, TPM_ALG_SHA256};
-    const uint8_t nonce[TPM_DIGEST_SIZE] = {1};
     struct tpm_ticket ticket;
-    uint32_t session, handle;
+    uint32_t session = dom0_session(CLOISTER_SEAL_PCRS | 1u << PCR), handle;
 
-    dom0_opens();
-    ck_assert_int_eq(tpm_policy_start(&dom0, nonce, &session), 0);
-    ck_assert_int_eq(tpm_policy_pcr(&dom0, session, CLOISTER_SEAL_PCRS | 1u << PCR), 0);
     if (_i) { /* it signs whatever the PCRs are now */
-        ck_assert_int_eq(tpm_policy_digest(&dom0, session, policy), 0);
-    } else {
-        policy_of('A', policy);
+        ck_assert_int_eq(tpm_policy_digest(&dom0, session, statement.policy), 0);
     }
+    signed_of(&statement, data);
     signer_public(key, public);
     signer_name(public, name + 2);
-    signer_sign(key, policy, sizeof(policy), signature);
-    proof_sha256(policy, sizeof(policy), digest);
+    signer_sign(key, data, sizeof(data), signature);
+    proof_sha256(data, sizeof(data), digest);
+    ck_assert_int_eq(tpm_policy_nv(&dom0, session, CLOISTER_FLOOR_INDEX, statement.number), 0);
     ck_assert_int_eq(tpm_load_key(&dom0, public, &handle), 0);
     ck_assert_int_eq(tpm_verify(&dom0, handle, digest, signature, &ticket), 0);
-    ck_assert_int_eq(tpm_policy_authorize(&dom0, session, policy, name, &ticket), _i ? 0 : -EIO);
-    ck_assert_int_eq(tpm_nv_read(&dom0, SEAL_INDEX, session, found, sizeof(found)), -EIO);
+    ck_assert_int_eq(
+        tpm_policy_authorize(&dom0, session, data, CLOISTER_UPDATE_REFERENCE, name, &ticket),
+        _i ? 0 : -EIO);
+    ck_assert_int_eq(tpm_nv_read(&dom0, SEAL_INDEX, session, 0, found, sizeof(found)), -EIO);
     ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, session, found, sizeof(found)), -EIO);
     /* The ticket of one key is none of the other's. */
     signer_public(_i ? operator : stranger, public);
     signer_name(public, name + 2);
-    ck_assert_int_eq(tpm_policy_authorize(&dom0, session, policy, name, &ticket), -EIO);
-    ck_assert_int_eq(tpm_nv_read(&dom0, SEAL_INDEX, session, found, sizeof(found)), -EIO);
+    ck_assert_int_eq(
+        tpm_policy_authorize(&dom0, session, data, CLOISTER_UPDATE_REFERENCE, name, &ticket), -EIO);
+    ck_assert_int_eq(tpm_nv_read(&dom0, SEAL_INDEX, session, 0, found, sizeof(found)), -EIO);
     boot('A');
     opens_the_first_root();
 }
@@ -693,7 +1188,22 @@ int main(void)
     tcase_add_checked_fixture(cases, start, end);
     tcase_add_test(cases, root_outlives_the_boot);
     tcase_add_test(cases, planned_update);
+    tcase_add_loop_test(cases, all_that_runs_before_is_bound, 0, 8);
+    tcase_add_loop_test(cases, other_pcrs_do_not_matter, 0, 5);
     tcase_add_test(cases, withdrawn);
+    tcase_add_loop_test(cases, withdrawn_with_another_number, 0, 2);
+    tcase_add_test(cases, withdrawn_in_the_tpm);
+    tcase_add_test(cases, going_back_within_the_floor);
+    tcase_add_test(cases, no_boot_shuts_itself_out);
+    tcase_add_test(cases, a_lower_floor);
+    tcase_add_loop_test(cases, floors_that_are_none, 0, 4);
+    tcase_add_loop_test(cases, signed_twice, 0, 2);
+    tcase_add_loop_test(cases, numbers_at_the_ends, 0, 2);
+    tcase_add_test(cases, a_floor_far_away);
+    tcase_add_test(cases, dom0_cannot_increment);
+    tcase_add_loop_test(cases, removed_floor, 0, 2);
+    tcase_add_test(cases, pushed_floor);
+    tcase_add_loop_test(cases, a_floor_that_is_not_ours, 0, 4);
     tcase_add_loop_test(cases, every_slot, 0, CLOISTER_UPDATE_STATEMENTS);
     tcase_add_test(cases, made_by_an_authorized_configuration_only);
     tcase_add_loop_test(cases, refused_statements, 0, sizeof(spoilt) / sizeof(spoilt[0]));
