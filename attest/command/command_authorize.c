@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister-verify authorize */
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
@@ -17,17 +18,23 @@
 #include "refuse.h"
 
 #define LAST_STATIC_PCR 15u
-#define CC_POLICY_PCR 0x7f /* its last byte (TPM 2.0 part 2, 6.5.2) */
+/* Their last bytes (TPM 2.0 part 2, 6.5.2, 6.3, 6.8). */
+#define CC_POLICY_PCR 0x7f
+#define CC_POLICY_NV 0x49
 #define ALG_SHA256 0x0b
+#define EO_UNSIGNED_LE 0x09
+#define FIRST_FORMAT_SIZE 448u
 
 static const char help[] =
     "usage: cloister-verify authorize --key KEY\n"
-    "       cloister-verify authorize --key KEY --pcrs PCRS --out FILE [OPTION...]\n\n"
+    "       cloister-verify authorize --key KEY --pcrs PCRS --number N --out FILE [OPTION...]\n"
+    "       cloister-verify authorize --key KEY --floor N --add STATEMENTS --out FILE [--json]\n\n"
     "Signs a boot configuration, so that it opens the sealing root of hosts with this update key,\n"
-    "and prints the key's option for Xen's command line. With --key alone it only prints.\n\n"
+    "and prints the key's option for Xen's command line. With --key alone it only prints. With\n"
+    "--floor it withdraws what was signed with a lower number.\n\n"
     "  --key KEY           the update key, private: P-256, PEM\n"
-    "  --pcrs PCRS         the configuration's PCR values 4, 7, 8 and 9: what cloister-verify predict\n"
-    "                      or tpm2_pcrread printed\n"
+    "  --pcrs PCRS         the configuration's PCR values 0, 2, 3, 4, 7, 8 and 9: what\n"
+    "                      cloister-verify predict or tpm2_pcrread printed\n"
     "  --reference PCRS    values that --pcrs does not tell, from a machine that booted as it should\n"
     "  --unified           the hosts boot Xen's unified image: PCRs 8 and 9 are zero\n"
     "  --insecure-empty-pcrs  take values that prove nothing: zeros, ff, separators alone\n"
@@ -35,12 +42,17 @@ static const char help[] =
     "                      with any other, their dom0 could open the root\n"
     "  --add STATEMENTS    keep the statements of this file\n"
     "  --drop DIGEST       but not this one\n"
+    "  --number N          the statement's number: higher than those before, and not below the floor\n"
+    "                      that Xen tells on these hosts\n"
+    "  --floor N           the next boot with a number from N on shuts the root for those below N,\n"
+    "                      for good\n"
     "  --out FILE          where the statements go, for NV index 0x0180c106\n"
     "  --json              one JSON object\n\n"
     "Exit status: 0 signed; 2 usage; 3 an input cannot be read or is not valid.\n";
 
 struct inputs {
     const char *key_path, *pcrs, *reference, *add, *out;
+    uint64_t number, floor; /* 0: not given */
     uint32_t record_pcr;
     uint8_t dropped[32];
     bool drop, unified, empty, json;
@@ -109,8 +121,8 @@ static int key_name(struct inputs *in, uint8_t name[32])
     return hash(in, pieces, 5, name);
 }
 
-/* r || s of a policy. */
-static int sign(struct inputs *in, const uint8_t policy[32], uint8_t signature[64])
+/* r || s of these bytes. */
+static int sign(struct inputs *in, const void *data, size_t data_size, uint8_t signature[64])
 {
     uint8_t der[80];
     const uint8_t *at = der;
@@ -119,7 +131,7 @@ static int sign(struct inputs *in, const uint8_t policy[32], uint8_t signature[6
     ECDSA_SIG *pair = NULL;
     bool done = context &&
                 EVP_DigestSignInit(context, NULL, in->crypto.sha256, NULL, in->key) == 1 &&
-                EVP_DigestSign(context, der, &size, policy, 32) == 1 &&
+                EVP_DigestSign(context, der, &size, data, data_size) == 1 &&
                 (pair = d2i_ECDSA_SIG(NULL, &at, (long)size)) &&
                 BN_bn2binpad(ECDSA_SIG_get0_r(pair), signature, 32) == 32 &&
                 BN_bn2binpad(ECDSA_SIG_get0_s(pair), signature + 32, 32) == 32;
@@ -190,17 +202,28 @@ static int check_value(const struct inputs *in, uint32_t i, const struct cloiste
     return 0;
 }
 
-/* TPM2_PolicyPCR (TPM 2.0 part 3, 23.7) of the values, that of the record still zero. */
+/* TPM2_PolicyPCR (TPM 2.0 part 3, 23.7). */
+static int policy_pcr(struct inputs *in, uint32_t mask, const struct cloister_bytes *values,
+                      size_t count, uint8_t policy[32])
+{
+    static const uint8_t zero[32];
+    const uint8_t head[] = {
+        0, 0, 1, CC_POLICY_PCR, 0, 0, 0, 1, 0, ALG_SHA256, 3, mask & 255, mask >> 8 & 255, 0};
+    uint8_t digest[32];
+    const struct cloister_bytes pieces[] = {{zero, 32}, {head, sizeof(head)}, {digest, 32}};
+    int rc = hash(in, values, count, digest);
+
+    return rc ? rc : hash(in, pieces, 3, policy);
+}
+
+/* The policy of the values, that of the record still zero. */
 static int policy_make(struct inputs *in)
 {
     static const uint8_t zero[32];
     const uint32_t mask = CLOISTER_SEAL_PCRS | 1u << in->record_pcr;
-    const uint8_t head[] = {
-        0, 0, 1, CC_POLICY_PCR, 0, 0, 0, 1, 0, ALG_SHA256, 3, mask & 255, mask >> 8 & 255, 0};
     struct cloister_pcr given[2][CLOISTER_EVIDENCE_PCRS];
     struct cloister_bytes values[CLOISTER_EVIDENCE_PCRS];
     size_t counts[2] = {0, 0}, count = 0;
-    uint8_t digest[32];
     int rc = pcrs_read(in->pcrs, given[0], &counts[0]);
 
     if (!rc && in->reference) {
@@ -221,11 +244,89 @@ static int policy_make(struct inputs *in)
             values[count++].size = 32;
         }
     }
-    if (!rc) {
-        rc = hash(in, values, count, digest);
+    return rc ? rc : policy_pcr(in, mask, values, count, in->policy);
+}
+
+/* --- what is signed ---------------------------------------------------------------------------- */
+
+#define REFERENCE_SIZE (sizeof(CLOISTER_UPDATE_REFERENCE) - 1)
+#define STATEMENT_SIGNED (32 + REFERENCE_SIZE)
+#define FLOOR_PREFIX (sizeof(CLOISTER_UPDATE_FLOOR) - 1)
+#define FLOOR_SIGNED (FLOOR_PREFIX + 8)
+
+static uint64_t number_get(const uint8_t bytes[8])
+{
+    uint64_t number = 0;
+
+    for (int i = 0; i < 8; i++) {
+        number = number << 8 | bytes[i];
     }
-    const struct cloister_bytes pieces[] = {{zero, 32}, {head, sizeof(head)}, {digest, 32}};
-    return rc ? rc : hash(in, pieces, 3, in->policy);
+    return number;
+}
+
+static void number_put(uint64_t number, uint8_t bytes[8])
+{
+    for (int i = 7; i >= 0; i--) {
+        bytes[i] = (uint8_t)number;
+        number >>= 8;
+    }
+}
+
+/* The name of the floor's index, once it was written (cloister/update.h). */
+static int floor_name(struct inputs *in, uint8_t name[2 + 32])
+{
+    static const uint8_t zero[32], size[] = {0, 8};
+    static const uint8_t head[] = {CLOISTER_FLOOR_INDEX >> 24,
+                                   CLOISTER_FLOOR_INDEX >> 16 & 255,
+                                   CLOISTER_FLOOR_INDEX >> 8 & 255,
+                                   CLOISTER_FLOOR_INDEX & 255,
+                                   0,
+                                   ALG_SHA256,
+                                   0x22, /* written, no_da, */
+                                   0x04, /* authread, */
+                                   0x00,
+                                   0x18, /* a counter, policywrite */
+                                   0,
+                                   32};
+    const struct cloister_bytes value = {zero, 32};
+    uint8_t policy[32];
+    const struct cloister_bytes pieces[] = {{head, sizeof(head)}, {policy, 32}, {size, 2}};
+    int rc = policy_pcr(in, 1u << in->record_pcr, &value, 1, policy);
+
+    name[0] = 0;
+    name[1] = ALG_SHA256;
+    return rc ? rc : hash(in, pieces, 3, name + 2);
+}
+
+/* TPM2_PolicyNV (part 3, 23.9) behind the statement's policy, then the policyRef. */
+static int statement_signed(struct inputs *in, const struct cloister_update_statement *statement,
+                            uint8_t data[STATEMENT_SIGNED])
+{
+    static const uint8_t operation[] = {0, 0, 0, EO_UNSIGNED_LE}, code[] = {0, 0, 1, CC_POLICY_NV};
+    uint8_t name[2 + 32], arguments[32];
+    const struct cloister_bytes operand[] = {{statement->number, 8}, {operation, 4}};
+    const struct cloister_bytes pieces[] = {
+        {statement->policy, 32}, {code, 4}, {arguments, 32}, {name, sizeof(name)}};
+    int rc = floor_name(in, name);
+
+    rc = rc ? rc : hash(in, operand, 2, arguments);
+    memcpy(data + 32, CLOISTER_UPDATE_REFERENCE, REFERENCE_SIZE);
+    return rc ? rc : hash(in, pieces, 4, data);
+}
+
+static void floor_signed(const uint8_t floor[8], uint8_t data[FLOOR_SIGNED])
+{
+    memcpy(data, CLOISTER_UPDATE_FLOOR, FLOOR_PREFIX);
+    memcpy(data + FLOOR_PREFIX, floor, 8);
+}
+
+static bool is_signed(struct inputs *in, const void *data, size_t size, const uint8_t signature[64])
+{
+    const struct cloister_bytes piece = {data, size};
+    uint8_t digest[32];
+
+    return !hash(in, &piece, 1, digest) &&
+           crypto_p256_verify(&in->crypto, in->update.public_key, signature, digest);
 }
 
 /* --- the statements ---------------------------------------------------------------------------- */
@@ -260,41 +361,74 @@ static struct cloister_update_statement *find_free(struct inputs *in)
     return NULL;
 }
 
-/* Takes over what was signed before: nothing that the TPM would refuse. */
+/* Is the file one of statements, and of this format? */
+static int format_check(const struct inputs *in, const uint8_t *data, size_t size)
+{
+    static const uint8_t magic[] = CLOISTER_UPDATE_MAGIC;
+    const size_t version = sizeof(magic) - 1;
+
+    if (size == FIRST_FORMAT_SIZE) {
+        complain("%s: statements of the first format, which have no number: sign each configuration "
+                 "anew, with --number",
+                 in->add);
+    } else if (size != sizeof(in->update) || memcmp(data, magic, version)) {
+        complain("%s: no statements: %zu bytes, or none of theirs", in->add, size);
+    } else if (data[version] != magic[version]) {
+        complain("%s: statements of format %u: this program knows %u", in->add, data[version],
+                 magic[version]);
+    } else {
+        return 0;
+    }
+    return STATUS_INPUT;
+}
+
+/* Nothing that the TPM would refuse. */
+static int signatures_check(struct inputs *in, const struct cloister_update *old)
+{
+    uint8_t data[STATEMENT_SIGNED], floor[FLOOR_SIGNED];
+
+    for (unsigned int i = 0; i < CLOISTER_UPDATE_STATEMENTS; i++) {
+        const struct cloister_update_statement *statement = &old->statements[i];
+
+        if (!is_free(statement) && (statement_signed(in, statement, data) ||
+                                    !is_signed(in, data, sizeof(data), statement->signature))) {
+            complain("%s: statement %u is not signed by its key, or for another --record-pcr",
+                     in->add, i);
+            return STATUS_INPUT;
+        }
+    }
+    floor_signed(old->floor, floor);
+    if (number_get(old->floor) && !is_signed(in, floor, sizeof(floor), old->floor_signature)) {
+        complain("%s: the floor is not signed by its key", in->add);
+        return STATUS_INPUT;
+    }
+    return 0;
+}
+
+/* Takes over what was signed before. */
 static int statements_read(struct inputs *in)
 {
-    const uint8_t *key = in->update.public_key;
     struct cloister_update old;
-    uint8_t *data, digest[32];
+    uint8_t *data;
     size_t size;
     int rc = file_read(in->add, sizeof(old), &data, &size);
 
     if (rc) {
         return rc;
     }
-    memcpy(&old, data, size);
+    rc = format_check(in, data, size);
+    if (!rc) {
+        memcpy(&old, data, sizeof(old));
+    }
     free(data);
-    if (size != sizeof(old)) {
-        complain("%s: no statements: %zu bytes, not %zu", in->add, size, sizeof(old));
-        return STATUS_INPUT;
-    }
-    if (memcmp(old.public_key, key, sizeof(old.public_key))) {
+    if (!rc && memcmp(old.public_key, in->update.public_key, sizeof(old.public_key))) {
         complain("%s: the statements are another key's than %s", in->add, in->key_path);
-        return STATUS_INPUT;
+        rc = STATUS_INPUT;
     }
-    for (unsigned int i = 0; !rc && i < CLOISTER_UPDATE_STATEMENTS; i++) {
-        const struct cloister_bytes policy = {old.statements[i].policy, 32};
-
-        if (is_free(&old.statements[i])) {
-            continue;
-        }
-        rc = hash(in, &policy, 1, digest);
-        if (!rc && !crypto_p256_verify(&in->crypto, key, old.statements[i].signature, digest)) {
-            complain("%s: statement %u is not signed by its key", in->add, i);
-            rc = STATUS_INPUT;
-        }
+    rc = rc ? rc : signatures_check(in, &old);
+    if (!rc) {
+        in->update = old;
     }
-    in->update = old;
     return rc;
 }
 
@@ -313,7 +447,15 @@ static int statement_drop(struct inputs *in)
 static int statement_add(struct inputs *in)
 {
     struct cloister_update_statement *statement = find_statement(in, in->policy);
+    const uint64_t floor = number_get(in->update.floor);
+    uint8_t data[STATEMENT_SIGNED];
 
+    if (in->number < floor) {
+        complain("--number %" PRIu64 ": the floor of these statements is %" PRIu64
+                 ": it would open nothing",
+                 in->number, floor);
+        return STATUS_INPUT;
+    }
     statement = statement ? statement : find_free(in);
     if (!statement) {
         complain("%s: all %u statements are in use: leave one out with --drop DIGEST, or all by "
@@ -322,7 +464,37 @@ static int statement_add(struct inputs *in)
         return STATUS_INPUT;
     }
     memcpy(statement->policy, in->policy, sizeof(statement->policy));
-    return sign(in, in->policy, statement->signature);
+    number_put(in->number, statement->number);
+    int rc = statement_signed(in, statement, data);
+    return rc ? rc : sign(in, data, sizeof(data), statement->signature);
+}
+
+/* A boot raises the floor no further than its own number: without one that has it nothing would happen. */
+static int floor_set(struct inputs *in)
+{
+    const uint64_t now = number_get(in->update.floor);
+    uint64_t highest = 0;
+    uint8_t data[FLOOR_SIGNED];
+
+    for (unsigned int i = 0; i < CLOISTER_UPDATE_STATEMENTS; i++) {
+        uint64_t number = number_get(in->update.statements[i].number);
+
+        highest = number > highest ? number : highest;
+    }
+    if (in->floor < now) {
+        complain("--floor %" PRIu64 ": it is %" PRIu64 " in these statements, and never goes down",
+                 in->floor, now);
+        return STATUS_INPUT;
+    }
+    if (in->floor > highest) {
+        complain("--floor %" PRIu64 ": the highest number of these statements is %" PRIu64
+                 ": no boot would raise it",
+                 in->floor, highest);
+        return STATUS_INPUT;
+    }
+    number_put(in->floor, in->update.floor);
+    floor_signed(in->update.floor, data);
+    return sign(in, data, sizeof(data), in->update.floor_signature);
 }
 
 static int statements_write(const struct inputs *in)
@@ -341,38 +513,65 @@ static int statements_write(const struct inputs *in)
 
 static void print_text(const struct inputs *in, const uint8_t name[32])
 {
+    const uint64_t floor = number_get(in->update.floor);
     char text[65];
 
     hex_text(name, 32, text, sizeof(text));
     printf("cloister-update-key=%s\n", text);
     for (unsigned int i = 0; in->out && i < CLOISTER_UPDATE_STATEMENTS; i++) {
-        if (!is_free(&in->update.statements[i])) {
-            hex_text(in->update.statements[i].policy, 32, text, sizeof(text));
-            printf("authorized %s%s\n", text,
-                   memcmp(in->update.statements[i].policy, in->policy, 32) ? "" : " (now)");
+        const struct cloister_update_statement *statement = &in->update.statements[i];
+        const uint64_t number = number_get(statement->number);
+
+        if (!is_free(statement)) {
+            hex_text(statement->policy, 32, text, sizeof(text));
+            printf("%s %s number %" PRIu64 "%s\n", number < floor ? "withdrawn" : "authorized",
+                   text, number,
+                   in->pcrs && !memcmp(statement->policy, in->policy, 32) ? " (now)" : "");
         }
+    }
+    if (in->out && floor) {
+        printf("floor %" PRIu64 "\n", floor);
     }
 }
 
 static void print_json(const struct inputs *in, const uint8_t name[32])
 {
     json_object *object = out_new(), *list = out_list();
-    char text[65];
 
     out_hex(object, "update_key", name, 32);
-    if (in->out) {
-        out_hex(object, "policy", in->policy, 32);
-        for (unsigned int i = 0; i < CLOISTER_UPDATE_STATEMENTS; i++) {
-            if (!is_free(&in->update.statements[i])) {
-                hex_text(in->update.statements[i].policy, 32, text, sizeof(text));
-                json_object_array_add(list, json_object_new_string(text));
-            }
+    for (unsigned int i = 0; in->out && i < CLOISTER_UPDATE_STATEMENTS; i++) {
+        const struct cloister_update_statement *statement = &in->update.statements[i];
+
+        if (!is_free(statement)) {
+            json_object *item = out_new();
+            out_hex(item, "policy", statement->policy, 32);
+            out_count(item, "number", number_get(statement->number));
+            json_object_array_add(list, item);
         }
+    }
+    if (in->pcrs) {
+        out_hex(object, "policy", in->policy, 32);
+    }
+    if (in->out) {
+        out_count(object, "floor", number_get(in->update.floor));
         out_add(object, "authorized", list);
     } else {
         json_object_put(list);
     }
     out_print(object);
+}
+
+static int statements_make(struct inputs *in)
+{
+    static const uint8_t magic[] = CLOISTER_UPDATE_MAGIC;
+    int rc = in->pcrs ? policy_make(in) : 0;
+
+    memcpy(in->update.magic, magic, sizeof(magic));
+    rc = !rc && in->add ? statements_read(in) : rc;
+    rc = !rc && in->drop ? statement_drop(in) : rc;
+    rc = !rc && in->pcrs ? statement_add(in) : rc;
+    rc = !rc && in->floor ? floor_set(in) : rc;
+    return rc ? rc : statements_write(in);
 }
 
 static int authorize(struct inputs *in)
@@ -384,11 +583,7 @@ static int authorize(struct inputs *in)
         rc = key_name(in, name);
     }
     if (!rc && in->out) {
-        rc = policy_make(in);
-        rc = !rc && in->add ? statements_read(in) : rc;
-        rc = !rc && in->drop ? statement_drop(in) : rc;
-        rc = rc ? rc : statement_add(in);
-        rc = rc ? rc : statements_write(in);
+        rc = statements_make(in);
     }
     if (!rc && in->json) {
         print_json(in, name);
@@ -396,6 +591,16 @@ static int authorize(struct inputs *in)
         print_text(in, name);
     }
     return rc;
+}
+
+/* 1 and up. */
+static bool take_number(const char *text, uint64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && !*end && !errno && *number;
 }
 
 static int take_option(char **argv, int option, void *inputs)
@@ -440,6 +645,13 @@ static int take_option(char **argv, int option, void *inputs)
         return *optarg >= '0' && *optarg <= '9' && !*end && number <= LAST_STATIC_PCR
                    ? 0
                    : complain_usage(argv[0], "--record-pcr: 0 to %u expected", LAST_STATIC_PCR);
+    case 'n':
+        return take_number(optarg, &in->number)
+                   ? 0
+                   : complain_usage(argv[0], "--number: 1 or more expected");
+    case 'f':
+        return take_number(optarg, &in->floor) ? 0
+                                               : complain_usage(argv[0], "--floor: 1 or more expected");
     default:
         return complain_option(argv, optind);
     }
@@ -452,6 +664,8 @@ int command_authorize(int argc, char **argv)
         {"pcrs", required_argument, NULL, 'p'},
         {"reference", required_argument, NULL, 'r'},
         {"record-pcr", required_argument, NULL, 'R'},
+        {"number", required_argument, NULL, 'n'},
+        {"floor", required_argument, NULL, 'f'},
         {"add", required_argument, NULL, 'a'},
         {"drop", required_argument, NULL, 'd'},
         {"out", required_argument, NULL, 'o'},
@@ -470,8 +684,14 @@ int command_authorize(int argc, char **argv)
     if (!in.key_path) {
         return complain_usage(argv[0], "--key is needed");
     }
-    if (!in.pcrs != !in.out) {
-        return complain_usage(argv[0], "--pcrs and --out belong together");
+    if (!in.pcrs != !in.number) {
+        return complain_usage(argv[0], "--pcrs and --number belong together");
+    }
+    if (in.floor && !in.add) {
+        return complain_usage(argv[0], "--floor needs --add: statements that still hold");
+    }
+    if (!(in.pcrs || in.floor) != !in.out) {
+        return complain_usage(argv[0], "--pcrs or --floor, and --out belong together");
     }
     if (!in.out && (in.reference || in.add || in.unified || in.empty)) {
         return complain_usage(argv[0], "--reference, --add and words about PCRs need --pcrs and --out");

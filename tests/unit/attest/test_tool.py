@@ -438,13 +438,27 @@ def key_name(public):
     return hashlib.sha256(area + b"\0\x20" + public[:32] + b"\0\x20" + public[32:]).hexdigest()
 
 
+SEAL_PCRS = 0, 2, 3, 4, 7, 8, 9
+
+
 def policy_digest(values, record=13):
     """TPM2_PolicyPCR of these values and of the record's PCR, as zero (TPM 2.0 part 3, 23.7)."""
-    values = {record: "00" * 32, **{pcr: values[pcr] for pcr in (4, 7, 8, 9)}}
+    return pcr_policy({record: "00" * 32, **{pcr: values[pcr] for pcr in SEAL_PCRS}})
+
+
+def pcr_policy(values):
     mask = sum(1 << pcr for pcr in values)
     digest = hashlib.sha256(b"".join(bytes.fromhex(values[pcr]) for pcr in sorted(values))).digest()
     return hashlib.sha256(bytes(32) + bytes.fromhex("0000017f00000001000b03") + mask.to_bytes(3, "little") +
                           digest).digest()
+
+
+def signed_by_statement(statement, record=13):
+    """What the key signs: TPM2_PolicyNV (part 3, 23.9) of the number and the floor's name, and the policyRef."""
+    public = bytes.fromhex("0180c108000b220400180020") + pcr_policy({record: "00" * 32}) + b"\0\x08"
+    arguments = hashlib.sha256(statement[32:40] + bytes.fromhex("00000009")).digest()
+    return hashlib.sha256(statement[:32] + bytes.fromhex("00000149") + arguments + b"\0\x0b" +
+                          hashlib.sha256(public).digest()).digest() + b"Cloister 2"
 
 
 def der_integer(number):
@@ -453,20 +467,33 @@ def der_integer(number):
     return b"\x02" + bytes([len(data)]) + data
 
 
-def is_signed(key, statement):
+def is_signed(key, signature, data):
     """OpenSSL's word for it."""
-    pair = der_integer(statement[32:64]) + der_integer(statement[64:96])
+    pair = der_integer(signature[:32]) + der_integer(signature[32:])
     pathlib.Path("signature").write_bytes(b"\x30" + bytes([len(pair)]) + pair)
-    pathlib.Path("signed").write_bytes(statement[:32])
+    pathlib.Path("signed").write_bytes(data)
     pathlib.Path("public.pem").write_bytes(openssl("pkey", "-in", key, "-pubout"))
     return subprocess.run(["openssl", "dgst", "-sha256", "-verify", "public.pem", "-signature", "signature", "signed"],
                           stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
+def is_stated(key, statement, record=13):
+    return is_signed(key, statement[40:], signed_by_statement(statement, record))
+
+
+HEAD, STATEMENT, STATEMENTS = 144, 104, 8
+
+
 def slots(path):
     data = pathlib.Path(path).read_bytes()
-    assert len(data) == 448
-    return data[:64], [data[64 + 96 * i:160 + 96 * i] for i in range(4)]
+    assert len(data) == HEAD + STATEMENT * STATEMENTS and data[:8] == b"CLUPDAT\2"
+    return data[8:72], [data[HEAD + STATEMENT * i:][:STATEMENT] for i in range(STATEMENTS)]
+
+
+def floor_of(path):
+    """The floor that the statements raise, and its signature."""
+    data = pathlib.Path(path).read_bytes()
+    return data[72:80], data[80:144]
 
 
 def authorize(tool):
@@ -478,23 +505,27 @@ def authorize(tool):
     tool.check("the option, as JSON", ACCEPTED, *key, "--json", says=key_name(public))
     values = {pcr: f"{pcr + 1:02x}" * 32 for pcr in range(24)}
     write_values(values)
-    sign = [*key, "--pcrs", "values", "--out", "statements"]
-    tool.check("a configuration", ACCEPTED, *sign, says=f"authorized {policy_digest(values).hex()} (now)")
+    sign = [*key, "--pcrs", "values", "--number", "258", "--out", "statements"]
+    tool.check("a configuration", ACCEPTED, *sign, says=f"authorized {policy_digest(values).hex()} number 258 (now)")
     found, statements = slots("statements")
-    tool.tap.ok(found == public and statements[0][:32] == policy_digest(values) and
-                is_signed("key.pem", statements[0]), "its statement: the key, the policy, the signature")
-    tool.tap.ok(not any(map(any, statements[1:])), "the other places are empty")
+    tool.tap.ok(found == public and statements[0][:40] == policy_digest(values) + (258).to_bytes(8, "big") and
+                is_stated("key.pem", statements[0]), "its statement: the key, the policy, the number, the signature")
+    tool.tap.ok(not any(map(any, statements[1:])) and not any(map(any, floor_of("statements"))),
+                "the other places are empty, and no floor is raised")
     for record in 0, 15, 8:
         done = json.loads(tool.check(f"--record-pcr {record}", ACCEPTED, *sign, "--record-pcr", str(record), "--json"))
         wanted = policy_digest({**values, 13: ""}, record)
         tool.tap.equal((done["policy"], done["authorized"], slots("statements")[1][0][:32]),
-                       (wanted.hex(), [wanted.hex()], wanted), "the record's PCR is zero, unless it is bound anyway")
+                       (wanted.hex(), [{"policy": wanted.hex(), "number": 258}], wanted),
+                       "the record's PCR is zero, unless it is bound anyway")
+        tool.tap.ok(is_stated("key.pem", slots("statements")[1][0], record), "and so is that of the floor's name")
     write_values({**values, 13: "00" * 32})
     tool.check("a machine whose monitor extends another PCR", INPUT, *sign, says="PCR 13 is zero")
     tool.check("and which one", ACCEPTED, *sign, "--record-pcr", "14", says=policy_digest({**values, 13: ""}, 14).hex())
     authorize_empty(tool, sign)
     authorize_predicted(tool, sign)
     authorize_several(tool, sign)
+    authorize_floor(tool, key, sign)
     authorize_keys(tool)
     authorize_errors(tool, key, sign)
 
@@ -523,18 +554,17 @@ def authorize_empty(tool, sign):
 
 def authorize_predicted(tool, sign):
     boot = ["predict", "--grub", "grub.plan", "--xen", "xen.gz", "--cmdline", "cloister-tpm=required", "--kernel", "vmlinuz"]
-    reference = {7: "77" * 32, 4: "44" * 32}
+    reference = {7: "77" * 32, 4: "44" * 32, 0: "a0" * 32, 2: "a2" * 32, 3: "a3" * 32}
     write_values(reference)
     pathlib.Path("golden").write_bytes(pathlib.Path("values").read_bytes())
     text = tool.check("predict for authorize", ACCEPTED, *boot, warns="PCRs 0, 2, 7")
     pathlib.Path("values").write_text(text, encoding="ascii")
-    tool.check("what predict printed tells nothing of PCR 7", INPUT, *sign, says="no value of PCR 7")
+    tool.check("what predict printed tells nothing of PCR 0", INPUT, *sign, says="no value of PCR 0")
     predicted = json.loads(tool.check("the same as JSON", ACCEPTED, *boot, "--json", warns="PCRs 0, 2, 7"))["pcrs"]
-    values = {7: reference[7], **{int(pcr): value for pcr, value in predicted.items()}}
+    values = {**reference, **{int(pcr): value for pcr, value in predicted.items()}}
     tool.check("what predict printed, and a reference", ACCEPTED, *sign, "--reference", "golden",
                says=policy_digest(values).hex())
-    pathlib.Path("values").write_text(tool.check("predict with the reference", ACCEPTED, *boot, "--reference", "golden",
-                                                  warns="PCRs 0, 2 missing"),
+    pathlib.Path("values").write_text(tool.check("predict with the reference", ACCEPTED, *boot, "--reference", "golden"),
                                       encoding="ascii")
     tool.check("is the same", ACCEPTED, *sign, says=policy_digest(values).hex())
 
@@ -542,33 +572,76 @@ def authorize_predicted(tool, sign):
 def authorize_several(tool, sign):
     add = [*sign, "--add", "statements"]
     policies = []
-    for i in range(5):
-        values = {pcr: f"{i + 1:02x}" * 32 for pcr in (4, 7, 8, 9)}
+    for i in range(STATEMENTS + 1):
+        values = {pcr: f"{i + 1:02x}" * 32 for pcr in SEAL_PCRS}
         write_values(values)
         policies.append(policy_digest(values))
-        if i < 4:
-            tool.check(f"configuration {i}", ACCEPTED, *(add if i else sign), says=f"{policies[i].hex()} (now)")
+        if i < STATEMENTS:
+            tool.check(f"configuration {i}", ACCEPTED, *(add if i else sign), says=f"{policies[i].hex()} number 258 (now)")
     before = pathlib.Path("statements").read_bytes()
-    tool.tap.equal([statement[:32] for statement in slots("statements")[1]], policies[:4], "all four stand there")
-    tool.check("no fifth", INPUT, *add, says="--drop DIGEST")
+    tool.tap.equal([statement[:32] for statement in slots("statements")[1]], policies[:-1], "all eight stand there")
+    tool.check("no ninth", INPUT, *add, says="--drop DIGEST")
     tool.check("dropping what is not there", INPUT, *add, "--drop", "00" * 32, says="no statement about")
     tool.tap.equal(pathlib.Path("statements").read_bytes(), before, "a refusal leaves the file as it was")
-    done = json.loads(tool.check("a fifth in the place of the second", ACCEPTED, *add, "--drop", policies[1].hex(),
+    done = json.loads(tool.check("a ninth in the place of the second", ACCEPTED, *add, "--drop", policies[1].hex(),
                                  "--json"))
-    tool.tap.equal(done["authorized"], [policies[i].hex() for i in (0, 4, 2, 3)], "the others stay")
-    tool.tap.ok(all(is_signed("key.pem", statement) for statement in slots("statements")[1]), "all are signed")
-    tool.check("the same again", ACCEPTED, *add, says=f"{policies[4].hex()} (now)")
-    tool.tap.equal([statement[:32] for statement in slots("statements")[1]], [policies[i] for i in (0, 4, 2, 3)],
-                   "takes no place of its own")
+    left = [policies[0], policies[-1], *policies[2:-1]]
+    tool.tap.equal([item["policy"] for item in done["authorized"]], [policy.hex() for policy in left], "the others stay")
+    tool.tap.ok(all(is_stated("key.pem", statement) for statement in slots("statements")[1]), "all are signed")
+    tool.check("the same again", ACCEPTED, *add, "--number", "259", says=f"{policies[-1].hex()} number 259 (now)")
+    tool.tap.equal([statement[:32] for statement in slots("statements")[1]], left, "takes no place of its own")
+    authorize_bad_statements(tool, sign)
+
+
+def authorize_bad_statements(tool, sign):
     good = pathlib.Path("statements").read_bytes()
+    old = good[8:72] + bytes(384)
     for name, bad, says in (
             ("cut", good[:-1], "no statements"), ("empty", b"", "no statements"), ("longer", good + b"\0", "too large"),
-            ("another key", bytes([good[0] ^ 1]) + good[1:], "another key's"),
-            ("a policy changed", good[:64] + bytes([good[64] ^ 1]) + good[65:], "statement 0 is not signed"),
-            ("a signature changed", good[:-1] + bytes([good[-1] ^ 1]), "statement 3 is not signed")):
+            ("the first format", old, "have no number"), ("another file", b"x" * len(good), "no statements"),
+            ("a later format", good[:7] + b"\3" + good[8:], "format 3"),
+            ("another key", good[:8] + bytes([good[8] ^ 1]) + good[9:], "another key's"),
+            ("a floor that nobody signed", good[:79] + b"\1" + good[80:], "the floor is not signed"),
+            ("a policy changed", good[:HEAD] + bytes([good[HEAD] ^ 1]) + good[HEAD + 1:], "statement 0 is not signed"),
+            ("a number changed", good[:HEAD + 39] + b"\xff" + good[HEAD + 40:], "statement 0 is not signed"),
+            ("a signature changed", good[:-1] + bytes([good[-1] ^ 1]), "statement 7 is not signed")):
         pathlib.Path("bad").write_bytes(bad)
         tool.check(f"statements, {name}", INPUT, *sign, "--add", "bad", says=says)
+    tool.check("statements for another --record-pcr", INPUT, *sign, "--add", "statements", "--record-pcr", "14",
+               says="another --record-pcr")
     tool.check("no such statements", INPUT, *sign, "--add", "missing", says="missing")
+
+
+def authorize_floor(tool, key, sign):
+    """Withdrawing: the statements raise the floor of the hosts that boot with them."""
+    values = [{pcr: f"{i + 1:02x}" * 32 for pcr in SEAL_PCRS} for i in range(2)]
+    for i, options in enumerate(([], ["--add", "statements"])):
+        write_values(values[i])
+        tool.check(f"number {5 + i}", ACCEPTED, *sign, *options, "--number", str(5 + i))
+    before = pathlib.Path("statements").read_bytes()
+    lift = [*key, "--add", "statements", "--out", "statements", "--floor"]
+    tool.check("a floor above all numbers", INPUT, *lift, "7", says="the highest number of these statements is 6")
+    tool.tap.equal(pathlib.Path("statements").read_bytes(), before, "a refusal leaves the file as it was")
+    text = tool.check("a floor", ACCEPTED, *lift, "6", says="floor 6")
+    tool.tap.ok(f"withdrawn {policy_digest(values[0]).hex()} number 5\n" in text and
+                f"authorized {policy_digest(values[1]).hex()} number 6\n" in text, "says what it withdraws")
+    floor, signature = floor_of("statements")
+    tool.tap.ok(floor == (6).to_bytes(8, "big") and is_signed("key.pem", signature, b"Cloister floor" + floor),
+                "it is signed")
+    tool.tap.equal(pathlib.Path("statements").read_bytes()[HEAD:], before[HEAD:], "the statements stay as they were")
+    tool.check("a lower floor", INPUT, *lift, "5", says="never goes down")
+    tool.check("a number below it", INPUT, *sign, "--add", "statements", "--number", "5", says="it would open nothing")
+    done = json.loads(tool.check("one that holds, the floor kept", ACCEPTED, *sign, "--add", "statements", "--number",
+                                 str(2**64 - 1), "--json"))
+    tool.tap.equal((done["floor"], done["authorized"][1]["number"]), (6, 2**64 - 1), "as JSON, to the last number")
+    tool.check("both in one", ACCEPTED, *sign, "--add", "statements", "--number", "9", "--floor", "9", says="floor 9")
+    for option in "--number", "--floor":
+        for number in "0", "-1", "x", "", "1x", str(2**64):
+            tool.check(f"{option} '{number}'", USAGE, *sign, "--add", "statements", option, number, says="1 or more")
+    tool.check("--floor without --add", USAGE, *key, "--floor", "6", "--out", "new", says="--add")
+    tool.check("--floor without --out", USAGE, *key, "--floor", "6", "--add", "statements", says="--out")
+    tool.check("--pcrs without --number", USAGE, *key, "--pcrs", "values", "--out", "new", says="--number")
+    tool.check("--number without --pcrs", USAGE, *key, "--number", "6", "--out", "new", says="--number")
 
 
 def authorize_keys(tool):
@@ -588,11 +661,12 @@ def authorize_keys(tool):
 
 
 def authorize_errors(tool, key, sign):
-    write_values({pcr: "11" * 32 for pcr in (4, 7, 8, 9)})
-    for pcr in 4, 7, 8, 9:
-        values = {other: "11" * 32 for other in (4, 7, 8, 9, 13) if other != pcr}
+    write_values({pcr: "11" * 32 for pcr in SEAL_PCRS})
+    number = ["--number", "1"]
+    for pcr in SEAL_PCRS:
+        values = {other: "11" * 32 for other in (*SEAL_PCRS, 13) if other != pcr}
         pathlib.Path("part").write_text("".join(f"{i} {value}\n" for i, value in values.items()), encoding="ascii")
-        tool.check(f"PCR {pcr} is missing", INPUT, *key, "--pcrs", "part", "--out", "new", says=f"no value of PCR {pcr}")
+        tool.check(f"PCR {pcr} is missing", INPUT, *key, *number, "--pcrs", "part", "--out", "new", says=f"no value of PCR {pcr}")
     tool.tap.ok(not pathlib.Path("new").exists(), "nothing is written then")
     for record in "16", "-1", "x", "", "13x":
         tool.check(f"--record-pcr '{record}'", USAGE, *sign, "--record-pcr", record, says="0 to 15")
@@ -600,13 +674,13 @@ def authorize_errors(tool, key, sign):
         tool.check(f"--drop '{digest[:4]}' of {len(digest)} digits", USAGE, *sign, "--add", "statements", "--drop", digest,
                    says="32 bytes")
     tool.check("--drop without --add", USAGE, *sign, "--drop", "00" * 32, says="--add")
-    tool.check("--pcrs without --out", USAGE, *key, "--pcrs", "values", says="--out")
+    tool.check("--pcrs without --out", USAGE, *key, *number, "--pcrs", "values", says="--out")
     tool.check("--out without --pcrs", USAGE, *key, "--out", "new", says="--pcrs")
     tool.check("--add alone", USAGE, *key, "--add", "statements", says="--pcrs")
     tool.check("no key", USAGE, *sign[:1], *sign[3:], says="--key")
-    tool.check("no such values", INPUT, *key, "--pcrs", "missing", "--out", "new", says="missing")
-    tool.check("nowhere to write", INPUT, *key, "--pcrs", "values", "--out", "missing/new", says="cannot be written")
-    tool.check("no room", INPUT, *key, "--pcrs", "values", "--out", "/dev/full", says="cannot be written")
+    tool.check("no such values", INPUT, *key, *number, "--pcrs", "missing", "--out", "new", says="missing")
+    tool.check("nowhere to write", INPUT, *key, *number, "--pcrs", "values", "--out", "missing/new", says="cannot be written")
+    tool.check("no room", INPUT, *key, *number, "--pcrs", "values", "--out", "/dev/full", says="cannot be written")
 
 
 def main():
