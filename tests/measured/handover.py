@@ -63,34 +63,40 @@ class Lines:
 
 
 class Handover(Machine):
-    def __init__(self, name, **options):
+    wait = WAIT
+
+    def __init__(self, name, qemu_options=(), **options):
         self._sockets = tempfile.TemporaryDirectory(prefix="cloister-handover-")
         self._control = self._registers = None
         self.outcome, self.pcrs, self.events = None, {}, b""
         super().__init__(name, qemu_options=["-qmp", f"unix:{self._path('qmp')},server=on,wait=off", "-qtest",
                                              f"unix:{self._path('qtest')},server=on,wait=off", "-qtest-log",
-                                             "none"], **options)
+                                             "none", *qemu_options], **options)
 
     def _path(self, name):
         return os.path.join(self._sockets.name, name)
 
     def start(self):
-        deadline = time.monotonic() + WAIT
+        deadline = time.monotonic() + self.wait
         self.launch()
         self._control = Lines(self._path("qmp"), deadline)
         self._control.read()  # the greeting
         self._command("qmp_capabilities")
-        while not self.outcome:
+        while not self.reached():
             self._check(deadline)
-            with open(self.log("console"), "rb") as file:
-                printed = file.read()
-            self.outcome = next((outcome for sign, outcome in SIGNS if sign in printed), None)
             time.sleep(0.02)
         self._command("stop")
         self._registers = Lines(self._path("qtest"), deadline)
         self.pcrs = {index: self._pcr(index) for index in range(10)}
         self.events = self._find_log()
         return self
+
+    def reached(self):
+        """Is this the moment?"""
+        with open(self.log("console"), "rb") as file:
+            printed = file.read()
+        self.outcome = next((outcome for sign, outcome in SIGNS if sign in printed), None)
+        return self.outcome
 
     def stop(self):
         for lines in self._control, self._registers:

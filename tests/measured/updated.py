@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A planned update of the sealing root (hv/SEALING.md), by the operator's own steps: the next configuration's
-PCRs are predicted from its files, signed, and opened with that before it ever booted.
+PCRs are predicted from its files, signed, and opened with that before it ever booted. Then the old one is withdrawn.
 
-Each boot ends when Xen has said how it is about the root. In between the TPM is dom0's, for tpm2-tools."""
+Each boot ends when Xen has said how it is about the root. In between the TPM is dom0's, for tpm2-tools, and so is the
+firmware's variable store."""
 
 import contextlib
 import json
@@ -12,7 +13,8 @@ import subprocess
 import tempfile
 import time
 
-from harness import Machine
+import variables
+from handover import Handover
 from harness.tpm import Tpm
 from harness.uefi import Uefi
 from host import KERNEL_CMDLINE, VERIFY, XEN_CMDLINE, XEN_ELF, run
@@ -20,27 +22,22 @@ from host import KERNEL_CMDLINE, VERIFY, XEN_CMDLINE, XEN_ELF, run
 WAIT = 180  # seconds; 20 are usual
 INDEX = "0x0180c106"
 ROOT_INDEX = "0x0180c105"
+FLOOR_INDEX = "0x0180c108"
+SIZE = 976
 ATTRIBUTES = "ownerwrite|ownerread|authread|no_da"
 MADE, READ = "sealing root made", "sealing root read, and locked"
 REFUSED = "no sealing keys: no statement of the update key authorizes this boot configuration"
+WITHDRAWN = "no sealing keys: the statement for this boot configuration was withdrawn"
 
 
-class Boot(Machine):
+class Boot(Handover):
     """A boot until Xen has said how it is about the sealing root: `said`."""
 
-    said = None
+    said, wait = None, WAIT
 
-    def start(self):
-        deadline = time.monotonic() + WAIT
-        self.launch()
-        while not self.said:
-            self._check(deadline)
-            self.said = next((line for line in self.console().split("\n")[:-1] if "sealing" in line), None)
-            time.sleep(0.05)
-        return self
-
-    def save_guest_logs(self):
-        """There is no dom0 yet that could give them."""
+    def reached(self):
+        self.said = next((line for line in self.console().split("\n")[:-1] if "sealing" in line), None)
+        return self.said
 
 
 @contextlib.contextmanager
@@ -69,6 +66,7 @@ class Operator:
         self.folder, self.reference = pathlib.Path(folder), reference
         self.folder.mkdir()
         self.state = self.folder / "tpm"
+        self.variables = self.folder / "variables.fd"
         self.key, self.statements = self.folder / "key.pem", self.folder / "statements"
         run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.key)
         self.option = run(VERIFY, "authorize", "--key", self.key).strip()
@@ -79,45 +77,110 @@ class Operator:
             other.configure(cmdline, KERNEL_CMDLINE)
             self.hosts[name] = (other, cmdline)
 
-    def authorize(self, name, *options):
+    def authorize(self, name, number, *options):
         """Nothing of this configuration was ever booted."""
         host, cmdline = self.hosts[name]
         status, predicted = host.predict("--reference", self.reference, xen=cmdline)
         assert status == 0, predicted
         pcrs = self.folder / f"{name}.pcrs"
         pcrs.write_text(predicted, encoding="utf-8")
-        return json.loads(run(VERIFY, "authorize", "--key", self.key, "--pcrs", pcrs, "--out", self.statements,
-                              "--json", *options))
+        return json.loads(run(VERIFY, "authorize", "--key", self.key, "--pcrs", pcrs, "--number", number, "--out",
+                              self.statements, "--json", *options))
 
-    def boot(self, name):
-        with Boot(f"measured-update-{name}", xen=XEN_ELF, firmware=Uefi(self.hosts[name][0].disk()),
+    def boot(self, name, files=None, qemu_options=()):
+        """What Xen said about the root, and PCRs 0 to 9."""
+        firmware = Uefi({**self.hosts[name][0].disk(), **(files or {})}, variables=str(self.variables))
+        with Boot(f"measured-update-{name}", xen=XEN_ELF, firmware=firmware, qemu_options=qemu_options,
                   tpm=Tpm(state=str(self.state), banks="sha256")) as machine:
-            return machine.said
+            return machine.said, machine.pcrs
+
+    def write(self, statements):
+        with tools(self.state) as tpm:
+            tpm("tpm2_nvwrite", INDEX, "-C", "o", "-i", statements)
+
+    def floor(self):
+        value = self.folder / "floor"
+        with tools(self.state) as tpm:
+            tpm("tpm2_nvread", FLOOR_INDEX, "-C", FLOOR_INDEX, "-o", value)
+        return int.from_bytes(value.read_bytes(), "big")
 
 
 def planned_update(tap, folder, host, reference):
+    """Returns the operator, with a host that has a root."""
     operator = Operator(folder / "update", host, reference)
-    operator.authorize("first")
+    operator.authorize("first", 1)
     run("swtpm_setup", "--tpm2", "--tpmstate", make(operator.state), "--pcr-banks", "sha256")
     with tools(operator.state) as tpm:
-        tpm("tpm2_nvdefine", INDEX, "-C", "o", "-s", "448", "-a", ATTRIBUTES)
+        tpm("tpm2_nvdefine", INDEX, "-C", "o", "-s", SIZE, "-a", ATTRIBUTES)
         tpm("tpm2_nvwrite", INDEX, "-C", "o", "-i", operator.statements)
-    said = operator.boot("first")
+    said, _ = operator.boot("first")
     tap.ok(MADE in said, "a configuration that was signed before its first boot makes a root", said)
 
-    said = operator.boot("next")
+    said, _ = operator.boot("next")
     tap.ok(REFUSED in said, "another command line, without a statement: no sealing keys, and why", said)
     with tools(operator.state) as tpm:
         root = tpm("tpm2_nvreadpublic", ROOT_INDEX)
-        listed = operator.authorize("next", "--add", operator.statements)["authorized"]
-        tap.equal(len(listed), 2, "the operator signs it, too")
-        tpm("tpm2_nvwrite", INDEX, "-C", "o", "-i", operator.statements)
-    said = operator.boot("next")
+    listed = operator.authorize("next", 2, "--add", operator.statements)["authorized"]
+    tap.equal(len(listed), 2, "the operator signs it, too")
+    operator.write(operator.statements)
+    said, _ = operator.boot("next")
     tap.ok(READ in said, "then it opens the root that the first one made", said)
-    said = operator.boot("first")
+    said, _ = operator.boot("first")
     tap.ok(READ in said, "and so does the first one still: a failed update goes back", said)
     with tools(operator.state) as tpm:
         tap.equal(tpm("tpm2_nvreadpublic", ROOT_INDEX), root, "it is the same index all the time")
+    return operator
+
+
+def withdrawn(tap, operator):
+    """The update has proved itself: the floor is raised, and the first configuration opens nothing any more."""
+    tap.equal(operator.floor(), 1, "the floor is where the TPM began")
+    copy = operator.folder / "copy"
+    copy.write_bytes(operator.statements.read_bytes())
+    run(VERIFY, "authorize", "--key", operator.key, "--floor", "2", "--add", operator.statements, "--out",
+        operator.statements)
+    operator.write(operator.statements)
+    said, _ = operator.boot("next")
+    tap.ok(READ in said, "the update raises the floor, and has its root", said)
+    tap.equal(operator.floor(), 2, "the counter in the TPM says so")
+    operator.write(copy)
+    said, _ = operator.boot("first")
+    tap.ok(WITHDRAWN in said, "the first configuration with its old statements, written back: no sealing keys", said)
+    with tools(operator.state) as tpm:
+        tpm("tpm2_nvundefine", FLOOR_INDEX, "-C", "o")
+    said, _ = operator.boot("first")
+    tap.ok(WITHDRAWN in said, "nor with the floor removed", said)
+    tap.equal(operator.floor(), 3, "which came back above where it was")
+    operator.authorize("next", 3)
+    operator.write(operator.statements)
+    said, _ = operator.boot("next")
+    tap.ok(READ in said, "the update, signed with a number from there on, opens the same root", said)
+
+
+def other_hardware(tap, operator):
+    """What may change, and what may not: the machine's devices, and an EFI driver that dom0 asked the firmware for."""
+    said, before = operator.boot("next")
+    tap.ok(READ in said, "the host as it was", said)
+    disk = operator.folder / "disk.img"
+    with open(disk, "wb") as file:
+        file.truncate(64 << 20)
+    said, after = operator.boot("next", qemu_options=[
+        "-drive", f"file={disk},format=raw,if=none,id=other,snapshot=on", "-device",
+        "ide-hd,drive=other,bus=ide.2,bootindex=1"])
+    tap.ok(READ in said, "with another disk, and another BootOrder: the root opens", said)
+    tap.ok(before[1] != after[1], "PCR 1 has changed by that")
+
+    driver = operator.folder / "driver.efi"
+    variables.make_driver(operator.hosts["next"][0].path("grub.efi"), driver)
+    good = operator.variables.read_bytes()
+    variables.add_driver(operator.variables, "\\driver.efi")
+    said, after = operator.boot("next", files={"driver.efi": str(driver)})
+    tap.ok(REFUSED in said, "with an EFI driver before the boot loader: no sealing keys", said)
+    changed = sorted(pcr for pcr in before if pcr != 1 and before[pcr] != after[pcr])
+    tap.equal(changed, [2], "the driver is in PCR 2, and in no other but its variables' PCR 1")
+    operator.variables.write_bytes(good)
+    said, _ = operator.boot("next", files={"driver.efi": str(driver)})
+    tap.ok(READ in said, "the same file, not loaded: the root opens", said)
 
 
 # Options that name no key: one digit less, one that is none, a second one behind the operator's.

@@ -3,8 +3,9 @@
  * Sealing keys: secrets of an enclave that nobody else gets, the same in every boot.
  *
  * The machine has a sealing root of 32 random bytes in its TPM, which only the monitor can read, only while
- * it starts, and only if the same boot loader, Xen, command line and dom0 kernel were measured as when the
- * root was made (PCRs 4, 7, 8, 9), or such as the operator's update key authorized (update.h). A key is
+ * it starts, and only if the same firmware, drivers, boot loader, Xen, command line and dom0 kernel were measured
+ * as when the root was made (PCRs 0, 2, 3, 4, 7, 8, 9), or such as the operator's update key authorized and has
+ * not withdrawn (update.h). A key is
  * HKDF-SHA-256 (RFC 5869) of the root with the salt "Cloister sealing 1" and the info
  *
  *   policy, image flags, security_version, 0 (4 bytes each, little-endian), measurement (48 bytes),
