@@ -526,9 +526,9 @@ static void __init seal_say(void)
 
     if ( update_key_status == -EINVAL )
         printk(XENLOG_ERR "Cloister: cloister-update-key= must stand there once, with 64 hexadecimal digits\n");
-    if ( update_key_status != -ENOENT )
+    if ( !update_key_status && status->reason != CLOISTER_REASON_TPM_ABSENT )
         printk("Cloister: the update key's statements hold from number %"PRIu64" on\n",
-               be64_to_cpup((const __be64 *)status->floor));
+               be64_to_cpup((const void *)status->floor));
     if ( !status->reason )
         printk("Cloister: sealing root %s\n", status->fresh ? "made" : "read, and locked");
     else if ( status->reason != CLOISTER_REASON_TPM_ABSENT )
