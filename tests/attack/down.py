@@ -14,7 +14,7 @@ from harness.qmp import Memory
 
 MEMORY = 1792  # MiB
 DOWN_SECONDS = 120
-BOOTED_SECONDS = 60
+HALT_SECONDS = 5  # from the last line on the console to a halted machine: many times what it takes
 
 
 def dom0(command):
@@ -26,14 +26,18 @@ def inject_nmi(machine, memory):
     memory.command("inject-nmi")
 
 
+REBOOTS = ["noreboot=0"]  # the harness says noreboot
+HALTS = {"halt": "halting machine", "panic-halt": "Manual reset required"}
+
 # name: (what is done, how, Xen's options, CPUs)
 WAYS = {
     "reboot": ("dom0 reboots", dom0("reboot -ff"), [], 2),
     "power-off": ("dom0 powers off", dom0("poweroff -ff"), [], 2),
     "halt": ("dom0 halts, and somebody presses reset", dom0("halt -ff"), [], 1),
-    "dom0-panic": ("dom0's kernel panics", dom0("echo c >/proc/sysrq-trigger"), [], 1),
+    "dom0-panic": ("dom0's kernel panics", dom0("echo c >/proc/sysrq-trigger"), REBOOTS, 1),
     "debug-key": ("the debug key that reboots", dom0("xl debug-keys R"), [], 2),
-    "panic": ("Xen panics, on two CPUs at once", inject_nmi, ["nmi=fatal"], 2),
+    "panic": ("Xen panics, on two CPUs at once", inject_nmi, REBOOTS + ["nmi=fatal"], 2),
+    "panic-halt": ("Xen panics and halts", inject_nmi, ["nmi=fatal"], 2),
 }
 DISORDERLY = "reset"
 RESUME = "resume"
@@ -68,6 +72,17 @@ def search(tap, memory, wanted, there, when):
                f"found {count} times")
 
 
+def wait_console(machine, begin, *texts):
+    """The first of these that stands on the console behind `begin`; None: none does in time."""
+    deadline = time.monotonic() + DOWN_SECONDS
+    while time.monotonic() < deadline:
+        for text in texts:
+            if text in machine.console()[begin:]:
+                return text
+        time.sleep(0.05)
+    return None
+
+
 def orderly(tap, options, programs, way, keep):
     what, go, _, _ = WAYS[way]
     when = what + (", nothing is cleared" if keep else "")
@@ -78,9 +93,11 @@ def orderly(tap, options, programs, way, keep):
         memory.command("cont")
         if keep:
             fixture.control(machine, "keep")
+        before = len(machine.console())
         go(machine, memory)
-        if way == "halt":
-            time.sleep(BOOTED_SECONDS)
+        if way in HALTS:
+            tap.ok(wait_console(machine, before, HALTS[way]), f"{when}: the machine halts")
+            time.sleep(HALT_SECONDS)
             memory.command("stop")
         else:
             tap.ok(memory.wait_down(DOWN_SECONDS), f"{when}: the machine goes down")
@@ -95,11 +112,8 @@ def disorderly(tap, options, programs):
         before = len(machine.console())
         memory.command("set-action", reboot="reset")
         memory.command("system_reset")
-        deadline = time.monotonic() + BOOTED_SECONDS
-        while "Xen version" not in machine.console()[before:] and time.monotonic() < deadline:
-            time.sleep(0.05)
+        tap.ok(wait_console(machine, before, "Xen version"), "somebody presses reset: the next Xen boots")
         memory.command("stop")
-        tap.ok("Xen version" in machine.console()[before:], "somebody presses reset: the next Xen boots")
         found = memory.holds(wanted)
         tap.ok(found["the enclave's secret"], "and the enclave's secret stands in memory: nobody could clear it", found)
         tap.ok("memory over a reset: there are no runtime services" in machine.console(),
@@ -124,14 +138,9 @@ def resume(tap, options, programs):
                     memory.command("system_reset")
                 else:
                     machine.start_dom0("reboot -ff")
-                deadline = time.monotonic() + BOOTED_SECONDS
-                while time.monotonic() < deadline and not any(
-                        text in machine.console()[before:] for text in ("Xen version", ITS_TEXT)):
-                    time.sleep(0.2)
-                after = machine.console()[before:]
-                tap.ok((ITS_TEXT in after) == pressed and ("Xen version" in after) == (not pressed),
-                       "its code runs after the reset button: the firmware believes it" if pressed else
-                       "a reset by Xen boots the machine from its start, whatever dom0 prepared", after[-400:])
+                tap.equal(wait_console(machine, before, "Xen version", ITS_TEXT), ITS_TEXT if pressed else "Xen version",
+                          "its code runs after the reset button: the firmware believes it" if pressed else
+                          "a reset by Xen boots the machine from its start, whatever dom0 prepared")
 
 
 def run_all(tap, options, programs, names=None):
