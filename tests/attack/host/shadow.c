@@ -7,7 +7,6 @@
  *   shadow dump OPERATION KEYS COUNT   COUNT times the debug keys from CPU 0, while CPU 1 has the monitor do
  *                                      OPERATION (heartbeat, load) in a loop: {"operations": N}
  */
-#define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
