@@ -40,8 +40,6 @@ WAYS = {
     "panic-halt": ("Xen panics and halts", inject_nmi, ["nmi=fatal"], 2),
 }
 DISORDERLY = "reset"
-RESUME = "resume"
-ITS_TEXT = "dom0 goes on"  # host/resume.c
 
 
 def secrets(machine, enclave):
@@ -72,15 +70,14 @@ def search(tap, memory, wanted, there, when):
                f"found {count} times")
 
 
-def wait_console(machine, begin, *texts):
-    """The first of these that stands on the console behind `begin`; None: none does in time."""
+def wait_console(machine, begin, text):
+    """Until this stands on the console behind `begin`; False: it does not in time."""
     deadline = time.monotonic() + DOWN_SECONDS
-    while time.monotonic() < deadline:
-        for text in texts:
-            if text in machine.console()[begin:]:
-                return text
+    while text not in machine.console()[begin:]:
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
-    return None
+    return True
 
 
 def orderly(tap, options, programs, way, keep):
@@ -122,32 +119,8 @@ def disorderly(tap, options, programs):
     booted(DISORDERLY, options, programs, test)
 
 
-def resume(tap, options, programs):
-    """dom0 says where the firmware shall go on after the reset. Xen's own reset takes that back; the reset button does
-    not, which shows that the firmware would do it. (The table is open: it keeps dom0 from saying so at all.)"""
-    for pressed in (False, True):
-        with tempfile.TemporaryDirectory(prefix="cloister-memory-") as folder:
-            memory = Memory(folder, MEMORY)
-            with Machine(f"attack-resume-{pressed}", xen=stack.xen(options.build, "test"), memory=MEMORY,
-                         xen_options=["cloister-lockdown=sleep,ports,memory"], qemu_options=memory.options) as machine:
-                programs.install(machine)
-                machine.dom0(f"{fixture.FOLDER}/resume 0x0a", check=True)
-                before = len(machine.console())
-                memory.command("set-action", reboot="reset")
-                if pressed:
-                    memory.command("system_reset")
-                else:
-                    machine.start_dom0("reboot -ff")
-                tap.equal(wait_console(machine, before, "Xen version", ITS_TEXT), ITS_TEXT if pressed else "Xen version",
-                          "its code runs after the reset button: the firmware believes it" if pressed else
-                          "a reset by Xen boots the machine from its start, whatever dom0 prepared")
-
-
 def run_all(tap, options, programs, names=None):
-    for way in names or [*WAYS, DISORDERLY, RESUME]:
-        if way == RESUME:
-            tap.run("what firmware goes on with was tried", resume, tap, options, programs)
-            continue
+    for way in names or [*WAYS, DISORDERLY]:
         if way == DISORDERLY:
             tap.retry("the reset button was tried", disorderly, tap, options, programs)
             continue
