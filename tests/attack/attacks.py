@@ -34,7 +34,7 @@ import tries  # noqa: E402
 from fixture import FOLDER, FixtureError, Trace, control, secret_bytes  # noqa: E402
 
 # hv/include/cloister/trace.h and abi.h
-BUDGET_SECONDS = 1.1  # CLOISTER_TRACE_RATE is per second: a flood must not hide the next attack
+BUDGET_SECONDS = 22  # a guest gets a record back in each (CLOISTER_TRACE_SHARE): a flood must not hide the next attack
 FLOOD = 40  # records
 PAGE = 4096
 CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA, ENCLAVE = range(1, 10)
@@ -377,7 +377,7 @@ def run(attack, context):
     records = trace.records()
     traced, missing = check_trace(attack, context, records)
     changed = check_state(context)
-    if len(records) > FLOOD:
+    if len([one for one in records if one.get("domain")]) > FLOOD:
         time.sleep(BUDGET_SECONDS)
     return {
         "name": attack.name, "actor": attack.actor, "about": attack.about,
