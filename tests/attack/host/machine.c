@@ -11,7 +11,9 @@
 #include "report.h"
 #include "xen_interface.h"
 /* after xen.h */
+#include <xen/arch-x86/xen-mca.h>
 #include <xen/domctl.h>
+#include <xen/platform.h>
 #include <xen/sysctl.h>
 
 #define PAGE_SHIFT 12
@@ -111,6 +113,29 @@ long memory_op(unsigned int command, void *op, size_t size)
 long hvm_op(unsigned int command, void *op, size_t size)
 {
     return with_command(__HYPERVISOR_hvm_op, command, op, size);
+}
+
+long physdev_op(unsigned int command, void *op, size_t size)
+{
+    return with_command(__HYPERVISOR_physdev_op, command, op, size);
+}
+
+long platform_op(struct xen_platform_op *op)
+{
+    op->interface_version = XENPF_INTERFACE_VERSION;
+    struct xen_platform_op *copy = reachable(op, sizeof(*op));
+    long outcome = hypercall2(__HYPERVISOR_platform_op, (uintptr_t)copy, 0);
+    *op = *copy;
+    return outcome;
+}
+
+long machine_check_op(struct xen_mc *op)
+{
+    op->interface_version = XEN_MCA_INTERFACE_VERSION;
+    struct xen_mc *copy = reachable(op, sizeof(*op));
+    long outcome = hypercall2(__HYPERVISOR_mca, (uintptr_t)copy, 0);
+    *op = *copy;
+    return outcome;
 }
 
 static unsigned long number_in(const char *folder, const char *name)

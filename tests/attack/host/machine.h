@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 struct xen_domctl;
+struct xen_mc;
+struct xen_platform_op;
 struct xen_sysctl;
 
 struct range {
@@ -26,6 +28,10 @@ long sysctl(struct xen_sysctl *op);
 /* The same with a command and its structure, at most a page. */
 long memory_op(unsigned int command, void *op, size_t size);
 long hvm_op(unsigned int command, void *op, size_t size);
+long physdev_op(unsigned int command, void *op, size_t size);
+/* As domctl and sysctl. */
+long platform_op(struct xen_platform_op *op);
+long machine_check_op(struct xen_mc *op);
 /* First frame of the first memory area of QEMU's edu device; 0: there is none. */
 uint64_t edu_frame(char path[64]);
 /* Of any device; 0: none has memory. */

@@ -13,6 +13,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#include <asm/msr.h>
 #include <asm/xen/hypercall.h>
 #include <asm/xen/page.h>
 #include <xen/interface/grant_table.h>
@@ -307,6 +308,34 @@ static long do_grant(struct door_grant *door)
     return 0;
 }
 
+/* --- physical addresses that are no memory -------------------------------------------------------------- */
+
+static long do_poke(struct door_poke *door)
+{
+    void __iomem *page = ioremap(door->address & PAGE_MASK, PAGE_SIZE);
+    void __iomem *word = page + (door->address & ~PAGE_MASK);
+
+    door->mapped = !!page;
+    if (!page)
+        return 0;
+    door->before = readl(word);
+    writel(door->before ^ door->bits, word);
+    door->got = readl(word);
+    if (door->got != door->before)
+        writel(door->before, word);
+    iounmap(page);
+    return 0;
+}
+
+/* --- registers of the CPU ------------------------------------------------------------------------------- */
+
+static long do_msr(struct door_msr *door)
+{
+    door->result = door->write ? wrmsrl_safe(door->index, door->value)
+                               : rdmsrl_safe(door->index, &door->value);
+    return 0;
+}
+
 /* --- the device ------------------------------------------------------------------------------------------ */
 
 union door_any {
@@ -317,6 +346,8 @@ union door_any {
     struct door_entries entries;
     struct door_flags flags;
     struct door_grant grant;
+    struct door_msr msr;
+    struct door_poke poke;
 };
 
 static long serve(unsigned int command, union door_any *any)
@@ -336,6 +367,10 @@ static long serve(unsigned int command, union door_any *any)
         return do_flags(&any->flags);
     case DOOR_GRANT:
         return do_grant(&any->grant);
+    case DOOR_MSR:
+        return do_msr(&any->msr);
+    case DOOR_POKE:
+        return do_poke(&any->poke);
     default:
         return -ENOTTY;
     }

@@ -77,6 +77,24 @@ struct door_grant {
     __u32 frame;
 };
 
+/* A register of the CPU, as this kernel is let: `result` is 0, or -EIO for a fault. */
+struct door_msr {
+    __u32 index;
+    __u32 write;
+    __u64 value;
+    __s64 result;
+};
+
+/* Four bytes at a physical address that is no memory of dom0's: changes these bits by the kernel's own mapping, looks,
+ * and changes them back if they had changed. */
+struct door_poke {
+    __u64 address;
+    __u32 bits;
+    __u32 before;
+    __u32 got;
+    __u32 mapped;
+};
+
 #define DOOR_HYPERCALL _IOWR('a', 1, struct door_hypercall)
 #define DOOR_SCAN _IOWR('a', 2, struct door_scan)
 #define DOOR_PAGE _IOWR('a', 3, struct door_page)
@@ -84,5 +102,7 @@ struct door_grant {
 #define DOOR_ENTRIES _IOWR('a', 5, struct door_entries)
 #define DOOR_FLAGS _IOW('a', 6, struct door_flags)
 #define DOOR_GRANT _IOWR('a', 7, struct door_grant)
+#define DOOR_MSR _IOWR('a', 8, struct door_msr)
+#define DOOR_POKE _IOWR('a', 9, struct door_poke)
 
 #endif
