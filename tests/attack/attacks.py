@@ -31,13 +31,14 @@ from typing import Callable, Optional
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import tries  # noqa: E402
+import ways  # noqa: E402
 from fixture import FOLDER, FixtureError, Trace, control, secret_bytes  # noqa: E402
 
 # hv/include/cloister/trace.h and abi.h
 BUDGET_SECONDS = 22  # a guest gets a record back in each (CLOISTER_TRACE_SHARE): a flood must not hide the next attack
 FLOOD = 40  # records
 PAGE = 4096
-CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA, ENCLAVE = range(1, 10)
+CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA, ENCLAVE, LOCKDOWN = range(1, 11)
 STATUS, ENTER, RESUME = range(3)
 EXIT_FAULT, VECTOR_STATE = 2, 258
 EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
@@ -105,6 +106,8 @@ class Attack:
     frames: bool = False  # needs the frames' numbers
     helper: bool = False  # needs the neighbour
     iommu: bool = False   # needs an IOMMU, and a device that does as it is told
+    serial: bool = False  # needs a hand on the serial line
+    ways: Optional[ways.Program] = None  # what the machine must have is in its list
     vendor: Optional[str] = None  # of the only CPUs that have what is attacked
     not_on: dict = dataclasses.field(default_factory=dict)  # version of Xen -> why it cannot be tried there
     timeout: int = 60
@@ -285,6 +288,9 @@ ATTACKS = [
                              operation=SHADOW_OP, target=c.domid("tenant"))], helper=True),
     Attack("debug-keys", "dom0", "Xen's diagnostics on the console while a vCPU is inside", "",
            tries.debug_keys, timeout=90),
+    Attack("console-input", "dom0", "Xen's console input on the serial line, and then a debug key", "",
+           tries.console_input,
+           lambda c: [record(event=LOCKDOWN, reason="LOCKDOWN", rule="console-input")], serial=True),
     Attack("xentrace", "dom0", "xentrace of everything while a vCPU is inside", "", tries.xentrace),
     Attack("offline", "dom0", "takes sealed frames offline", "dom0",
            lambda c: program(f"offline {c.sealed}")(c), frames=True),
@@ -312,6 +318,22 @@ ATTACKS = [
                              domain=c.domid("neighbour"), cpl=0) for op in (*OPERATIONS, UNKNOWN)],
            never=lambda c: [record(event=FREEZE, domain=c.domid("neighbour"))]),
 ]
+
+
+def way_records(program, context):
+    """The rules' records, each with its address where that is always the same."""
+    return [record(event=LOCKDOWN, reason="LOCKDOWN", rule=way.rule, domain=0,
+                   **({"address": way.address} if way.address else {}))
+            for way in program.on(ways.host_of(context.machine)) if way.rule]
+
+
+def way_attack(program):
+    return Attack(program.name, "dom0", program.about, "dom0",
+                  lambda c: ways.command(program, "try", program.on(ways.host_of(c.machine)), c.frames),
+                  lambda c: way_records(program, c), ways=program, timeout=240)
+
+
+ATTACKS += [way_attack(program) for program in ways.PROGRAMS]
 
 
 def spare(context, count):
@@ -401,6 +423,10 @@ def obstacle(attack, context):
         return "there is no other guest"
     if attack.iommu and not context.machine.iommu:
         return "this machine has no IOMMU"
+    if attack.serial and not context.machine.iommu:
+        return "only QEMU has a serial line that can be typed on"
+    if attack.ways:
+        return ways.obstacle(attack.ways, context.machine)
     if attack.vendor not in (None, context.machine.vendor):
         return f"only {attack.vendor.capitalize()}'s CPUs have this"
     return attack.not_on.get(context.xen)

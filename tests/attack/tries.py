@@ -14,6 +14,7 @@ PIPE = f"{FOLDER}/pipe"
 # Xen's diagnostics that print and change nothing ('o' and 'D' print page tables of all of memory).
 KEYS = "0acdegHiIMmnqQrstuvVz"
 DUMPS = 20           # of registers at least ...
+SWITCH = b"\x01" * 3   # Xen's conswitch
 MAX_DUMPS = 100      # ... and until an ordinary process was met
 
 
@@ -106,6 +107,23 @@ def debug_keys(context):
     return {"control": seen > 0, "refused": found == 0,
             "how": f"the enclave's registers {found} times in {len(text) >> 10} KiB, "
                    f"an ordinary process's {seen} times"}, text[-2000:]
+
+
+def switch_console(machine):
+    """Three times Ctrl-A on the serial line, then a debug key: what Xen says to it. The same again gives the line
+    back to dom0."""
+    mark = len(machine.console())
+    machine.type(SWITCH)
+    machine.type(b"d")
+    machine.type(SWITCH)
+    return machine.console()[mark:]
+
+
+def console_input(context):
+    text = switch_console(context.machine)
+    seen = [words for words in ("Serial input to", "'d' pressed") if words in text]
+    return {"control": bool(context.machine.dom0("xl debug-keys h")), "refused": not seen,
+            "how": f"Xen answers: {seen}" if seen else "Xen does not listen"}, text
 
 
 def xentrace(context):

@@ -132,7 +132,7 @@ static const struct way ways[] = {
     {"fw-cfg-item", reads_item, false},
     {"fw-cfg-own", writes_own, false},
     {"fw-cfg-xen", writes_xen, false},
-    {"fw-cfg-sealed", writes_sealed, true},
+    {"fw-cfg-sealed", writes_sealed, false},
     {0},
 };
 

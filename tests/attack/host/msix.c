@@ -158,7 +158,7 @@ static const struct way ways[] = {
     {"msix-table-base", by_table_base, false},
     {"msix-prepare", prepared, false},
     {"msix-xen", in_xen, false},
-    {"msix-sealed", in_sealed, true},
+    {"msix-sealed", in_sealed, false},
     {0},
 };
 

@@ -36,10 +36,8 @@ KEY(key_dom0, '0')
 KEY(key_all, '*')
 KEY(key_trap, '%')
 KEY(key_control_blocks, 'v')
-KEY(key_page_tables, 'D')
 KEY(key_alternative, 'A')
 KEY(key_reboot, 'R')
-KEY(key_crash, 'C')
 
 /* Cache ways for a domain: none on this CPU, Xen says so after it has looked. */
 static bool cache_ways(void)
@@ -108,10 +106,8 @@ static const struct way ways[] = {
     {"cache-ways", cache_ways, false},
     {"cache-monitor", cache_monitor, false},
     {"sibling-threads", sibling_threads, false},
-    {"key-alternative", key_alternative, true},
-    {"key-page-tables", key_page_tables, true},
-    {"key-trap", key_trap, true},
-    {"key-crash", key_crash, true},
+    {"key-alternative", key_alternative, false},
+    {"key-trap", key_trap, false},
     {"key-reboot", key_reboot, true},
     {0},
 };

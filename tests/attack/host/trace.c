@@ -74,15 +74,28 @@ static int by_time(const void *a, const void *b)
     return x->time < y->time ? -1 : x->time > y->time;
 }
 
+static const char *rule_of(const struct cloister_trace_record *record)
+{
+    static const char *const names[] = {
+#define NAME(number, name, room, text, refused, instead) [number] = (text),
+        CLOISTER_LOCKDOWN_RULES(NAME)
+#undef NAME
+    };
+
+    return record->event == CLOISTER_EVENT_LOCKDOWN && record->operation < CLOISTER_RULE_LIMIT
+               ? names[record->operation]
+               : "";
+}
+
 static void print(const struct cloister_trace_record *record)
 {
     printf("{\"time\": %" PRIu64 ", \"event\": %u, \"decision\": %u, \"reason\": \"%s\", \"error\": %d, "
-           "\"domain\": %u, \"vcpu\": %u, \"cpl\": %u, \"rip\": %" PRIu64 ", \"operation\": %u, "
+           "\"domain\": %u, \"vcpu\": %u, \"cpl\": %u, \"rip\": %" PRIu64 ", \"operation\": %u, \"rule\": \"%s\", "
            "\"target\": %u, \"address\": %" PRIu64 ", \"found\": %" PRIu64 ", \"allowed\": %" PRIu64
            ", \"enclave\": %u, \"page\": %u, \"suppressed\": %" PRIu64 "}\n",
            record->time, record->event, record->decision, cloister_reason_name(record->reason),
            record->error, record->domain, record->vcpu, record->cpl, record->rip, record->operation,
-           record->target, record->address, record->found, record->allowed, record->enclave,
+           rule_of(record), record->target, record->address, record->found, record->allowed, record->enclave,
            record->page, record->suppressed);
 }
 

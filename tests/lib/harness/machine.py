@@ -249,6 +249,13 @@ class Machine:
         with open(self.log("console"), "rb") as file:
             return file.read().decode(errors="replace").replace("\r", "")
 
+    def type(self, data):
+        """Bytes from outside on the serial line (QEMU only)."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(os.path.join(self._work, "console"))
+            link.sendall(data)
+            time.sleep(1)
+
     def _follow(self):
         with open(self.log("console"), "rb") as file:
             rest = b""

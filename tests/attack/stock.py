@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""The same ways on stock Xen: what the attacks would get if it were not for Cloister. All of them must work there but
+those that Xen refuses by itself, so that a refusal by our Xen means something.
+
+Those that end the machine are the last of a boot each; all of them are tried with CLOISTER_ALL=1 in the environment,
+else one of each kind of end."""
+
+import json
+import os
+import socket
+import time
+
+import tries
+import ways
+from harness import Machine, MachineError, stack
+
+MEMORY = 1536
+ALL = os.environ.get("CLOISTER_ALL") == "1"
+SHOWN = ("port-reset-cf9",)  # of those that end the machine
+END_SECONDS = 30
+
+
+def answer(machine, program, chosen, timeout=150):
+    result = machine.dom0(ways.command(program, "do", chosen), timeout=timeout)
+    try:
+        return json.loads(result.out.strip().splitlines()[-1]), result.err
+    except (ValueError, IndexError) as error:
+        raise MachineError(f"{program.name}: status {result.rc}: {result.out}{result.err}") from error
+
+
+def show(tap, machine, program):
+    """All that leave the machine as it was, at once."""
+    chosen = [way for way in program.on(ways.host_of(machine)) if way.shown and not way.ends]
+    if not chosen:
+        return
+    got, text = answer(machine, program, chosen)
+    wrong = [way.name for way in chosen if (way.name in got["worked"]) == way.held]
+    tap.ok(got["control"] and not wrong, f"stock Xen: {len(got['worked'])} ways of {program.name} work: {program.about}",
+           f"not as expected: {wrong}\n{text}")
+    for name in got["worked"]:
+        tap.comment(f"  {name}")
+
+
+def show_console(tap, machine):
+    text = tries.switch_console(machine)
+    tap.ok("Serial input to Xen" in text and "'d' pressed" in text,
+           "stock Xen: three times Ctrl-A on the serial line, and Xen takes debug keys there", text[-1000:])
+
+
+class Power:
+    """What the emulator says of the machine."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def options(self):
+        return ["-qmp", f"unix:{self.path},server=on,wait=off"]
+
+    def status(self):
+        """running, suspended, ...; "ended": the emulator is gone (it ends at a reset)."""
+        try:
+            with socket.socket(socket.AF_UNIX) as link:
+                link.settimeout(5)
+                link.connect(self.path)
+                stream = link.makefile("rw")
+                for command in ("qmp_capabilities", "query-status"):
+                    stream.readline() if command == "qmp_capabilities" else None
+                    stream.write(json.dumps({"execute": command}) + "\n")
+                    stream.flush()
+                    reply = json.loads(stream.readline())
+                return reply["return"]["status"]
+        except (OSError, ValueError, KeyError):
+            return "ended"
+
+
+def ended(machine, power):
+    """How the machine ended: reset, suspended, crash; None: it has not."""
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline:
+        status = power.status()
+        if status != "running":
+            return "reset" if status == "ended" else status
+        if not machine.alive():
+            return "crash"
+        time.sleep(0.5)
+    return None
+
+
+def show_end(tap, machine, power, program, way):
+    """The last of a boot, where it works."""
+    machine.start_dom0(ways.command(program, "do", [way]))
+    how = ended(machine, power)
+    tap.ok(how, f"stock Xen: {way.name} ends the machine: {how}", machine.console()[-1000:])
+    return how
+
+
+def ends(host):
+    return [(program, way) for program in ways.PROGRAMS for way in program.on(host)
+            if way.ends and way.shown and (ALL or way.name in SHOWN)]
+
+
+def boot(options, name, power, **more):
+    return Machine(name, xen=stack.xen(options.build, "stock"), memory=MEMORY, tools=False,
+                   qemu_options=ways.DEVICES + power.options(), **more)
+
+
+def show_all(tap, options, programs, work, name, **more):
+    """One boot, and one more for each way that ended the one before."""
+    power = Power(os.path.join(work, f"{name}.qmp"))
+    left, first = ends(ways.UEFI if more.get("firmware") else ways.QEMU), True
+    while first or left:
+        with boot(options, name, power, **more) as machine:
+            programs.install(machine, door=True)
+            for program in ways.PROGRAMS if first else []:
+                show(tap, machine, program)
+            if first:
+                show_console(tap, machine)
+            first = False
+            while left and not show_end(tap, machine, power, *left.pop(0)):
+                pass
