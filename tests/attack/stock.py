@@ -14,7 +14,7 @@ import tries
 import ways
 from harness import Machine, MachineError, stack
 
-MEMORY = 1536
+MEMORY = 2048
 ALL = os.environ.get("CLOISTER_ALL") == "1"
 SHOWN = ("port-reset-cf9",)  # of those that end the machine
 END_SECONDS = 30
