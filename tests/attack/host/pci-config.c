@@ -14,6 +14,7 @@
 #define EDU_VENDOR 0x1234
 #define EDU_DEVICE 0x11e8
 #define CLASS_BRIDGE 0x0604
+#define COMMAND 4
 #define BAR0 0x10
 #define BRIDGE_WINDOW 0x20
 #define BRIDGE_CONTROL 0x3e
@@ -118,6 +119,24 @@ static bool move_over_memory(void)
     return move_device(0x10000000);
 }
 
+/* The lowest bit says that a BAR is of ports. In one of memory it cannot be set: the rest of the value counts. */
+static bool move_as_port(void)
+{
+    char function[16];
+
+    if (!pci_find(EDU_VENDOR, EDU_DEVICE, 0, function)) {
+        return false;
+    }
+    uint32_t command = pci_read(function, COMMAND, 2), before = pci_read(function, BAR0, 4);
+    pci_write(function, COMMAND, 2, (command & ~1u) | 2);
+    pci_write(function, BAR0, 4, 0xfed00001);
+    uint32_t got = pci_read(function, BAR0, 4);
+    pci_write(function, BAR0, 4, before);
+    pci_write(function, COMMAND, 2, command);
+    way_says("BAR %#x, then %#x", before, got);
+    return (got & ~15u) == 0xfed00000;
+}
+
 static bool move_window(uint32_t window)
 {
     char function[16];
@@ -153,7 +172,7 @@ static bool need_command(void)
 {
     char function[16];
 
-    return pci_find(EDU_VENDOR, EDU_DEVICE, 0, function) && flips(function, 4, 2, 4); /* bus master */
+    return pci_find(EDU_VENDOR, EDU_DEVICE, 0, function) && flips(function, COMMAND, 2, 4); /* bus master */
 }
 
 /* How Linux finds out how large a BAR is. */
@@ -164,12 +183,12 @@ static bool need_sizing(void)
     if (!pci_find(EDU_VENDOR, EDU_DEVICE, 0, function)) {
         return false;
     }
-    uint32_t before = pci_read(function, BAR0, 4), command = pci_read(function, 4, 2);
-    pci_write(function, 4, 2, command & ~2u);
+    uint32_t before = pci_read(function, BAR0, 4), command = pci_read(function, COMMAND, 2);
+    pci_write(function, COMMAND, 2, command & ~3u);
     pci_write(function, BAR0, 4, UINT32_MAX);
     uint32_t got = pci_read(function, BAR0, 4);
     pci_write(function, BAR0, 4, before);
-    pci_write(function, 4, 2, command);
+    pci_write(function, COMMAND, 2, command);
     way_says("BAR %#x: %#x", before, got);
     return got == 0xfff00000 && pci_read(function, BAR0, 4) == before;
 }
@@ -189,6 +208,7 @@ static const struct way ways[] = {
     {"move-over-io-apic", move_over_io_apic, false},
     {"move-over-interrupts", move_over_interrupts, false},
     {"move-over-memory", move_over_memory, false},
+    {"move-as-port", move_as_port, false},
     {"window-over-chipset", window_over_chipset, false},
     {"window-over-memory", window_over_memory, false},
     {"bridge-reset", bridge_reset, false},

@@ -195,14 +195,6 @@ static bool resource(void)
     return ask(op);
 }
 
-static bool core_parking(void)
-{
-    struct xen_platform_op *op = fresh(XENPF_core_parking);
-
-    op->u.core_parking.type = XEN_CORE_PARKING_GET;
-    return ask(op);
-}
-
 /* ---- machine checks ---- */
 
 static bool check_registers(void)
@@ -265,6 +257,14 @@ static bool need_clock(void)
     return ask(op);
 }
 
+static bool need_core_parking(void)
+{
+    struct xen_platform_op *op = fresh(XENPF_core_parking);
+
+    op->u.core_parking.type = XEN_CORE_PARKING_GET;
+    return ask(op);
+}
+
 static bool need_check_cpus(void)
 {
     struct xen_mc op;
@@ -283,7 +283,6 @@ static const struct way ways[] = {
     {"power-ports", power_ports, false},
     {"idle-ports", idle_ports, false},
     {"resource", resource, false},
-    {"core-parking", core_parking, false},
     {"check-registers", check_registers, false},
     {"check-raised-v2", check_raised_v2, false},
     {"memory-add", memory_add, false},
@@ -297,7 +296,7 @@ static const struct way ways[] = {
 static const struct need needs[] = {
     {"XENPF_get_cpuinfo", need_cpu_info}, {"XENPF_get_cpu_version", need_cpu_version},
     {"XENPF_settime64", need_clock},
-    {"XEN_MC_physcpuinfo", need_check_cpus}, {0},
+    {"XENPF_core_parking", need_core_parking}, {"XEN_MC_physcpuinfo", need_check_cpus}, {0},
 };
 
 int main(int count, char **arguments)

@@ -191,6 +191,12 @@ static bool reset_output_port(void)
     return false;
 }
 
+/* The A20 gate: without it every CPU's accesses to odd MiBs go to even ones. */
+static bool reset_a20(void)
+{
+    return reset_pulse(0xdd);
+}
+
 static bool watchdog(void)
 {
     unsigned int before = inw(pm_base + TCO_TIMER);
@@ -358,6 +364,7 @@ static const struct way ways[] = {
     {"port-reset-keyboard", reset_keyboard, true},
     {"port-reset-keyboard-f0", reset_keyboard_f0, true},
     {"port-reset-output-port", reset_output_port, true},
+    {"port-a20", reset_a20, true},
     {0},
 };
 

@@ -36,7 +36,6 @@ KEY(key_dom0, '0')
 KEY(key_all, '*')
 KEY(key_trap, '%')
 KEY(key_control_blocks, 'v')
-KEY(key_alternative, 'A')
 KEY(key_reboot, 'R')
 
 /* Cache ways for a domain: none on this CPU, Xen says so after it has looked. */
@@ -57,16 +56,6 @@ static bool cache_monitor(void)
     memset(&op, 0, sizeof(op));
     op.cmd = XEN_SYSCTL_psr_cmt_op;
     op.u.psr_cmt_op.cmd = XEN_SYSCTL_PSR_CMT_enabled;
-    return way_asked(sysctl(&op));
-}
-
-static bool sibling_threads(void)
-{
-    struct xen_sysctl op;
-
-    memset(&op, 0, sizeof(op));
-    op.cmd = XEN_SYSCTL_cpu_hotplug;
-    op.u.cpu_hotplug.op = XEN_SYSCTL_CPU_HOTPLUG_SMT_ENABLE;
     return way_asked(sysctl(&op));
 }
 
@@ -105,8 +94,6 @@ static const struct way ways[] = {
     {"key-control-blocks", key_control_blocks, false},
     {"cache-ways", cache_ways, false},
     {"cache-monitor", cache_monitor, false},
-    {"sibling-threads", sibling_threads, false},
-    {"key-alternative", key_alternative, false},
     {"key-trap", key_trap, false},
     {"key-reboot", key_reboot, true},
     {0},
