@@ -107,7 +107,7 @@ class Attack:
     helper: bool = False  # needs the neighbour
     iommu: bool = False   # needs an IOMMU, and a device that does as it is told
     serial: bool = False  # needs a hand on the serial line
-    ways: Optional[ways.Program] = None  # what the machine must have is in its list
+    table: Optional[ways.Program] = None  # of ways: what the machine must have is in it
     vendor: Optional[str] = None  # of the only CPUs that have what is attacked
     not_on: dict = dataclasses.field(default_factory=dict)  # version of Xen -> why it cannot be tried there
     timeout: int = 60
@@ -330,7 +330,7 @@ def way_records(program, context):
 def way_attack(program):
     return Attack(program.name, "dom0", program.about, "dom0",
                   lambda c: ways.command(program, "try", program.on(ways.host_of(c.machine)), c.frames),
-                  lambda c: way_records(program, c), ways=program, timeout=240)
+                  lambda c: way_records(program, c), table=program, timeout=240)
 
 
 ATTACKS += [way_attack(program) for program in ways.PROGRAMS]
@@ -425,8 +425,8 @@ def obstacle(attack, context):
         return "this machine has no IOMMU"
     if attack.serial and not context.machine.iommu:
         return "only QEMU has a serial line that can be typed on"
-    if attack.ways:
-        return ways.obstacle(attack.ways, context.machine)
+    if attack.table:
+        return ways.obstacle(attack.table, context.machine)
     if attack.vendor not in (None, context.machine.vendor):
         return f"only {attack.vendor.capitalize()}'s CPUs have this"
     return attack.not_on.get(context.xen)
