@@ -9,13 +9,10 @@ import fixture
 from fixture import FOLDER, pattern_word
 
 REGISTER_WORDS = 46  # victim/entry.S
-PLAIN_WORDS = 7      # guest/spin-plain.c
 PIPE = f"{FOLDER}/pipe"
-# Xen's diagnostics that print and change nothing ('o' and 'D' print page tables of all of memory).
-KEYS = "0acdegHiIMmnqQrstuvVz"
-DUMPS = 20           # of registers at least ...
+KEYS = "AHMVaceghimqrstuz"  # hv/xen/lockdown.c's rows
+DUMP_KEYS = "0dvnI*%R"
 SWITCH = b"\x01" * 3   # Xen's conswitch
-MAX_DUMPS = 100      # ... and until an ordinary process was met
 
 
 def run_program(context, where, command, timeout=60):
@@ -92,21 +89,18 @@ def words_in(text, seed, count):
 
 
 def debug_keys(context):
+    """Those that show registers or memory are refused; the others say nothing of the enclave. That the first do show
+    them is to be seen where they are let through: stock.py, shadows.py."""
     seed, control = context.register_seeds
     machine, mark = context.machine, len(context.machine.console())
-    dumps = seen = 0
     with context.enclave.inside(seed, control):
-        machine.dom0(f"xl debug-keys {KEYS}", check=True)
-        while dumps < DUMPS or not seen and dumps < MAX_DUMPS:
-            machine.dom0("xl debug-keys dvdv", check=True)
-            dumps += 2
-            time.sleep(0.1)
-            seen = words_in(machine.console()[mark:], control, PLAIN_WORDS)
+        taken = [key for key in DUMP_KEYS if machine.dom0(f"xl debug-keys '{key}'")]
+        lost = [key for key in KEYS if not machine.dom0(f"xl debug-keys {key}")]
     text = machine.console()[mark:]
     found = words_in(text, seed, REGISTER_WORDS)
-    return {"control": seen > 0, "refused": found == 0,
-            "how": f"the enclave's registers {found} times in {len(text) >> 10} KiB, "
-                   f"an ordinary process's {seen} times"}, text[-2000:]
+    return {"control": not lost and len(text) > 1000, "refused": not taken and not found,
+            "how": f"taken: {taken or 'none'}; the enclave's registers {found} times in {len(text) >> 10} KiB"}, \
+        f"keys lost: {lost}\n{text[-2000:]}"
 
 
 def switch_console(machine):
