@@ -35,11 +35,13 @@ WAYS = {
     "power-off": ("dom0 powers off", dom0("poweroff -ff"), [], 2),
     "halt": ("dom0 halts, and somebody presses reset", dom0("halt -ff"), [], 1),
     "dom0-panic": ("dom0's kernel panics", dom0("echo c >/proc/sysrq-trigger"), REBOOTS, 1),
-    "debug-key": ("the debug key that reboots", dom0("xl debug-keys R"), [], 2),
+    "debug-key": ("the debug key that reboots, where its room is open", dom0("xl debug-keys R"),
+                  ["cloister-lockdown=debug"], 2),
     "panic": ("Xen panics, on two CPUs at once", inject_nmi, REBOOTS + ["nmi=fatal"], 2),
     "panic-halt": ("Xen panics and halts", inject_nmi, ["nmi=fatal"], 2),
 }
 DISORDERLY = "reset"
+CORE = ["reboot", DISORDERLY]
 
 
 def secrets(machine, enclave):
