@@ -321,16 +321,20 @@ ATTACKS = [
 ]
 
 
+def tried(program, context):
+    return [way for way in program.on(ways.host_of(context.machine)) if way.ours]
+
+
 def way_records(program, context):
     """The rules' records, each with its address where that is always the same."""
     return [record(event=LOCKDOWN, reason="LOCKDOWN", rule=way.rule, domain=0,
                    **({"address": way.address} if way.address else {}))
-            for way in program.on(ways.host_of(context.machine)) if way.rule]
+            for way in tried(program, context) if way.rule]
 
 
 def way_attack(program):
     return Attack(program.name, "dom0", program.about, "dom0",
-                  lambda c: ways.command(program, "try", program.on(ways.host_of(c.machine)), c.frames),
+                  lambda c: ways.command(program, "try", tried(program, c), c.frames),
                   lambda c: way_records(program, c), table=program, timeout=240)
 
 

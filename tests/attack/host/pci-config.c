@@ -154,14 +154,6 @@ static bool window_over_memory(void)
     return move_window(0x10001000);
 }
 
-/* All that is behind the bridge is reset, whoever has it. */
-static bool bridge_reset(void)
-{
-    char function[16];
-
-    return pci_find(0, 0, CLASS_BRIDGE, function) && flips(function, BRIDGE_CONTROL, 2, 0x40);
-}
-
 static bool need_read(void)
 {
     way_says("host bridge %#x", pci_read(HOST_BRIDGE, 0, 4));
@@ -211,7 +203,6 @@ static const struct way ways[] = {
     {"move-as-port", move_as_port, false},
     {"window-over-chipset", window_over_chipset, false},
     {"window-over-memory", window_over_memory, false},
-    {"bridge-reset", bridge_reset, false},
     {0},
 };
 
