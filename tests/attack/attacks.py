@@ -35,7 +35,7 @@ import ways  # noqa: E402
 from fixture import FOLDER, FixtureError, Trace, control, secret_bytes  # noqa: E402
 
 # hv/include/cloister/trace.h and abi.h
-BUDGET_SECONDS = 22  # a guest gets a record back in each (CLOISTER_TRACE_SHARE): a flood must not hide the next attack
+BUDGET_SECONDS = 30  # a guest gets a record back in each (CLOISTER_TRACE_SHARE): a flood must not hide the next attack
 FLOOD = 40  # records
 PAGE = 4096
 CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA, ENCLAVE, LOCKDOWN = range(1, 11)

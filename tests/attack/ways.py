@@ -43,7 +43,7 @@ PROGRAMS = (
     Program("ports", "I/O ports: sleep, reset, SMM, watchdog, the memory modules' SPD, the chipset's set-up", (
         Way("port-sleep-type", "port-sleep"),
         Way("port-smi-enable", "port"),
-        Way("port-smi-data", "port-smi"),
+        Way("port-smi-data", "port"),
         Way("port-reset-control", "port-reset"),
         Way("port-92", "port-reset"),
         Way("port-watchdog", "port"),
@@ -113,7 +113,7 @@ PROGRAMS = (
     Program("msix", "MSI-X tables that Xen maps and writes, where dom0 says", (
         Way("msix-bar", "xen-address"),
         Way("msix-table-base", "xen-address"),
-        Way("msix-prepare", "xen-address"),
+        Way("msix-prepare", "xen-address", ours=False),  # the BAR does not move, and then it is an honest one
         Way("msix-xen", "xen-address"),
         Way("msix-sealed", "xen-address", shown=False),
     ), devices=True),

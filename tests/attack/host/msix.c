@@ -117,7 +117,10 @@ static bool in_xen(void)
     return table[1] != before;
 }
 
-/* Whether it was written the suite sees, which knows what was there. */
+/*
+ * Whether it was written the suite sees, which knows what was there. By a BAR that does not move an interrupt is mapped
+ * where the BAR is, as it should be.
+ */
 static bool in_sealed(void)
 {
     uint64_t frames[4];
@@ -127,8 +130,9 @@ static bool in_sealed(void)
     for (unsigned int i = 0; i < count; i++) {
         long by_bar = map_interrupt(frames[i] << 12, frames[i] << 12);
         long by_base = map_interrupt(0, frames[i] << 12);
-        done = done || !by_bar || !by_base;
-        way_says("%u sealed frames: %s", count, errno_name(by_bar ? by_bar : by_base));
+        done = done || !by_base;
+        way_says("%u sealed frames: by the BAR %s, by the table's base %s", count, errno_name(by_bar),
+                 errno_name(by_base));
     }
     return done;
 }
