@@ -42,9 +42,8 @@ def boot_signed(tap, folder, host, reference):
         tap.ok(f"Command line: {XEN_CMDLINE}\n" in machine.console(),
                "Xen's command line is the one in the image",
                [line for line in machine.console().split("\n") if "Command line" in line])
-        secure = machine.dom0("od -An -tu1 /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
-                              check=True).out.split()
-        tap.equal(secure[-1], "1", "dom0 is told that Secure Boot is on")
+        names = machine.dom0("ls -A /sys/firmware/efi/efivars 2>/dev/null | wc -l", check=True).out.split()
+        tap.equal(names, ["0"], "dom0 has none of the firmware's variables")
         values = dom0_pcrs(machine)
     pcrs = write_pcrs(folder / "signed.pcrs", values)
     for kind in image, unsigned:
