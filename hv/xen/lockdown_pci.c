@@ -8,6 +8,7 @@
 
 #include <xen/init.h>
 #include <xen/pci.h>
+#include <xen/pci_ids.h>
 #include <xen/pci_regs.h>
 
 #include <asm/cloister.h>
@@ -22,6 +23,7 @@
 #define BRIDGE_IO 0x1c
 #define BRIDGE_MEMORY 0x20
 #define BRIDGE_END 0x34 /* behind the windows' registers */
+#define CLASS_ISA_BRIDGE 0x0601
 #define CLASS_IPMI 0x0c07
 #define VENDOR_ASPEED 0x1a03
 #define EXT_CAP_REBAR 0x15
@@ -395,6 +397,17 @@ static bool is_system(pci_sbdf_t function)
            (!test_bit(function.bus, behind_bridge) && !test_bit(function.bdf, seen));
 }
 
+/*
+ * Which of the interrupt controllers' old inputs a device's line reaches (Intel's ISA bridges: PIRQ[A-H]_ROUT): the
+ * devices' interrupts are dom0's, and where they go from there is Xen's.
+ */
+static bool is_interrupt_route(pci_sbdf_t function, unsigned int reg, unsigned int size)
+{
+    return pci_conf_read16(function, PCI_VENDOR_ID) == PCI_VENDOR_ID_INTEL &&
+           pci_conf_read16(function, PCI_CLASS_DEVICE) == CLASS_ISA_BRIDGE &&
+           ((reg >= 0x60 && reg + size <= 0x64) || (reg >= 0x68 && reg + size <= 0x6c));
+}
+
 /* A driver that writes back what it has read asks for nothing. */
 static bool is_same(pci_sbdf_t function, unsigned int reg, unsigned int size, uint32_t data)
 {
@@ -415,6 +428,8 @@ int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, uns
     pci_sbdf_t function = PCI_SBDF(seg, bdf);
 
     if ( !is_hardware_domain(current->domain) )
+        return 0;
+    if ( is_system(function) && is_interrupt_route(function, reg, size) )
         return 0;
     if ( is_system(function) )
         return is_same(function, reg, size, data) && lockdown_is_closed(CLOISTER_RULE_PCI_SYSTEM)

@@ -98,7 +98,6 @@ PROGRAMS = (
         Way("config-power-base", "pci-system"),
         Way("config-root-complex", "pci-system"),
         Way("config-flash-lock", "pci-system"),
-        Way("config-interrupt-routes", "pci-system"),
         Way("config-power-settings", "pci-system"),
         Way("config-smbus", "pci-system"),
         Way("config-smbus-base", "pci-system"),

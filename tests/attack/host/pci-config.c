@@ -72,11 +72,6 @@ static bool flash_lock(void)
     return flips(ISA_BRIDGE, 0xdc, 1, 1); /* BIOS_CNTL: BIOSWE */
 }
 
-static bool interrupt_routes(void)
-{
-    return flips(ISA_BRIDGE, 0x60, 1, 0x80); /* PIRQA_ROUT */
-}
-
 static bool power_settings(void)
 {
     return flips(ISA_BRIDGE, 0xa4, 1, 1); /* GEN_PMCON_3: AFTERG3_EN */
@@ -192,7 +187,6 @@ static const struct way ways[] = {
     {"config-power-base", power_base, false},
     {"config-root-complex", root_complex_base, false},
     {"config-flash-lock", flash_lock, false},
-    {"config-interrupt-routes", interrupt_routes, false},
     {"config-power-settings", power_settings, false},
     {"config-smbus", smbus_settings, false},
     {"config-smbus-base", smbus_base, false},
