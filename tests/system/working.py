@@ -81,6 +81,7 @@ def test_memory(tap, machine):
 
 # What an operator does with a running domain. None of it may be refused because the domain has enclaves.
 LIFE = ["virsh -q suspend alice && virsh -q resume alice", "xl pause alice && xl unpause alice",
+        "virsh -q dominfo alice", "virsh -q domstate alice", "virsh -q vcpuinfo alice",
         "xl list -v alice", "xl list -l alice", "xl vcpu-list alice", "xl uptime alice",
         "virsh -q vcpupin alice 0 0", "xl vcpu-pin alice all all", "virsh -q schedinfo alice --set weight=300",
         "xl sched-credit2 -d alice -w 256", "xl mem-max alice 260", "virsh -q setmem alice 250M --live",
