@@ -41,7 +41,6 @@ WAYS = {
     "panic-halt": ("Xen panics and halts", inject_nmi, ["nmi=fatal"], 2),
 }
 DISORDERLY = "reset"
-CORE = ["reboot", DISORDERLY]
 
 
 def secrets(machine, enclave):
