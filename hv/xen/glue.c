@@ -687,6 +687,7 @@ static bool is_harmless(const struct xen_domctl *op)
     case XEN_DOMCTL_getdomaininfo:
     case XEN_DOMCTL_getvcpuinfo:
     case XEN_DOMCTL_getvcpucontext:
+    case XEN_DOMCTL_setvcpucontext: /* how a domain goes on after a save that failed */
     case XEN_DOMCTL_getvcpuextstate:
     case XEN_DOMCTL_gethvmcontext_partial:
     case XEN_DOMCTL_getpageframeinfo3:

@@ -60,7 +60,7 @@ OPERATIONS, UNKNOWN = operations()
 # Domain controls that are refused while enclaves live: xen/include/public/domctl.h; the last no Xen has
 SHADOW_OP, SETDOMAINHANDLE, GETHVMCONTEXT = 10, 17, 33
 HVMOP_ALTP2M = 25
-FROZEN = (12, 15, 17, 18, 22, 29, GETHVMCONTEXT, 34, 42, 46, 54, 56, 57, 60, 62, 64, 65, 66, 67, 72, 73, 74, 75, 77, 78,
+FROZEN = (15, 17, 18, 22, 29, GETHVMCONTEXT, 34, 42, 46, 54, 56, 57, 60, 62, 64, 65, 66, 67, 72, 73, 74, 75, 77, 78,
           79, 83, 84, 1000, 4242)
 
 
