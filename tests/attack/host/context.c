@@ -68,7 +68,7 @@ static void try_refused(uint32_t tenant)
         uint32_t number;
         const char *name;
     } commands[] = {
-        CONTROL(max_vcpus),         CONTROL(setdomainhandle),
+        CONTROL(max_vcpus),        CONTROL(setdomainhandle),
         CONTROL(setdebugging),     CONTROL(hypercall_init),    CONTROL(subscribe),
         CONTROL(gethvmcontext),    CONTROL(sethvmcontext),     CONTROL(set_ext_vcpucontext),
         CONTROL(set_target),       CONTROL(debug_op),          CONTROL(vm_event_op),
