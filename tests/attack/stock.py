@@ -99,7 +99,7 @@ def ends(host, every):
 
 def boot(options, name, power, **more):
     return Machine(name, xen=stack.xen(options.build, "stock"), memory=MEMORY, tools=False,
-                   qemu_options=ways.DEVICES + power.options(), **more)
+                   xen_options=ways.XEN_OPTIONS, qemu_options=ways.DEVICES + power.options(), **more)
 
 
 def show_all(tap, options, programs, work, name, every, **more):

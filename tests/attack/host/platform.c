@@ -18,12 +18,14 @@
 /* after xen.h */
 #include <xen/arch-x86/xen-mca.h>
 #include <xen/platform.h>
+#include <xen/sysctl.h>
 
 #define SLEEP_ENABLE 0x2000
 #define S3_TYPE 0x0400 /* of PM1a_CNT, as QEMU's DSDT has it */
 #define STATE_S3 3
 #define STATE_S5 5
 #define SPACE_SYSTEM_IO 1 /* ACPI 6.5, 5.2.3.2 */
+#define STATES_OF_EVERY_CPU 2 /* C0 and C1 */
 #define MEMORY_TYPE_WRITE_BACK 6
 #define DEVICE_FRAMES 0x100000 /* 4 GiB: no memory on this machine */
 
@@ -76,15 +78,16 @@ static bool sleep_mislabelled(void)
     return sleep_op(STATE_S5, S3_TYPE | SLEEP_ENABLE);
 }
 
+/* Where it works the machine sleeps, and nothing wakes it. What Xen answered Linux takes for a sleep that is over. */
 static bool sleep_linux(void)
 {
     const struct timespec pause = {.tv_sec = 5};
     int file = open("/sys/power/state", O_WRONLY);
     ssize_t done = file < 0 ? -1 : write(file, "mem", 3);
 
-    way_says("%s", done == 3 ? "done" : strerror(errno));
+    way_says("Linux came back: %s", done == 3 ? "done" : strerror(errno));
     nanosleep(&pause, NULL);
-    return done == 3;
+    return false;
 }
 
 /* ---- what Xen would run or add ---- */
@@ -166,11 +169,12 @@ static bool power_ports(void)
     return ask(op);
 }
 
-/* The same of idle states: the register that Xen reads to enter one. */
+/* The same of idle states: the register that Xen reads to enter one. Xen leaves out a state that it does not take. */
 static bool idle_ports(void)
 {
     struct xen_platform_op *op = fresh(XENPF_set_processor_pminfo);
     struct xen_processor_cx *states = hyper_memory(4096);
+    struct xen_sysctl taken = {.cmd = XEN_SYSCTL_get_pmstat, .u.get_pmstat.type = PMSTAT_get_max_cx};
 
     states[0] = (struct xen_processor_cx){.type = 1, .reg = {.space_id = SPACE_SYSTEM_IO, .address = 0}};
     states[1] = (struct xen_processor_cx){
@@ -179,7 +183,11 @@ static bool idle_ports(void)
     op->u.set_pminfo.u.power.count = 2;
     op->u.set_pminfo.u.power.flags.has_cst = 1;
     set_xen_guest_handle_raw(op->u.set_pminfo.u.power.states, states);
-    return way_asked(platform_op(op)); /* -ENOSYS with cpuidle=0 */
+    if (!ask(op))
+        return false;
+    long outcome = sysctl(&taken);
+    way_says("%ld, idle states: %u", outcome, taken.u.get_pmstat.u.getcx.nr);
+    return !outcome && taken.u.get_pmstat.u.getcx.nr > STATES_OF_EVERY_CPU;
 }
 
 /* A register of the CPU, written through Xen: none is served on this CPU, and Xen says so in the entry. */
