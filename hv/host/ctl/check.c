@@ -70,12 +70,14 @@ int command_audit(const struct ctl_options *options)
     return violations ? CTL_PROBLEM : CTL_OK;
 }
 
-/* What is wrong with the log's last boot, if its monitor must be this one; NULL: nothing. */
-static const char *wrong_monitor(const struct ctl_options *options, const struct verify_result *result)
+/* What is wrong although each line is good, or NULL: with the records' number, or with the monitor that must be this one. */
+static const char *contradiction(const struct ctl_options *options, const struct verify_result *result)
 {
     const struct cloister_tracelog_summary *monitor = &result->monitor;
     uint8_t wanted[DIGEST_SIZE];
 
+    if (monitor->missing > result->lost)
+        return "more records are missing than lines of kind lost tell of: somebody took them out";
     if (!options->monitor)
         return NULL;
     if (!monitor->has_monitor)
@@ -88,7 +90,7 @@ static const char *wrong_monitor(const struct ctl_options *options, const struct
 
 static bool is_good(const struct ctl_options *options, const struct verify_result *result)
 {
-    return !result->broken && (!options->anchor || result->anchored) && !wrong_monitor(options, result);
+    return !result->broken && (!options->anchor || result->anchored) && !contradiction(options, result);
 }
 
 static void add_text(json_object *object, const char *key, const char *text)
@@ -127,8 +129,8 @@ static void print_json(const struct ctl_options *options, const struct verify_re
         add(answer, "line", result->line);
         add_text(answer, "message", result->wrong);
         json_object_object_add(answer, "torn", json_object_new_boolean(result->torn));
-    } else if (wrong_monitor(options, result)) {
-        add_text(answer, "message", wrong_monitor(options, result));
+    } else if (contradiction(options, result)) {
+        add_text(answer, "message", contradiction(options, result));
     }
     if (options->anchor)
         json_object_object_add(answer, "anchored", json_object_new_boolean(result->anchored));
@@ -162,8 +164,8 @@ static void print_verdict(const struct ctl_options *options, const struct verify
     if (result->broken)
         printf("BROKEN at %s/%s line %s: %s\n", directory, result->file, ctl_decimal(result->line),
                result->wrong);
-    else if (wrong_monitor(options, result))
-        printf("BROKEN: %s\n", wrong_monitor(options, result));
+    else if (contradiction(options, result))
+        printf("BROKEN: %s\n", contradiction(options, result));
     if (options->anchor && !result->anchored)
         printf("the line with the hash %.16s... is not in this log\n", options->anchor);
     printf("%s lines in %s files are %s; %s trace records, %s lost\n", ctl_decimal(result->lines),
