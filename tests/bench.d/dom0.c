@@ -6,12 +6,17 @@
  *   bench-dom0 pages DOMAIN IMAGE  ADD_PAGES, with and without content (only the image's header is used)
  *   bench-dom0 sha384              SHA-384 of a page and its record, with the object code that is in Xen
  *   bench-dom0 hypercalls          dom0's own hypercalls
+ *   bench-dom0 accesses            an I/O port, and the configuration space of a device, read and written
  *   bench-dom0 boot FILE           create a domain from a libvirt description, until it answers
  */
+#include <dirent.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/io.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -193,6 +198,89 @@ static void measure_hypercalls(void)
     least_print("dom0_hypercalls", &least, nothing);
 }
 
+/* The second serial line's scratch register: a port that dom0 may use. */
+#define SCRATCH_PORT 0x2ffu
+#define PCI_VENDOR 0x00
+#define PCI_INTERRUPT_LINE 0x3c /* holds what software puts there */
+#define PCI_DEVICES "/sys/bus/pci/devices"
+
+static void measure_ports(void)
+{
+    struct least reads = {0}, writes = {0};
+
+    if (ioperm(SCRATCH_PORT, 1, 1))
+        err(1, "ioperm");
+    for (unsigned int i = 0; i < REPETITIONS; i++) {
+        uint64_t start = ticks();
+
+        for (unsigned int j = 0; j < BATCH; j++)
+            inb(SCRATCH_PORT);
+        least_add(&reads, ticks() - start);
+        start = ticks();
+        for (unsigned int j = 0; j < BATCH; j++)
+            outb(0, SCRATCH_PORT);
+        least_add(&writes, ticks() - start);
+    }
+    least_print("dom0_port_reads", &reads, nothing);
+    least_print("dom0_port_writes", &writes, nothing);
+}
+
+/* The configuration space of the first function that is no bridge's. */
+static int open_configuration(void)
+{
+    DIR *devices = opendir(PCI_DEVICES);
+    struct dirent *device;
+    char path[300], class[16] = "";
+
+    if (!devices)
+        err(1, PCI_DEVICES);
+    while ((device = readdir(devices))) {
+        snprintf(path, sizeof(path), PCI_DEVICES "/%s/class", device->d_name);
+        FILE *file = fopen(path, "re");
+        bool known = file && fgets(class, sizeof(class), file);
+
+        if (file)
+            fclose(file);
+        if (known && strncmp(class, "0x06", 4) != 0)
+            break;
+    }
+    if (!device)
+        errx(1, "no PCI device but bridges");
+    snprintf(path, sizeof(path), PCI_DEVICES "/%s/config", device->d_name);
+    closedir(devices);
+    int config = open(path, O_RDWR);
+    if (config < 0)
+        err(1, "%s", path);
+    return config;
+}
+
+static void measure_configuration(void)
+{
+    struct least reads = {0}, writes = {0};
+    uint8_t line;
+    uint32_t vendor;
+    int config = open_configuration();
+
+    if (pread(config, &line, 1, PCI_INTERRUPT_LINE) != 1)
+        err(1, "interrupt line");
+    for (unsigned int i = 0; i < REPETITIONS; i++) {
+        uint64_t start = ticks();
+
+        for (unsigned int j = 0; j < BATCH; j++)
+            if (pread(config, &vendor, sizeof(vendor), PCI_VENDOR) != sizeof(vendor))
+                err(1, "reading configuration space");
+        least_add(&reads, ticks() - start);
+        start = ticks();
+        for (unsigned int j = 0; j < BATCH; j++)
+            if (pwrite(config, &line, 1, PCI_INTERRUPT_LINE) != 1)
+                err(1, "writing configuration space");
+        least_add(&writes, ticks() - start);
+    }
+    close(config);
+    least_print("dom0_config_reads", &reads, nothing);
+    least_print("dom0_config_writes", &writes, nothing);
+}
+
 struct moment {
     uint64_t ticks;
     uint64_t time; /* ns, Xen's system time */
@@ -281,7 +369,10 @@ int main(int argc, char **argv)
         measure_sha384();
     else if (argc == 2 && !strcmp(what, "hypercalls"))
         measure_hypercalls();
-    else if (argc == 3 && !strcmp(what, "boot"))
+    else if (argc == 2 && !strcmp(what, "accesses")) {
+        measure_ports();
+        measure_configuration();
+    } else if (argc == 3 && !strcmp(what, "boot"))
         measure_boot(argv[2]);
     else
         errx(1, "unknown measurement");

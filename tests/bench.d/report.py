@@ -35,6 +35,14 @@ ALTERNATIVES = {
                       "from the guest's kernel, which may do the same", False),
 }
 
+# dom0's own devices: the end of the result's name, figure, what it is.
+ACCESSES = (
+    ("port_read", "port_reads", "100 reads of an I/O port (the second serial line's) by a program of dom0's"),
+    ("port_write", "port_writes", "100 writes to it"),
+    ("config_read", "config_reads", "100 reads of a PCI device's configuration space through dom0's kernel"),
+    ("config_write", "config_writes", "100 writes to its interrupt line register"),
+)
+
 
 def _result(name, value, unit, how, goal=NONE, bound="<="):
     met = None if goal is None else value >= goal if bound == ">=" else value <= goal
@@ -74,11 +82,10 @@ def _pages(figures):
 def _tax(ours, stock, mode):
     """The tax, and what it is computed from."""
     how = "; with Xen decoding intercepted instructions" if mode else ""
-    goal = 1.0 if not mode else NONE
 
-    def tax(name, figure, text):
+    def tax(name, figure, text, most=1.0):
         return _result(name + mode, _percent(ours[figure + mode], stock[figure + mode]), "percent",
-                       text + how, goal)
+                       text + how, NONE if mode else most)
 
     if "boot_tenant" + mode in ours:
         for name, figures in (("", ours), ("_stock", stock)):
@@ -92,6 +99,8 @@ def _tax(ours, stock, mode):
     yield tax("tax_refused_call_percent", "null_call", "null_call against Xen unpatched")
     yield tax("tax_page_fault_percent", "faults", "16 page faults in anonymous memory of a tenant")
     yield tax("tax_dom0_hypercall_percent", "dom0_hypercalls", "100 xen_version calls of dom0")
+    for name, figure, text in ACCESSES:
+        yield tax(f"tax_dom0_{name}_percent", f"dom0_{figure}", text, 2.0)
     if not mode:
         yield _result("hypercall_instructions", ours["hypercalls"] // BATCH, "instructions",
                       "one event-channel notification, the tenant's kernel included")

@@ -97,6 +97,7 @@ class Session:
     def common(self, suffix=""):
         """What both Xens can do: dom0's part is measured, the tenant's returned."""
         self.dom0("hypercalls", suffix)
+        self.dom0("accesses", suffix)
         return [f"{PROGRAM} {what}" for what in ("null", "hypercalls", "faults")]
 
     def enclave(self, commands, suffix=""):
