@@ -7,6 +7,7 @@
 #define CLOISTER_XEN_COMPAT_H
 
 #include <xen/compile.h>
+#include <xen/pci.h>
 #include <xen/sched.h>
 
 #include <asm/hvm/hvm.h>
@@ -38,6 +39,9 @@ static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)
 #define XENPF_MICROCODE_LAST XENPF_microcode_update
 /* It does not know this one, and refuses it. */
 #define XEN_DOMCTL_gsi_permission 88
+
+#define pci_find_ext_capability(sbdf, cap) \
+    pci_find_ext_capability((sbdf).seg, (sbdf).bus, (sbdf).devfn, cap)
 
 /* It knows no virtual NMIs: one that waits is an injected event. */
 static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)

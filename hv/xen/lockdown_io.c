@@ -187,7 +187,7 @@ bool cloister_user_write(unsigned long address, const struct cpu_user_regs *regs
          !rangeset_contains_singleton(mmio_ro_ranges, l1e_get_pfn(entry)) ||
          !write_ask(l1e_get_pfn(entry)) )
         return false;
-    pv_inject_hw_exception(TRAP_gp_fault, 0);
+    pv_inject_hw_exception(X86_EXC_GP, 0);
     return true;
 }
 

@@ -14,6 +14,8 @@
 #include <asm/cloister.h>
 #include <asm/msi.h>
 
+#include "compat.h"
+
 #define R CLOISTER_ACCESS_READ
 #define W CLOISTER_ACCESS_WRITE
 #define MACHINE CLOISTER_ACCESS_MACHINE
@@ -188,8 +190,7 @@ static void __init give_bars(pci_sbdf_t function, const struct header *header)
 /* Those of functions that come at run time (SR-IOV 1.1, 3.3.14). */
 static void __init give_vf_bars(pci_sbdf_t function)
 {
-    unsigned int pos = pci_find_ext_capability(function.seg, function.bus, function.devfn,
-                                               PCI_EXT_CAP_ID_SRIOV);
+    unsigned int pos = pci_find_ext_capability(function, PCI_EXT_CAP_ID_SRIOV);
     uint16_t total = pos ? pci_conf_read16(function, pos + PCI_SRIOV_TOTAL_VF) : 0;
     uint64_t address, size;
 
@@ -381,10 +382,10 @@ static bool is_in(unsigned int pos, unsigned int first, unsigned int end, unsign
 /* Registers that change what virtual functions decode, or how large a BAR is. */
 static bool is_extent(pci_sbdf_t f, unsigned int reg, unsigned int size)
 {
-    return is_in(pci_find_ext_capability(f.seg, f.bus, f.devfn, PCI_EXT_CAP_ID_SRIOV), PCI_SRIOV_BAR,
+    return is_in(pci_find_ext_capability(f, PCI_EXT_CAP_ID_SRIOV), PCI_SRIOV_BAR,
                  PCI_SRIOV_BAR + 4 * PCI_SRIOV_NUM_BARS, reg, size) ||
-           is_in(pci_find_ext_capability(f.seg, f.bus, f.devfn, EXT_CAP_REBAR), 8, 0x34, reg, size) ||
-           is_in(pci_find_ext_capability(f.seg, f.bus, f.devfn, EXT_CAP_VF_REBAR), 8, 0x34, reg, size);
+           is_in(pci_find_ext_capability(f, EXT_CAP_REBAR), 8, 0x34, reg, size) ||
+           is_in(pci_find_ext_capability(f, EXT_CAP_VF_REBAR), 8, 0x34, reg, size);
 }
 
 /*
