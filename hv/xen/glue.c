@@ -306,11 +306,17 @@ static bool has_siblings(void)
     return false;
 }
 
+/* A table that all devices share lets each raise the interrupts of the others. */
+static bool interrupts_are_confined(void)
+{
+    return iommu_intremap && amd_iommu_perdev_intremap;
+}
+
 uint32_t host_flags(void)
 {
     return world_ops.flag | HOST_TEST_FLAG | lockdown_host_flags() |
            (dma_is_confined() ? CLOISTER_INFO_IOMMU_STRICT : 0) |
-           (iommu_intremap ? CLOISTER_INFO_INTREMAP : 0) |
+           (interrupts_are_confined() ? CLOISTER_INFO_INTREMAP : 0) |
            (opt_insecure_dma ? CLOISTER_INFO_INSECURE_DMA : 0) |
            (opt_tpm_required ? CLOISTER_INFO_TPM_REQUIRED : 0) |
            (update_key_status ? 0 : CLOISTER_INFO_UPDATE_KEY) |
@@ -351,7 +357,7 @@ enum cloister_reason host_refusal(void)
         return CLOISTER_REASON_HOST_CPU;
     if ( !dma_is_confined() && !opt_insecure_dma )
         return CLOISTER_REASON_HOST_IOMMU;
-    if ( !iommu_intremap && !opt_insecure_dma )
+    if ( !interrupts_are_confined() && !opt_insecure_dma )
         return CLOISTER_REASON_HOST_INTREMAP;
     if ( vpmu_mode != XENPMU_MODE_OFF )
         return CLOISTER_REASON_HOST_VPMU;
