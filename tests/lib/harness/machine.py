@@ -51,7 +51,7 @@ TWO_CPUS_OPTIONS = ["sched=credit"]
 EMULATOR_FAULT = re.compile(r"d\d+v\d+ Triple fault")
 ANSWER_TIMEOUT = 75  # seconds; 10 to 20 are usual
 EMULATOR_TRIES = 3
-START_TIMEOUT = 180  # seconds from the emulator's start to a dom0 that answers
+START_TIMEOUT = 300  # seconds from the emulator's start to a dom0 that answers
 
 
 def _die_with_parent():
