@@ -57,13 +57,13 @@ int host_variable_set(const uint8_t guid[16], const char *name, uint32_t attribu
     return cloister_variable_set(guid, name, attributes, data, size);
 }
 
-/* Looks into all tables of a kind. -EINVAL: one of them lies. */
-static int __init find_off(char *signature)
+/* Looks into all tables of a kind (4.17 takes its name without const). -EINVAL: one of them lies. */
+static int __init find_off(const char *signature)
 {
     struct acpi_table_header *table;
     int rc = -ENOENT;
 
-    for ( unsigned int i = 1; rc != -EINVAL && !ACPI_FAILURE(acpi_get_table(signature, i, &table)); i++ )
+    for ( unsigned int i = 1; rc != -EINVAL && !ACPI_FAILURE(acpi_get_table((char *)signature, i, &table)); i++ )
         if ( table->length > sizeof(*table) )
             rc = power_find_off(table + 1, table->length - sizeof(*table), &off);
     return rc;
