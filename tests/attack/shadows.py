@@ -131,8 +131,8 @@ def refused(tap, machine, operation, wanted):
         hidden, shown = len(HIDDEN.findall(text)), len(SHOWN.findall(text))
         tap.ok(not found, f"{operation}: {count} times debug keys {keys} show no secret", found)
         tap.comment(f"  {len(text) >> 10} KiB, {hidden} of {shown} host contexts of its CPU hidden")
-        if keys == "d":
-            tap.ok(shown >= count and hidden, f"{operation}: of {count} dumps some met it", f"{hidden} of {shown}")
+        if keys == "d":  # the lines of two CPUs mix on the console: not all are recognised
+            tap.ok(shown > count // 2 and hidden, f"{operation}: of {count} dumps some met it", f"{hidden} of {shown}")
 
 
 def xentrace(tap, machine, wanted):
