@@ -80,6 +80,8 @@ int cloister_freeze_altp2m(struct domain *d);
 /*
  * The table of what dom0 may (lockdown.h). Actions return 0 or -EPERM, and have recorded a refusal.
  */
+/* What the entry of a unified image said, and was not heard: printable, for the console at start; "": nothing. */
+extern char cloister_load_options[128];
 /* dom0 is built: takes from it what no row gives. -ENOMEM. */
 int cloister_lockdown(struct domain *d);
 /* A port that the domain's permissions do not have: true if the access is done, or refused (then all ones are read). */

@@ -228,6 +228,9 @@ static void __init acpi_start(void)
 
 void __init lockdown_start(void)
 {
+    if ( cloister_load_options[0] )
+        printk(XENLOG_WARNING "Cloister: this image has its own options; its boot entry's are not taken: %s\n",
+               cloister_load_options);
     lockdown_init(opt_open, opt_watch);
     for ( unsigned int i = 0; i < ARRAY_SIZE(rows); i++ )
         lockdown_give(rows[i].kind, rows[i].access, rows[i].first, rows[i].last);
