@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The control operations: one table describes them all; the head of abi.h is their manual. */
+#include "bootorder.h"
 #include "counters.h"
 #include "lockdown.h"
 #include "monitor.h"
@@ -111,7 +112,8 @@ static int serve_trace_ring(struct cloister_trace_ring *op)
     X(COUNTERS_READ, counters_read, counters_read, false, true)        \
     X(COUNTERS_COMMIT, counters_commit, counters_commit, false, true)  \
     X(COUNTERS_FORGET, counters_forget, counters_forget, true, false)  \
-    X(LOCKDOWN, lockdown, lockdown_list, false, false)
+    X(LOCKDOWN, lockdown, lockdown_list, false, false)                 \
+    X(BOOT, boot, bootorder_serve, true, false)
 
 #define OP_MEMBER(name, structure, function, changes, secret) struct cloister_##structure structure;
 #define OP_ENTRY(name, structure, function, changes, secret) \
@@ -155,7 +157,8 @@ static int dispatch_secret(uint32_t op, union control_arg *arg)
 /* It has done something that is worth a record. */
 static bool has_changed(uint32_t op, const union control_arg *arg)
 {
-    return control_ops[op].changes && (op != CLOISTER_OP_QUOTA || arg->quota.set);
+    return control_ops[op].changes && (op != CLOISTER_OP_QUOTA || arg->quota.set) &&
+           (op != CLOISTER_OP_BOOT || arg->boot.kind >= CLOISTER_BOOT_ORDER);
 }
 
 /* Writes a record at the rate of whoever acted. */
@@ -195,6 +198,10 @@ static void describe_target(struct cloister_trace_record *record, uint32_t op,
         break;
     case CLOISTER_OP_DOMAIN:
         record->target = arg->domain.domain;
+        break;
+    case CLOISTER_OP_BOOT:
+        record->address = (uint64_t)arg->boot.kind << 32 |
+                          (arg->boot.kind == CLOISTER_BOOT_ORDER ? arg->boot.order[0] : arg->boot.entry);
         break;
     case CLOISTER_OP_ADD_PAGES:
     case CLOISTER_OP_SHARE:

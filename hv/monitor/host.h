@@ -83,13 +83,19 @@ uint32_t host_record_pcr(void);
 /* The name of the key that authorizes updates (cloister/update.h). -ENOENT: there is none; -EINVAL: no name. */
 MUST_USE int host_update_key(uint8_t name[32]);
 
-/* --- variables of the firmware, at boot only ---------------------------------------------------- */
+/* --- variables of the firmware ------------------------------------------------------------------ */
+
+/*
+ * The firmware runs in ring 0, on the monitor's own stack, and is not preempted. After boot the monitor asks it only
+ * where nobody else could have changed it (bootorder.h); never with a lock held or a secret in use.
+ */
 
 /* Kept without power, and seen before and after the firmware's boot services (UEFI 2.10, 8.2). */
 #define HOST_VARIABLE_ATTRIBUTES 7u
 
 /*
- * A variable of UEFI firmware. `name`: ASCII, at most 63 characters. *size: room in `data`, then what it has.
+ * A variable of UEFI firmware. `name`: ASCII, at most 63 characters. *size: room in `data`, then what it has. `data` lies
+ * in one block of host_alloc()'s, of at most a page, or on the stack. A size of 0 removes the variable: -ENOENT.
  * -EOPNOTSUPP: no such firmware, or no runtime services; -ENOENT; -E2BIG: no room; -EPERM: it may not be read, or not be
  * written (any more); -EINVAL: not this value; -ENOMEM: no room in the firmware; -EIO: anything else.
  */

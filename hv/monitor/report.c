@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "report.h"
 
+#include "bootorder.h"
 #include "refuse.h"
 
 static uint64_t reports; /* signed since boot */
@@ -84,6 +85,7 @@ int report_heartbeat(struct cloister_heartbeat *op)
         memcpy(op->report.trace_head, anchor.head, sizeof(anchor.head));
         op->report.trace_records = anchor.records;
         op->report.trace_suppressed = anchor.suppressed;
+        op->report.boot_changes = bootorder_changes();
         memcpy(op->report.report_data, op->data, sizeof(op->data));
         identity_sign(&op->report);
     }

@@ -17,6 +17,7 @@
 #include <xen/vmap.h>
 
 #include <asm/cloister.h>
+#include <asm/cloister_variables.h>
 #include <asm/e820.h>
 #include <asm/hpet.h>
 #include <asm/io.h>
@@ -165,7 +166,7 @@ static bool __init is_firmwares(uint64_t first, uint64_t last)
              entry->addr + entry->size > first )
             return true;
     }
-    return false;
+    return cloister_is_firmware(first, last);
 }
 
 void __init lockdown_give_memory(uint64_t first, uint64_t last, const char *what)

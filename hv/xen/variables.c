@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Included into Xen's common/efi/runtime.c, whose way into the firmware is for its own file: the firmware's variables
- * (monitor/host.h). They are used while Xen starts, before there is a dom0 that could have changed the firmware's code.
+ * (monitor/host.h). They are used while Xen starts, before there is a dom0, and by dom0's requests about boot entries
+ * (monitor/bootorder.h). By then the firmware's code must still be what it was: it lies in EFI_MEMORY_RUNTIME regions,
+ * which are no RAM in Xen's map, so that dom0 can at most read them (cloister_lockdown()) and its devices, too (Xen maps
+ * what is read-only for dom0 read-only for them); no row of the table gives a page of them (cloister_is_firmware()).
+ * efi_rs_enter() takes Xen's lock, as for its own calls of the firmware, saves the FPU, and lets interrupts come, in whose
+ * wake nothing is scheduled; a firmware that faults takes Xen with it, as in every Xen that calls it.
  */
 #include <asm/cloister_variables.h>
 
@@ -79,4 +84,18 @@ int cloister_variable_set(const uint8_t guid[16], const char *name, uint32_t att
         efi_rs_leave(&state);
     }
     return variable_error(status);
+}
+
+bool cloister_is_firmware(uint64_t first, uint64_t last)
+{
+    for ( UINTN i = 0; i < efi_memmap_size; i += efi_mdesc_size )
+    {
+        const EFI_MEMORY_DESCRIPTOR *desc = efi_memmap + i;
+
+        if ( (desc->Attribute & EFI_MEMORY_RUNTIME) && desc->Type != EfiMemoryMappedIO &&
+             desc->Type != EfiMemoryMappedIOPortSpace && desc->PhysicalStart <= last &&
+             desc->PhysicalStart + (desc->NumberOfPages << EFI_PAGE_SHIFT) > first )
+            return true;
+    }
+    return false;
 }

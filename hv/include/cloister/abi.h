@@ -179,7 +179,8 @@ struct cloister_head {
     X(15, COUNTERS_READ, counters_read)                                                            \
     X(16, COUNTERS_COMMIT, counters_commit)                                                        \
     X(17, COUNTERS_FORGET, counters_forget)                                                        \
-    X(18, LOCKDOWN, lockdown)
+    X(18, LOCKDOWN, lockdown)                                                                      \
+    X(19, BOOT, boot)
 
 #define CLOISTER_OPERATION_ENUM(number, name, structure) CLOISTER_OP_##name = (number),
 enum cloister_operation {
@@ -521,6 +522,58 @@ struct cloister_lockdown {
 };
 
 /*
+ * BOOT: the firmware's boot entries (UEFI 2.10, 3.1): which there are, in what order they are tried, and which one is
+ * taken instead, once, at the next boot. dom0 writes no variable of the firmware's (lockdown.h, firmware-call); this is
+ * what it has in their place. No entry is made or changed: what a machine may boot was decided before Xen.
+ *
+ * The monitor has the firmware do it, in ring 0. So it does that only where the firmware's code and data are as they
+ * were at boot: out of reach for dom0, which has been given nothing beside the table, and for its devices.
+ * Each request makes at most CLOISTER_BOOT_MAX + 1 calls of the firmware, at most one of which writes; none can be
+ * preempted. A request is refused with all variables as they were, or done.
+ *   EINVAL   UNKNOWN_OP (found = the kind), BATCH (found, allowed: count or size)
+ *   EOPNOTSUPP  BOOT_FIRMWARE: this is no UEFI host, or Xen was booted without its runtime services
+ *   EPERM    BOOT_OPEN (found = the flags, CLOISTER_INFO_*; allowed = those that are needed)
+ *   ENOENT   BOOT_ENTRY (found = the entry that does not exist)
+ *   EEXIST   BOOT_TWICE (found = the entry)
+ *   EIO      BOOT_FAILED (found = the errno that the firmware's answer stands for: host.h, host_variable_get)
+ *   ENOMEM   NO_MEMORY
+ *   EFAULT   BAD_POINTER
+ * X(number, NAME, "name"). Numbers are ABI.
+ *   READ     out: booted, next, count, order
+ *   ENTRY    in: entry, size, buffer. out: size; the EFI_LOAD_OPTION (3.1.3) that the entry is, as the firmware has it
+ *   ORDER    in: count, order. The entries that are tried, first one first: all that exist or some, each once
+ *   NEXT     in: entry, or CLOISTER_BOOT_NONE: the next boot is by the order
+ */
+#define CLOISTER_BOOT_KINDS(X)                                                                     \
+    X(0, READ, "read")                                                                             \
+    X(1, ENTRY, "entry")                                                                           \
+    X(2, ORDER, "order")                                                                           \
+    X(3, NEXT, "next")
+
+#define CLOISTER_BOOT_ENUM(number, name, text) CLOISTER_BOOT_##name = (number),
+enum cloister_boot_kind {
+    CLOISTER_BOOT_KINDS(CLOISTER_BOOT_ENUM)
+};
+#undef CLOISTER_BOOT_ENUM
+
+#define CLOISTER_BOOT_MAX 128u          /* entries of an order */
+#define CLOISTER_BOOT_NONE UINT32_MAX   /* no entry; an entry is 0 .. 0xffff, the digits of its Boot#### */
+#define CLOISTER_BOOT_ENTRY_SIZE 4096u  /* the most of an entry that ENTRY shows */
+struct cloister_boot {
+    struct cloister_head head;
+    uint32_t kind;    /* enum cloister_boot_kind */
+    uint32_t entry;
+    uint32_t booted;  /* out: the entry that this boot is by, or NONE: by none (a file named in the setup) */
+    uint32_t next;    /* out: the entry that the next boot is by, or NONE: by the order */
+    uint64_t changes; /* out: ORDER and NEXT that were done since boot, as in heartbeats (report.h) */
+    uint64_t buffer;  /* address of `size` bytes */
+    uint32_t size;    /* ENTRY, in: 1 .. CLOISTER_BOOT_ENTRY_SIZE; out: what the entry has: 0: it does not exist; more
+                         than in: nothing was copied */
+    uint32_t count;   /* of order: 1 .. CLOISTER_BOOT_MAX; READ: 0 if there is none */
+    uint16_t order[CLOISTER_BOOT_MAX];
+};
+
+/*
  * TEST: only in a build with CLOISTER_TEST, which INFO shows as CLOISTER_INFO_TEST; else ENOSYS. It looks
  * where nobody may look and breaks what the audit must find. ENOENT: no such page.
  */
@@ -570,5 +623,6 @@ _Static_assert(sizeof(struct cloister_counters_read) == 120, "ABI");
 _Static_assert(sizeof(struct cloister_counters_commit) == 120, "ABI");
 _Static_assert(sizeof(struct cloister_counters_forget) == 48, "ABI");
 _Static_assert(sizeof(struct cloister_lockdown) == 88, "ABI");
+_Static_assert(sizeof(struct cloister_boot) == 320, "ABI");
 
 #endif

@@ -98,7 +98,12 @@
     X(81, ENCLAVE_MODE, "an enclave's calls to the monitor are for its own kernel mode only")      \
     X(82, DOMAIN_COUNTERS, "the domain has counters under its UUID: forget them first")            \
     X(83, SEAL_FLOOR, "the statement for this boot configuration was withdrawn: see SEALING.md") \
-    X(84, DOMAIN_UUID, "another domain has this UUID: a domain takes it when it is created")
+    X(84, DOMAIN_UUID, "another domain has this UUID: a domain takes it when it is created")  \
+    X(85, BOOT_FIRMWARE, "there are no runtime services of UEFI firmware here: boot entries are the setup's")  \
+    X(86, BOOT_OPEN, "dom0 could have changed the firmware: boot Xen without cloister-lockdown= and ats, with dom0-iommu=strict") \
+    X(87, BOOT_ENTRY, "the firmware has no such boot entry")                                       \
+    X(88, BOOT_TWICE, "a boot order names each entry once")                                        \
+    X(89, BOOT_FAILED, "the firmware did not do it")
 
 #define CLOISTER_REASON_ENUM(code, name, text) CLOISTER_REASON_##name = (code),
 enum cloister_reason {

@@ -96,7 +96,8 @@ struct cloister_report {
     uint8_t trace_head[32];   /* HEARTBEAT: the running hash of all records (trace.h), else 0 */
     uint64_t trace_records;   /* HEARTBEAT: how many it is over, since boot */
     uint64_t trace_suppressed; /* HEARTBEAT: refusals that were only counted, since boot */
-    uint8_t reserved[112];
+    uint64_t boot_changes;    /* HEARTBEAT: boot orders and next boots that dom0 has set since boot (abi.h, BOOT) */
+    uint8_t reserved[104];
     uint8_t signature[64];    /* see "What is signed" */
 };
 

@@ -62,7 +62,8 @@ struct cloister_trace_header {
 
 /*
  * What happened, X(number, NAME, "name"). Numbers are ABI.
- *   CONTROL   a control operation: refused, or done if it changes state
+ *   CONTROL   a control operation: refused, or done if it changes state. BOOT: address = the kind << 32 | NEXT's entry,
+ *             or the first one of the ORDER
  *   CALL      ENTER, RESUME or STATUS refused
  *   FAULT     a thread ended in a fault
  *   GUARD     a mapping of, or a reference to, a protected frame was refused. GUARD_REFERENCE: error is 0, Xen's

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+obj-y += bootorder.o
 obj-y += calls.o
 obj-y += counters.o
 obj-y += enclave.o

@@ -14,7 +14,8 @@ static const size_t sizes[OPS] = {
     sizeof(struct cloister_record), sizeof(struct cloister_heartbeat),
     sizeof(struct cloister_counters_load),   sizeof(struct cloister_counters_save),
     sizeof(struct cloister_counters_read),   sizeof(struct cloister_counters_commit),
-    sizeof(struct cloister_counters_forget), sizeof(struct cloister_lockdown)};
+    sizeof(struct cloister_counters_forget), sizeof(struct cloister_lockdown),
+    sizeof(struct cloister_boot)};
 
 static struct image *image;
 
