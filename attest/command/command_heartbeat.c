@@ -264,6 +264,7 @@ static void print_json(int rc, const struct inputs *in, const struct findings *f
         out_count(claims, "sequence", found->report.sequence);
         out_count(claims, "time_ns", found->report.time);
         out_count(claims, "refusals", found->report.refusals);
+        out_count(claims, "boot_changes", found->report.boot_changes);
         add_trace(claims, in, found);
         out_add(object, "claims", claims);
     }
@@ -288,6 +289,8 @@ static void print_text(int rc, const struct inputs *in, const struct findings *f
     hex_text(found->report.trace_head, sizeof(found->report.trace_head), head, sizeof(head));
     printf("  trace     %" PRIu64 " records, %" PRIu64 " refusals only counted\n            head %s\n",
            found->report.trace_records, found->report.trace_suppressed, head);
+    printf("  boot      %" PRIu64 " changes of the boot order or the next boot by dom0\n",
+           found->report.boot_changes);
     if (in->log_count) {
         printf("  log       the monitor vouches for %" PRIu64 " of %" PRIu64 " records; %" PRIu64
                " are missing\n",

@@ -128,6 +128,7 @@ static json_object *host_claims(const struct cloister_claims *claims)
     out_add(object, "pcrs", pcrs);
     if (claims->heartbeat) {
         out_count(object, "refusals", claims->refusals);
+        out_count(object, "boot_changes", claims->boot_changes);
     }
     for (uint32_t i = 0; i < claims->enclave_count; i++) {
         json_object_array_add(enclaves, enclave_claims(&claims->enclaves[i]));

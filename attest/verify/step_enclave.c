@@ -167,6 +167,7 @@ static void find_heartbeat(struct verification *v)
             memcpy(claims->trace_head, report->trace_head, sizeof(claims->trace_head));
             claims->trace_records = report->trace_records;
             claims->trace_suppressed = report->trace_suppressed;
+            claims->boot_changes = report->boot_changes;
         }
     }
 }

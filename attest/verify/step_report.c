@@ -20,11 +20,11 @@ static bool enclave_fields_zero(const struct cloister_report *report)
            all_zero(report->domain_uuid, sizeof(report->domain_uuid));
 }
 
-/* An enclave's report has nothing to say about the trace. */
-static bool trace_fields_zero(const struct cloister_report *report)
+/* An enclave's report has nothing to say about the trace and the boot order. */
+static bool heartbeat_fields_zero(const struct cloister_report *report)
 {
     return all_zero(report->trace_head, sizeof(report->trace_head)) && !report->trace_records &&
-           !report->trace_suppressed;
+           !report->trace_suppressed && !report->boot_changes;
 }
 
 static int check_form(struct verification *v, uint32_t i)
@@ -59,9 +59,9 @@ static int check_form(struct verification *v, uint32_t i)
         return refuse_number(v->refusal, code, 0, report->image_flags,
                              "reports[%u].image_flags, those that are unknown", i);
     }
-    if (report->kind == CLOISTER_REPORT_ENCLAVE && !trace_fields_zero(report)) {
+    if (report->kind == CLOISTER_REPORT_ENCLAVE && !heartbeat_fields_zero(report)) {
         return refuse_text(v->refusal, code, "zeros", "something else",
-                           "reports[%u], an enclave's: the trace's fields", i);
+                           "reports[%u], an enclave's: a heartbeat's fields", i);
     }
     if (report->kind == CLOISTER_REPORT_HEARTBEAT && !enclave_fields_zero(report)) {
         return refuse_text(v->refusal, code, "zeros", "something else",

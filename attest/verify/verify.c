@@ -118,9 +118,10 @@ static void begin_heartbeat(struct verification *v, const struct cloister_claims
     v->evidence.reports[0] = *heartbeat;
 }
 
-/* A trace only grows, and of as many records there is one. */
+/* A trace only grows, and of as many records there is one; what was changed of the boot order is counted up. */
 static int trace_continues(const uint8_t head[32], uint64_t records, uint64_t suppressed,
-                           const struct cloister_report *later, struct cloister_refusal *refusal)
+                           uint64_t boot_changes, const struct cloister_report *later,
+                           struct cloister_refusal *refusal)
 {
     const enum cloister_refusal_code code = CLOISTER_REFUSED_TRACE_CONTRADICTS;
 
@@ -130,6 +131,9 @@ static int trace_continues(const uint8_t head[32], uint64_t records, uint64_t su
     if (later->trace_suppressed < suppressed) {
         return refuse_number(refusal, code, suppressed, later->trace_suppressed,
                              "trace_suppressed, at least");
+    }
+    if (later->boot_changes < boot_changes) {
+        return refuse_number(refusal, code, boot_changes, later->boot_changes, "boot_changes, at least");
     }
     if (later->trace_records == records && memcmp(later->trace_head, head, 32) != 0) {
         return refuse_bytes(refusal, code, head, later->trace_head, 32, "trace_head, of as many records");
@@ -156,8 +160,8 @@ int cloister_heartbeat_follows(const struct cloister_report *earlier, const stru
     if (later->time <= earlier->time) {
         return refuse_time(refusal, earlier->time, later->time);
     }
-    return trace_continues(earlier->trace_head, earlier->trace_records, earlier->trace_suppressed, later,
-                           refusal);
+    return trace_continues(earlier->trace_head, earlier->trace_records, earlier->trace_suppressed,
+                           earlier->boot_changes, later, refusal);
 }
 
 /* Asks that it is a heartbeat, for this challenge, and later than the host's claims. */
@@ -181,8 +185,8 @@ static int accept_heartbeat(struct verification *v, const struct cloister_claims
     if (heartbeat->time <= host->heartbeat_time) {
         return refuse_time(v->refusal, host->heartbeat_time, heartbeat->time);
     }
-    return trace_continues(host->trace_head, host->trace_records, host->trace_suppressed, heartbeat,
-                           v->refusal);
+    return trace_continues(host->trace_head, host->trace_records, host->trace_suppressed,
+                           host->boot_changes, heartbeat, v->refusal);
 }
 
 int cloister_verify_heartbeat(struct cloister_verifier *verifier,

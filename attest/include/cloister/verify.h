@@ -388,6 +388,7 @@ struct cloister_claims {
     uint8_t trace_head[32];             /* the running hash of its records by then (trace.h), */
     uint64_t trace_records;             /* over how many it is, */
     uint64_t trace_suppressed;          /* and how many refusals were only counted */
+    uint64_t boot_changes;              /* how often dom0 has set the boot order or the next boot (report.h) */
     uint32_t enclave_count;
     struct cloister_enclave_claims enclaves[CLOISTER_EVIDENCE_MAX_REPORTS];
 };
@@ -432,7 +433,8 @@ cloister_verify_heartbeat(struct cloister_verifier *verifier, const struct clois
 
 /*
  * Can both heartbeats be of one boot, `later` after `earlier`? Their signatures must have been verified.
- * 0 or -EACCES: another monitor record, not later, or a trace that holds less, or something else.
+ * 0 or -EACCES: another monitor record, not later, or a trace that holds less, or something else; or fewer changes of the
+ * boot order.
  */
 __attribute__((warn_unused_result)) int
 cloister_heartbeat_follows(const struct cloister_report *earlier, const struct cloister_report *later,

@@ -142,6 +142,33 @@ START_TEST(trace_goes_on)
 }
 END_TEST
 
+/* Changes of the boot order are shown, and do not become fewer. */
+START_TEST(boot_changes_are_counted_up)
+{
+    struct cloister_report *beat = &scene.reports[1], earlier;
+    struct cloister_claims host;
+
+    beat->boot_changes = 3;
+    scene_sign_report(1);
+    accepts();
+    host = scene.claims;
+    ck_assert_uint_eq(host.boot_changes, 3);
+    earlier = *beat;
+    beat->time++;
+    scene_sign_report(1);
+    ck_assert_int_eq(beats(&host), 0);
+    beat->boot_changes = UINT64_MAX;
+    scene_sign_report(1);
+    ck_assert_int_eq(beats(&host), 0);
+    ck_assert_int_eq(cloister_heartbeat_follows(&earlier, beat, &scene.refusal), 0);
+    beat->boot_changes = 2;
+    scene_sign_report(1);
+    check_refused(beats(&host), CLOISTER_REFUSED_TRACE_CONTRADICTS, "boot_changes");
+    check_refused(cloister_heartbeat_follows(&earlier, beat, &scene.refusal),
+                  CLOISTER_REFUSED_TRACE_CONTRADICTS, "boot_changes");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("heartbeat");
@@ -152,6 +179,7 @@ int main(void)
     tcase_add_test(tcase, heartbeat);
     tcase_add_test(tcase, heartbeat_not_later);
     tcase_add_test(tcase, trace_goes_on);
+    tcase_add_test(tcase, boot_changes_are_counted_up);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

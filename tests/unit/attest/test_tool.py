@@ -125,6 +125,7 @@ def heartbeat(tool):
     check("as COSE_Sign1", ACCEPTED, heartbeat="cose.beat", says="accepted")
     claims = json.loads(check("accepted, as JSON", ACCEPTED, "--json"))
     tool.tap.ok(claims["accepted"] and claims["claims"]["sequence"] == 99 and claims["claims"]["refusals"] == 3 and
+            claims["claims"]["boot_changes"] == 0 and
             claims["claims"]["boot_id"] == "1122334455667788" and not claims["claims"]["insecure"] and
             claims["claims"]["attestation_key"] == sample["key"] and
             claims["claims"]["monitor_flags"] == FLAGS, "the claims",
@@ -194,7 +195,8 @@ def heartbeat_bytes(check, refused):
     for name, data, offset, code in ("magic", good, 0, "report-unknown"), ("kind", good, 12, "report-unknown"), \
             ("sequence", good, 16, "report-signature-wrong"), ("time", good, 24, "report-signature-wrong"), \
             ("record", good, 32, "report-record"), ("refusals", good, 72, "report-signature-wrong"), \
-            ("nonce", good, 224, "report-signature-wrong"), ("trace", good, 300, "report-signature-wrong"), ("reserved", good, 340, "report-unknown"), \
+            ("nonce", good, 224, "report-signature-wrong"), ("trace", good, 300, "report-signature-wrong"), \
+            ("boot changes", good, 340, "report-signature-wrong"), ("reserved", good, 344, "report-unknown"), \
             ("signature", good, 511, "report-signature-wrong"), ("COSE head", cose, 0, "bad-value"), \
             ("COSE signature", cose, len(cose) - 1, "report-signature-wrong"):
         bad.write_bytes(data[:offset] + bytes([data[offset] ^ 0x80]) + data[offset + 1:])

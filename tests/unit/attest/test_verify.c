@@ -875,6 +875,9 @@ START_TEST(report_form)
     report->trace_suppressed = 1;
     refuses(CLOISTER_REFUSED_REPORT_UNKNOWN, "reports[0], an enclave's");
     *report = good;
+    report->boot_changes = 1;
+    refuses(CLOISTER_REFUSED_REPORT_UNKNOWN, "reports[0], an enclave's");
+    *report = good;
     scene.reports[1].enclave = 1;
     refuses(CLOISTER_REFUSED_REPORT_UNKNOWN, "reports[1], a heartbeat");
 }
