@@ -42,6 +42,7 @@ static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPA
     struct cloister_counters_load *load = arg;
     struct cloister_counters_save *save = arg;
     struct cloister_lockdown *lockdown = arg;
+    struct cloister_boot *boot = arg;
 
     switch (op) {
     case CLOISTER_OP_CREATE:
@@ -63,6 +64,9 @@ static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPA
         spans[0] = (struct span){&lockdown->buffer,
                                  (size_t)lockdown->capacity * sizeof(struct cloister_lockdown_row), true};
         return 1;
+    case CLOISTER_OP_BOOT:
+        spans[0] = (struct span){&boot->buffer, boot->size, true};
+        return boot->kind == CLOISTER_BOOT_ENTRY ? 1 : 0;
     case CLOISTER_OP_COUNTERS_LOAD:
         spans[0] = (struct span){&load->image, load->size, false};
         return load->size ? 1 : 0;

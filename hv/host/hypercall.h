@@ -68,6 +68,7 @@ HYPERCALL(counters_read, CLOISTER_OP_COUNTERS_READ, cloister_counters_read)
 HYPERCALL(counters_commit, CLOISTER_OP_COUNTERS_COMMIT, cloister_counters_commit)
 HYPERCALL(counters_forget, CLOISTER_OP_COUNTERS_FORGET, cloister_counters_forget)
 HYPERCALL(lockdown, CLOISTER_OP_LOCKDOWN, cloister_lockdown)
+HYPERCALL(boot, CLOISTER_OP_BOOT, cloister_boot)
 #undef HYPERCALL
 
 #endif

@@ -103,4 +103,14 @@ def test_life(tap, machine):
     is_clean(tap, machine, "after a day of a domain")
 
 
-TESTS = [test_calls, test_sign, test_memory, test_bad_images, test_quota, test_life]
+def test_boot_entries(tap, machine):
+    """There is no UEFI firmware; and without an IOMMU it would not be asked."""
+    error, says = ("EOPNOTSUPP", "a BIOS host") if machine.iommu else ("EPERM", "dom0-iommu=strict")
+    for words in ("boot", "boot order 0", "boot next 0", "boot next none"):
+        answer = stack.ctl(machine, words)
+        tap.ok(not answer["ok"] and answer["error"] == error and says in answer["message"],
+               f"cloisterctl {words}: refused, and why", answer)
+    tap.ok(machine.dom0("cloisterctl boot").rc == 1, "with the exit status of a refusal")
+
+
+TESTS = [test_boot_entries, test_calls, test_sign, test_memory, test_bad_images, test_quota, test_life]

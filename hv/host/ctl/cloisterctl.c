@@ -55,6 +55,15 @@ static const struct command commands[] = {
      "range that dom0 has. Needs no cloisterd. Exit status 1 if an option of Xen's (cloister-lockdown=) has\n"
      "opened something, or if it only watches: verifiers refuse such a host. Each refusal stands in the trace.\n",
      0, 1, command_lockdown},
+    {"boot", "[order LIST|next ENTRY]", "what the firmware boots, and in what order",
+     "Shows the firmware's boot entries, in their order, and which one this boot is by.\n"
+     "  boot order 3,1,0   the entries that the firmware tries from now on, first one first\n"
+     "  boot next 3        the next boot, and no other, is by this entry\n"
+     "  boot next none     the next boot is by the order\n"
+     "Entries are named by the hexadecimal digits that are shown. Entries are neither made nor changed: that is done in\n"
+     "the firmware's setup. Changes are recorded and counted in heartbeats. For UEFI hosts on which nothing is open\n"
+     "('cloisterctl lockdown'). Needs no cloisterd.\n",
+     0, 2, command_boot},
     {"verify-log", "[--anchor HASH] [DIR]", "is the trace log whole and unchanged?",
      "Verifies the hash chain of every line of every file, that no record is doubled, and that the records are\n"
      "those that the monitor signed in the log's anchors: see cloister-log(5). Names the first line that is\n"

@@ -37,6 +37,7 @@ int command_destroy(const struct ctl_options *options);
 int command_trace(const struct ctl_options *options);
 int command_audit(const struct ctl_options *options);
 int command_lockdown(const struct ctl_options *options);
+int command_boot(const struct ctl_options *options);
 int command_verify_log(const struct ctl_options *options);
 int command_evidence(const struct ctl_options *options);
 int command_heartbeat(const struct ctl_options *options);
