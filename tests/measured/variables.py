@@ -19,29 +19,53 @@ def text(words):
     return (words + "\0").encode("utf-16-le")
 
 
-def set_variable(path, name, data):
-    """A global variable of this name, in place of an older one."""
-    store = bytearray(path.read_bytes())
+def _first(store):
     assert store[0x28:0x2C] == b"_FVH"
-    at = struct.unpack_from("<H", store, 0x30)[0] + STORE_HEADER
+    return struct.unpack_from("<H", store, 0x30)[0] + STORE_HEADER
+
+
+def _places(store, name):
+    """Where global variables of this name start, that were not deleted; at last where the rest of the store does."""
+    at, places = _first(store), []
     while struct.unpack_from("<H", store, at)[0] == START:
         _, state, _, _, _, name_size, data_size, vendor = ENTRY.unpack_from(store, at)
         found = store[at + ENTRY.size:at + ENTRY.size + name_size]
         if state == ADDED and vendor == GLOBAL.bytes_le and found == text(name):
-            store[at + 2] = DELETED
+            places.append(at)
         at += ENTRY.size + name_size + data_size + 3 & ~3
+    return places, at
+
+
+def set_variable(path, name, data):
+    """A global variable of this name, in place of an older one."""
+    store = bytearray(path.read_bytes())
+    places, at = _places(store, name)
+    for place in places:
+        store[place + 2] = DELETED
     entry = ENTRY.pack(START, ADDED, PERSISTENT, 0, 0, len(text(name)), len(data), GLOBAL.bytes_le) + text(name) + data
     assert set(store[at:at + len(entry)]) == {0xFF}, "the rest of the store is not empty"
     store[at:at + len(entry)] = entry
     path.write_bytes(store)
 
 
-def load_option(file):
-    """EFI_LOAD_OPTION (3.1.3) of a file on the boot disk."""
+def get_variable(path, name):
+    """Its data; None: there is none."""
+    store = path.read_bytes()
+    places, _ = _places(store, name)
+    if not places:
+        return None
+    assert len(places) == 1, name
+    _, _, _, _, _, name_size, data_size, _ = ENTRY.unpack_from(store, places[0])
+    at = places[0] + ENTRY.size + name_size
+    return store[at:at + data_size]
+
+
+def load_option(file, description="a driver", options=b""):
+    """EFI_LOAD_OPTION (3.1.3) of a file on the boot disk; `options` are what the firmware hands to it."""
     drive = struct.pack("<BBHIQQ16sBB", 4, 1, 42, 1, 2048, 0, PARTITION.bytes_le, 2, 2)
     name = text(file)
     paths = drive + struct.pack("<BBH", 4, 4, 4 + len(name)) + name + bytes.fromhex("7fff0400")
-    return struct.pack("<IH", ACTIVE, len(paths)) + text("a driver") + paths
+    return struct.pack("<IH", ACTIVE, len(paths)) + text(description) + paths + options
 
 
 def add_driver(path, file):

@@ -67,6 +67,10 @@ class Uefi:
                 raise images.Missing(f"{path} is not there; tests/setup installs it (package ovmf)")
         return code, template
 
+    def make_variables(self):
+        """What a new machine remembers: nothing. Before it starts, so that somebody else can write into it."""
+        shutil.copyfile(self._flash()[1], self.variables)
+
     def options(self, work):
         """For QEMU's command line. What it names is made in the folder `work`."""
         code, template = self._flash()
