@@ -100,13 +100,16 @@ class Machine:
     firmware      a uefi.Uefi that boots what is on its disk; xen and options of kernels are then
                   for that disk's maker (QEMU only)
     qemu_options  added to QEMU's command line
+    code_cache    MiB that the emulator keeps of translated code; None: its default. With that (1024 in QEMU) its lists of
+                  what jumps where grow long, and each page of a dead guest's code that Xen clears walks them: a machine
+                  in which many guests begin and end stands still for minutes (QEMU only)
     tools         False: dom0's tools are not of this Xen; their services are not waited for
     echo          called with each line of the console as it comes
     """
 
     def __init__(self, name, xen, dom0=(), tenant_payload=(), xen_options=(), dom0_options=(),
                  strict=True, iommu_kind="amd", icount=False, cpus=1, memory=3072, qemu_options=(), echo=None,
-                 logs=None, tpm=None, firmware=None, tools=True):
+                 logs=None, tpm=None, firmware=None, code_cache=None, tools=True):
         kind = EMULATORS[os.environ.get("CLOISTER_MACHINE", "qemu")]
         self.name, self.xen, self.icount = name, xen, icount
         self.cpus = 1 if icount else min(cpus, kind.max_cpus)
@@ -127,7 +130,7 @@ class Machine:
         if firmware and kind is not Qemu:
             raise images.Missing(f"only QEMU boots by UEFI firmware, not {kind.program}")
         self.firmware = firmware
-        self.echo, self._tools = echo, tools
+        self.echo, self.code_cache, self._tools = echo, code_cache, tools
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
         self.seconds = {}  # how long what took
         self.tenants = {}  # name -> domain id

@@ -35,6 +35,8 @@ class Qemu:
     def _command(self, parts, xen_options, dom0_options):
         machine, work = self._machine, self._work
         accelerator = "tcg,thread=single" if machine.icount else "tcg,thread=multi"
+        if machine.code_cache:
+            accelerator += f",tb-size={machine.code_cache}"
         command = [self.program, "-machine", "q35", "-cpu", CPU, "-accel", accelerator,
                    "-smp", str(machine.cpus), "-m", str(machine.memory),
                    "-display", "none", "-nodefaults", "-no-reboot",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """QEMU's monitor, and the machine's memory as a file: what somebody sees who stands before it.
 
+    monitor = qmp.Monitor(folder)  # its commands alone
     memory = qmp.Memory(folder, 2304)
     with Machine("name", xen=..., memory=2304, qemu_options=memory.options) as machine:
         memory.command("stop")
@@ -14,16 +15,13 @@ import socket
 import time
 
 
-class Memory:
-    """`options` for QEMU: the memory is a file, and the machine stops where it would reset or switch itself off."""
+class Monitor:
+    """QEMU's monitor; `options` are QEMU's."""
 
-    def __init__(self, folder, mebibytes):
-        self._path = os.path.join(folder, "memory")
+    def __init__(self, folder):
         self._socket = os.path.join(folder, "qmp")
         self._link = None
-        self.options = ["-object", f"memory-backend-file,id=memory,size={mebibytes}M,mem-path={self._path},share=on",
-                        "-machine", "memory-backend=memory", "-action", "reboot=shutdown,shutdown=pause",
-                        "-qmp", f"unix:{self._socket},server=on,wait=off"]
+        self.options = ["-qmp", f"unix:{self._socket},server=on,wait=off"]
 
     def _open(self):
         link = socket.socket(socket.AF_UNIX)
@@ -43,6 +41,16 @@ class Memory:
                 raise OSError(f"QEMU: {name}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
+
+
+class Memory(Monitor):
+    """The memory is a file, and the machine stops where it would reset or switch itself off."""
+
+    def __init__(self, folder, mebibytes):
+        super().__init__(folder)
+        self._path = os.path.join(folder, "memory")
+        self.options += ["-object", f"memory-backend-file,id=memory,size={mebibytes}M,mem-path={self._path},share=on",
+                         "-machine", "memory-backend=memory", "-action", "reboot=shutdown,shutdown=pause"]
 
     def wait_down(self, seconds):
         """Until the machine resets or switches itself off; False: it did not in time."""
