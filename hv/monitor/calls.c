@@ -51,6 +51,13 @@ static void audit_stage(struct cloister_audit *op, uint64_t stage)
     op->cursor[0] = stage;
 }
 
+static uint64_t audit_violations(const struct cloister_audit *op)
+{
+#define ADD(member, name) op->member +
+    return CLOISTER_AUDIT_ENCLAVES(ADD) CLOISTER_AUDIT_MACHINE(ADD) 0;
+#undef ADD
+}
+
 static int serve_audit(struct cloister_audit *op)
 {
     int rc = 0;
@@ -69,8 +76,7 @@ static int serve_audit(struct cloister_audit *op)
         audit_stage(op, AUDIT_HOST);
     }
     rc = host_audit(op);
-    if (!rc && op->second_stage + op->pv_tables + op->grants + op->iommu + op->views +
-                       op->anonymity) {
+    if (!rc && audit_violations(op) != 0) {
         monitor_refused(CLOISTER_EVENT_AUDIT, CLOISTER_REASON_NONE, 0, CLOISTER_NO_DOMAIN,
                         CLOISTER_OP_AUDIT, 0);
     }

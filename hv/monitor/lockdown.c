@@ -12,15 +12,50 @@ static const uint32_t rooms[] = {CLOISTER_LOCKDOWN_RULES(RULE_ROOM)};
 #define ROOM_FLAG(room, option) CLOISTER_INFO_##room |
 #define ALL_ROOMS ((uint32_t)(CLOISTER_LOCKDOWN_ROOMS(ROOM_FLAG) 0))
 
+#define ROOM_WORD(room, option) {option, CLOISTER_INFO_##room},
+static const struct {
+    const char *word;
+    uint32_t flag;
+} words[] = {{"watch", CLOISTER_INFO_LOCKDOWN_WATCH}, CLOISTER_LOCKDOWN_ROOMS(ROOM_WORD)};
+#undef ROOM_WORD
+
 static struct {
     struct cloister_lockdown_row rows[LOCKDOWN_MAX_ROWS];
     uint32_t count;
+    uint32_t left_out;
     uint32_t open;
     bool watch;
     bool sealed;
     uint64_t refused;
     uint8_t hash[SHA256_SIZE];
 } table;
+
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    return strlen(word) == length && memcmp(text, word, length) == 0;
+}
+
+const char *lockdown_parse(const char *text, uint32_t *open)
+{
+    const char *unknown = NULL;
+
+    for (const char *end; *text != 0; text = *end != 0 ? end + 1 : end) {
+        size_t i = 0;
+
+        for (end = text; *end != 0 && *end != ','; end++) {
+        }
+        while (i < sizeof(words) / sizeof(words[0]) &&
+               !is_word(text, (size_t)(end - text), words[i].word)) {
+            i++;
+        }
+        if (i < sizeof(words) / sizeof(words[0])) {
+            *open |= words[i].flag;
+        } else if (unknown == NULL && end != text) {
+            unknown = text;
+        }
+    }
+    return unknown;
+}
 
 void lockdown_init(uint32_t open, bool watch)
 {
@@ -38,10 +73,20 @@ void lockdown_give(enum cloister_lockdown_kind kind, uint32_t access, uint64_t f
     if (table.sealed) {
         host_panic("the table of what dom0 may is sealed");
     }
-    if (table.count < LOCKDOWN_MAX_ROWS && first <= last) {
-        table.rows[table.count++] = (struct cloister_lockdown_row){
-            .kind = kind, .access = access, .first = first, .last = last};
+    if (first > last) {
+        return;
     }
+    if (table.count == LOCKDOWN_MAX_ROWS) {
+        table.left_out++;
+        return;
+    }
+    table.rows[table.count++] = (struct cloister_lockdown_row){
+        .kind = kind, .access = access, .first = first, .last = last};
+}
+
+uint32_t lockdown_left_out(void)
+{
+    return table.left_out;
 }
 
 void lockdown_seal(void)
@@ -120,6 +165,19 @@ const uint8_t *lockdown_hash(void)
 {
     return table.hash;
 }
+
+#ifdef CLOISTER_TEST
+bool lockdown_test_access(enum cloister_lockdown_kind kind, uint64_t first, uint32_t access)
+{
+    for (uint32_t i = 0; i < table.count; i++) {
+        if (table.rows[i].kind == kind && table.rows[i].first == first) {
+            table.rows[i].access = access;
+            return true;
+        }
+    }
+    return false;
+}
+#endif
 
 int lockdown_list(struct cloister_lockdown *op)
 {

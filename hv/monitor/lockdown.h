@@ -12,10 +12,18 @@
 
 #define LOCKDOWN_MAX_ROWS 512u
 
+/*
+ * What cloister-lockdown= says (cloister/lockdown.h), words with commas between: adds CLOISTER_INFO_* of its rooms, and
+ * LOCKDOWN_WATCH for the word "watch", to *open. Returns where the first word stands that is none of these and not empty
+ * (it opens nothing, the others do what they say), or NULL.
+ */
+const char *lockdown_parse(const char *text, uint32_t *open);
 /* Begins an empty table. `open`: CLOISTER_INFO_* of the rooms that are open; `watch`: nothing is refused. */
 void lockdown_init(uint32_t open, bool watch);
 /* Gives [first, last]. Beyond LOCKDOWN_MAX_ROWS rows nothing more is given: the closed answer. */
 void lockdown_give(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last);
+/* How many rows had no room. */
+uint32_t lockdown_left_out(void);
 /* No more rows; makes the hash over those that every machine has, and over what is open. */
 void lockdown_seal(void);
 
@@ -37,5 +45,10 @@ uint32_t lockdown_flags(void);
 const uint8_t *lockdown_hash(void);
 /* The operation of abi.h, with its errors. */
 MUST_USE int lockdown_list(struct cloister_lockdown *op);
+
+#ifdef CLOISTER_TEST
+/* Test build: changes the access of the row of this kind that begins at `first`, sealed or not; false: there is none. */
+bool lockdown_test_access(enum cloister_lockdown_kind kind, uint64_t first, uint32_t access);
+#endif
 
 #endif

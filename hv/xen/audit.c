@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The audit of every table outside the monitor through which memory can be reached: second-stage tables
- * (also those for altp2m and nested guests), page tables of PV domains, active grants, IOMMU tables.
+ * (also those for altp2m and nested guests), page tables of PV domains, active grants, IOMMU tables; and of
+ * what dom0, and whoever got it from dom0, has of the machine, as Xen goes by it, not as the hooks have seen it.
  *
  * It goes by domain, and within a table by chunks, so that it can stop for other work at any time. What
  * changes behind the cursor is the guards' business. Locks: an IOMMU table's own, a grant table's own;
@@ -10,10 +11,13 @@
 #include "glue.h"
 
 #include <xen/iommu.h>
+#include <xen/rangeset.h>
 #include <xen/sched.h>
 
 #include <asm/cloister_grants.h>
 #include <asm/p2m.h>
+
+#include "lockdown.h"
 
 #define TABLE_BITS 9
 #define TABLE_ENTRIES (1u << TABLE_BITS)
@@ -24,7 +28,7 @@ extern struct list_head acpi_drhd_units;
 
 /* audit->cursor: [0] is the monitor's, then */
 enum { CURSOR_STAGE = 1, CURSOR_DOMAIN = 2, CURSOR_PLACE = 3 };
-enum { STAGE_DOMAINS, STAGE_PV_TABLES, STAGE_END };
+enum { STAGE_DOMAINS, STAGE_PV_TABLES, STAGE_PCI, STAGE_END };
 
 static uint64_t protected_in(mfn_t mfn, unsigned long count)
 {
@@ -93,6 +97,47 @@ static bool scan_p2m(struct p2m_domain *p2m, uint64_t *place, struct cloister_au
     return true;
 }
 
+/* --- what domains have of the machine ---------------------------------------------------------------- */
+
+static int cf_check add_count(unsigned long first, unsigned long last, void *count)
+{
+    *(uint64_t *)count += last - first + 1;
+    return 0;
+}
+
+static uint64_t count_in(struct rangeset *set, unsigned long first, unsigned long last)
+{
+    uint64_t count = 0;
+
+    rangeset_report_ranges(set, first, last, add_count, &count);
+    return count;
+}
+
+static int cf_check permitted_ports(unsigned long first, unsigned long last, void *count)
+{
+    *(uint64_t *)count += count_in(lockdown_closed[CLOSED_PORTS], first, last);
+    return 0;
+}
+
+/* What the table does not give may be in a domain's permissions if nobody can write it. */
+static int cf_check closed_memory(unsigned long first, unsigned long last, void *count)
+{
+    *(uint64_t *)count += last - first + 1 - count_in(mmio_ro_ranges, first, last);
+    return 0;
+}
+
+static int cf_check permitted_memory(unsigned long first, unsigned long last, void *count)
+{
+    return rangeset_report_ranges(lockdown_closed[CLOSED_MEMORY], first, last, closed_memory, count);
+}
+
+static void scan_permissions(const struct domain *d, struct cloister_audit *audit)
+{
+    rangeset_report_ranges(d->arch.ioport_caps, 0, ~0UL, permitted_ports, &audit->ports);
+    if ( lockdown_is_closed(CLOISTER_RULE_MEMORY) )
+        rangeset_report_ranges(d->iomem_caps, 0, ~0UL, permitted_memory, &audit->memory);
+}
+
 /* --- IOMMU tables ----------------------------------------------------------------------------------- */
 
 /* QEMU has machines with an AMD CPU and Intel's IOMMU. */
@@ -121,8 +166,10 @@ static unsigned int iommu_root(const struct domain *d, mfn_t *root)
     return hd->arch.vtd.agaw + 2;
 }
 
-/* AMD IOMMU manual, 2.2.3: bit 0 present, bits 11:9 the next level (0 and 7: a page). Intel VT-d
- * manual, 9.8: bits 0 and 1 read and write, bit 7 a large page. */
+/* AMD IOMMU manual, 2.2.3: bit 0 present, bits 11:9 the next level (0 and 7: a page), bit 62 write. Intel
+ * VT-d manual, 9.8: bits 0 and 1 read and write, bit 7 a large page. */
+#define IS_WRITABLE(entry) ((entry) & (is_amd_iommu() ? 1ULL << 62 : 2))
+
 static bool iommu_entry(uint64_t entry, unsigned int level, mfn_t *mfn, bool *leaf)
 {
     *mfn = _mfn((entry & (((1UL << 52) - 1) & PAGE_MASK)) >> PAGE_SHIFT);
@@ -156,6 +203,9 @@ static uint64_t scan_iommu_chunk(mfn_t table, unsigned int levels, uint64_t dfn,
         {
             audit->entries++;
             audit->iommu += protected_in(mfn, 1UL << shift);
+            if ( IS_WRITABLE(entries[slot]) && lockdown_is_closed(CLOISTER_RULE_MEMORY_WRITE) &&
+                 !(lockdown_flags() & CLOISTER_INFO_DMA_RESERVED) )
+                audit->dma += count_in(lockdown_closed[CLOSED_DMA], mfn_x(mfn), mfn_x(mfn) + (1UL << shift) - 1);
             return ((dfn >> shift) + 1) << shift;
         }
         table = mfn;
@@ -190,7 +240,7 @@ static bool scan_iommu(struct domain *d, uint64_t *place, struct cloister_audit 
 /* CURSOR_PLACE within a domain: the table's number above, the page number below. */
 #define PLACE_BITS 56
 enum { TABLE_HOST_P2M, TABLE_ALTP2M, TABLE_NESTED = TABLE_ALTP2M + MAX_ALTP2M,
-       TABLE_IOMMU = TABLE_NESTED + MAX_NESTEDP2M, TABLE_GRANTS, TABLE_END };
+       TABLE_IOMMU = TABLE_NESTED + MAX_NESTEDP2M, TABLE_GRANTS, TABLE_PERMISSIONS, TABLE_END };
 
 /* NULL: there is no such table, or it is not in use. */
 static struct p2m_domain *table_p2m(struct domain *d, unsigned int table)
@@ -217,6 +267,11 @@ static bool scan_table(struct domain *d, unsigned int table, uint64_t *place,
     if ( table == TABLE_GRANTS )
     {
         audit->grants += cloister_grants_audit(d, &audit->entries);
+        return true;
+    }
+    if ( table == TABLE_PERMISSIONS )
+    {
+        scan_permissions(d, audit);
         return true;
     }
     p2m = table_p2m(d, table);
@@ -310,6 +365,17 @@ static bool scan_pv_tables(uint64_t *place, struct cloister_audit *audit)
     return true;
 }
 
+static bool scan_pci(uint64_t *bus, struct cloister_audit *audit)
+{
+    for ( ; *bus < LOCKDOWN_BUSES; ++*bus )
+    {
+        if ( host_preempted() )
+            return false;
+        lockdown_audit_bus(*bus, audit);
+    }
+    return true;
+}
+
 int host_audit(struct cloister_audit *audit)
 {
     if ( audit->cursor[CURSOR_STAGE] == STAGE_DOMAINS )
@@ -322,6 +388,13 @@ int host_audit(struct cloister_audit *audit)
     if ( audit->cursor[CURSOR_STAGE] == STAGE_PV_TABLES )
     {
         if ( !scan_pv_tables(&audit->cursor[CURSOR_PLACE], audit) )
+            return -ERESTART;
+        audit->cursor[CURSOR_STAGE] = STAGE_PCI;
+        audit->cursor[CURSOR_PLACE] = 0;
+    }
+    if ( audit->cursor[CURSOR_STAGE] == STAGE_PCI )
+    {
+        if ( !scan_pci(&audit->cursor[CURSOR_PLACE], audit) )
             return -ERESTART;
         audit->cursor[CURSOR_STAGE] = STAGE_END;
     }

@@ -21,6 +21,7 @@
 #include <asm/e820.h>
 #include <asm/hpet.h>
 #include <asm/io.h>
+#include <asm/io_apic.h>
 #include <asm/setup.h>
 #include <public/arch-x86/xen-mca.h>
 #include <public/physdev.h>
@@ -68,7 +69,6 @@ static const struct cloister_lockdown_row __initconstrel rows[] = {
 
     ONE(PLATFORM, XENPF_settime32), ONE(PLATFORM, XENPF_settime64), ONE(PLATFORM, XENPF_read_memtype),
     ONE(PLATFORM, XENPF_firmware_info), ONE(PLATFORM, XENPF_getidletime),
-    ONE(PLATFORM, XENPF_enter_acpi_sleep), /* soft-off alone, and with Xen's values: cloister_sleep() */
     ONE(PLATFORM, XENPF_set_processor_pminfo), ONE(PLATFORM, XENPF_get_cpuinfo),
     ONE(PLATFORM, XENPF_enter_acpi_sleep), /* soft-off, which Xen does by itself: cloister_sleep() refuses the others */
     ONE(PLATFORM, XENPF_get_cpu_version), ONE(PLATFORM, XENPF_cpu_online),
@@ -110,40 +110,17 @@ static const struct cloister_lockdown_row __initconstrel rows[] = {
 };
 
 static uint32_t __initdata opt_open;
-static bool __initdata opt_watch;
+static char __initdata opt_unknown[32];
 
-/* cloister-lockdown=watch, or the rooms to open, with commas between (cloister/lockdown.h). */
+/* cloister-lockdown=watch, or the rooms to open, with commas between. The console is not there yet. */
 static int __init cf_check parse_lockdown(const char *s)
 {
-    static const struct { const char *word; uint32_t flag; } words[] = {
-#define WORD(room, option) { option, CLOISTER_INFO_##room },
-        CLOISTER_LOCKDOWN_ROOMS(WORD)
-#undef WORD
-    };
-    int rc = 0;
+    const char *unknown = lockdown_parse(s, &opt_open);
 
-    for ( const char *end; *s; s = *end ? end + 1 : end )
-    {
-        unsigned int i;
-
-        end = strchr(s, ',') ?: s + strlen(s);
-        if ( end - s == 5 && !strncmp(s, "watch", 5) )
-        {
-            opt_watch = true;
-            continue;
-        }
-        for ( i = 0; i < ARRAY_SIZE(words); i++ )
-            if ( end - s == strlen(words[i].word) && !strncmp(s, words[i].word, end - s) )
-                break;
-        if ( i < ARRAY_SIZE(words) )
-            opt_open |= words[i].flag;
-        else
-        {
-            printk(XENLOG_ERR "Cloister: cloister-lockdown= knows no '%s'; what it names stays closed\n", s);
-            rc = -EINVAL;
-        }
-    }
-    return rc;
+    if ( !unknown )
+        return 0;
+    strlcpy(opt_unknown, unknown, sizeof(opt_unknown));
+    return -EINVAL;
 }
 custom_param("cloister-lockdown", parse_lockdown);
 
@@ -154,20 +131,75 @@ uint32_t lockdown_host_flags(void)
     return lockdown_flags() | (ats_enabled ? CLOISTER_INFO_ATS : 0) | (has_bmc ? CLOISTER_INFO_BMC : 0);
 }
 
-/* --- rows of this machine --------------------------------------------------------------------------------- */
+/* --- what is nobody's ---------------------------------------------------------------------------------------- */
 
-static bool __init is_firmwares(uint64_t first, uint64_t last)
+/* Frames that no row of this machine may give, whatever a BAR, a bridge or a table of the firmware's says. */
+static struct rangeset *__initdata kept;
+/* The firmware says that configuration space is where memory is: its address, for Xen never to go there. */
+static uint64_t __ro_after_init wrong_mmcfg;
+
+void __init lockdown_keep(uint64_t first, uint64_t size)
+{
+    uint64_t last = first + size - 1 < first ? ~0ULL : first + size - 1;
+
+    if ( kept && size && rangeset_add_range(kept, PFN_DOWN(first), PFN_DOWN(last)) )
+    {
+        rangeset_destroy(kept);
+        kept = NULL; /* without memory for the list everything is kept */
+    }
+}
+
+static bool __init is_kept(uint64_t first, uint64_t last)
+{
+    return !kept || last < first || rangeset_overlaps_range(kept, PFN_DOWN(first), PFN_DOWN(last));
+}
+
+/* Xen's own devices. */
+static void __init keep_devices(void)
+{
+    kept = rangeset_new(NULL, "kept", 0);
+    lockdown_keep(APIC_DEFAULT_PHYS_BASE, MB(1));
+    lockdown_keep(hpet_address, hpet_address ? PAGE_SIZE : 0);
+    for ( int i = 0; i < nr_ioapics; i++ )
+        lockdown_keep(mp_ioapics[i].mpc_apicaddr, PAGE_SIZE);
+}
+
+/* RAM, ACPI's tables, NVS, memory that is no good. */
+static bool __init is_memory(uint64_t first, uint64_t last)
 {
     for ( unsigned int i = 0; i < e820.nr_map; i++ )
-    {
-        const struct e820entry *entry = &e820.map[i];
-
-        if ( entry->type != E820_RESERVED && entry->size && entry->addr <= last &&
-             entry->addr + entry->size > first )
+        if ( e820.map[i].type != E820_RESERVED && e820.map[i].addr <= last &&
+             e820.map[i].addr + e820.map[i].size > first )
             return true;
-    }
-    return cloister_is_firmware(first, last);
+    return false;
 }
+
+/* All of that; and configuration space. */
+static void __init keep_memory(void)
+{
+    for ( unsigned int i = 0; i < e820.nr_map; i++ )
+        if ( e820.map[i].type != E820_RESERVED )
+            lockdown_keep(e820.map[i].addr, e820.map[i].size);
+    for ( int i = 0; i < pci_mmcfg_config_num; i++ )
+    {
+        const struct acpi_mcfg_allocation *space = &pci_mmcfg_config[i];
+        uint64_t first = space->address + ((uint64_t)space->start_bus_number << 20);
+        uint64_t size = (space->end_bus_number - space->start_bus_number + 1ULL) << 20;
+
+        if ( is_memory(first, first + size - 1) )
+        {
+            wrong_mmcfg = first;
+            printk(XENLOG_WARNING "Cloister: the firmware puts PCI's configuration space at %#"PRIx64", into memory: "
+                   "dom0 cannot have Xen use it\n", first);
+        }
+        if ( space->pci_segment )
+            printk(XENLOG_WARNING "Cloister: PCI segment %u: none of its devices is dom0's\n",
+                   space->pci_segment);
+        lockdown_keep(first, size);
+    }
+}
+
+/* --- rows of this machine --------------------------------------------------------------------------------- */
 
 void __init lockdown_give_memory(uint64_t first, uint64_t last, const char *what)
 {
@@ -175,9 +207,9 @@ void __init lockdown_give_memory(uint64_t first, uint64_t last, const char *what
 
     if ( lockdown_gives(CLOISTER_KIND_MEMORY, RW, start, end) )
         return;
-    if ( last < first || is_firmwares(first, last) )
-        printk(XENLOG_WARNING "Cloister: %s at %#"PRIx64"-%#"PRIx64" is not dom0's: it lies in memory\n", what,
-               first, last);
+    if ( is_kept(first, last) || cloister_is_firmware(first, last) )
+        printk(XENLOG_WARNING "Cloister: %s at %#"PRIx64"-%#"PRIx64" is not dom0's: memory, the firmware's things or Xen's"
+               " are there\n", what, first, last);
     else
         lockdown_give(CLOISTER_KIND_MEMORY, RW | CLOISTER_ACCESS_MACHINE, start, end);
 }
@@ -206,6 +238,31 @@ static void __init acpi_enable_mode(const struct acpi_table_fadt *fadt)
         printk(XENLOG_WARNING "Cloister: the firmware does not enter ACPI mode: dom0 gets no power events\n");
 }
 
+/*
+ * The firmware's control structure (ACPI 6.5, 5.2.10). Linux takes the global lock there while it looks for devices,
+ * whatever length it says; the ports keep its waking vector idle.
+ */
+static void __init give_facs(uint64_t address)
+{
+    struct acpi_table_facs *facs = NULL, copy = {};
+
+    if ( !address )
+        return;
+    if ( !is_kept(address, address + sizeof(copy) - 1) &&
+         !page_is_ram_type(PFN_DOWN(address), RAM_TYPE_CONVENTIONAL) )
+        facs = acpi_os_map_memory(address, sizeof(copy));
+    if ( facs )
+    {
+        copy = *facs;
+        acpi_os_unmap_memory(facs, sizeof(copy));
+    }
+    if ( memcmp(copy.signature, ACPI_SIG_FACS, 4) || copy.length < sizeof(copy) )
+        printk(XENLOG_WARNING "Cloister: the firmware's FACS at %#"PRIx64" is none, or has no length (%u)\n", address,
+               copy.length);
+    if ( !memcmp(copy.signature, ACPI_SIG_FACS, 4) )
+        lockdown_give(CLOISTER_KIND_MEMORY, RW | CLOISTER_ACCESS_MACHINE, PFN_DOWN(address), PFN_DOWN(address));
+}
+
 /* Fixed hardware (ACPI 6.5, 4.8.3): status and enable registers are dom0's, control is for reading. */
 static void __init acpi_start(void)
 {
@@ -221,10 +278,7 @@ static void __init acpi_start(void)
     give_block(&fadt->xpm2_control_block, fadt->pm2_control_length, RW);
     give_block(&fadt->xgpe0_block, fadt->gpe0_block_length, RW);
     give_block(&fadt->xgpe1_block, fadt->gpe1_block_length, RW);
-    /* Linux takes the global lock there while it looks for devices; the ports above keep its waking vector idle. */
-    if ( fadt->Xfacs ?: fadt->facs )
-        lockdown_give(CLOISTER_KIND_MEMORY, RW | CLOISTER_ACCESS_MACHINE,
-                      PFN_DOWN(fadt->Xfacs ?: fadt->facs), PFN_DOWN(fadt->Xfacs ?: fadt->facs));
+    give_facs(fadt->Xfacs ?: fadt->facs);
 }
 
 void __init lockdown_start(void)
@@ -232,11 +286,22 @@ void __init lockdown_start(void)
     if ( cloister_load_options[0] )
         printk(XENLOG_WARNING "Cloister: this image has its own options; its boot entry's are not taken: %s\n",
                cloister_load_options);
-    lockdown_init(opt_open, opt_watch);
+    /* Xen's own options say the same. */
+    if ( iommu_hwdom_reserved == 1 || iommu_hwdom_inclusive )
+        opt_open |= CLOISTER_INFO_DMA_RESERVED;
+    lockdown_init(opt_open, opt_open & CLOISTER_INFO_LOCKDOWN_WATCH);
+    if ( *opt_unknown )
+        printk(XENLOG_ERR "Cloister: cloister-lockdown= knows no '%s': it opens nothing\n", opt_unknown);
     for ( unsigned int i = 0; i < ARRAY_SIZE(rows); i++ )
         lockdown_give(rows[i].kind, rows[i].access, rows[i].first, rows[i].last);
+    keep_devices();
     acpi_start();
+    keep_memory();
     lockdown_pci_start();
+    if ( lockdown_left_out() )
+        printk(XENLOG_WARNING "Cloister: the table is full: %u ranges of this machine are not dom0's\n",
+               lockdown_left_out());
+    rangeset_destroy(kept);
     has_bmc = inb(KCS_STATUS_PORT) != 0xff || lockdown_pci_has_bmc();
     lockdown_seal();
     if ( lockdown_is_closed(CLOISTER_RULE_MEMORY_WRITE) && iommu_hwdom_reserved == -1 &&
@@ -254,9 +319,15 @@ static int __init cf_check deny_ports(unsigned long first, unsigned long last, v
     return ioports_deny_access(domain, first, last);
 }
 
-static int __init cf_check add_read_only(unsigned long first, unsigned long last, void *unused)
+static int __init cf_check add_range(unsigned long first, unsigned long last, void *set)
 {
-    return rangeset_add_range(mmio_ro_ranges, first, last);
+    return rangeset_add_range(set, first, last);
+}
+
+/* A device's firmware, or the machine's by way of it, works there (reserved memory regions of DMAR, IVRS). */
+static int __init cf_check take_reserved(unsigned long first, unsigned long count, u32 id, void *set)
+{
+    return count ? rangeset_remove_range(set, first, first + count - 1) : 1;
 }
 
 /* Of [0, last] what no row gives to read and write. NULL: no memory. */
@@ -291,21 +362,29 @@ static int __init leave_ram(struct rangeset *closed)
     return rc;
 }
 
+struct rangeset *__ro_after_init lockdown_closed[CLOSED_END];
+
 /*
  * Ports are denied even where the room is open: then each access asks. Of memory all that no row gives, and that is not
  * RAM, can be read at most: a write vanishes, and is recorded. (A mapping that fails would be the end of a PV kernel.)
  */
 int __init cloister_lockdown(struct domain *d)
 {
-    struct rangeset *ports = closed_ranges(CLOISTER_KIND_PORT, 0xffff);
+    struct rangeset *ports = closed_ranges(CLOISTER_KIND_PORT, 0xffff), *dma = rangeset_new(NULL, "dma", 0);
     struct rangeset *memory = closed_ranges(CLOISTER_KIND_MEMORY,
                                             (1UL << (paddr_bits - PAGE_SHIFT)) - 1);
-    int rc = ports && memory ? rangeset_report_ranges(ports, 0, 0xffff, deny_ports, d) : -ENOMEM;
+    int rc = ports && memory && dma ? rangeset_report_ranges(ports, 0, 0xffff, deny_ports, d) : -ENOMEM;
 
+    rc = rc ?: leave_ram(memory) ?: rangeset_merge(dma, memory);
     if ( !rc && lockdown_is_closed(CLOISTER_RULE_MEMORY) )
-        rc = leave_ram(memory) ?: rangeset_report_ranges(memory, 0, ~0UL, add_read_only, NULL);
-    rangeset_destroy(ports);
-    rangeset_destroy(memory);
+        rc = rangeset_report_ranges(memory, 0, ~0UL, add_range, mmio_ro_ranges);
+    /* Who owns the first MiB the IOMMU's tables show as for other RAM. */
+    rc = rc ?: rangeset_remove_range(dma, 0, PFN_DOWN(MB(1)) - 1);
+    if ( !rc && iommu_get_reserved_device_memory(take_reserved, dma) < 0 )
+        rc = -ENOMEM;
+    lockdown_closed[CLOSED_PORTS] = ports;
+    lockdown_closed[CLOSED_MEMORY] = memory;
+    lockdown_closed[CLOSED_DMA] = dma;
     return rc;
 }
 
@@ -381,7 +460,11 @@ int cloister_machine_check_op(uint32_t cmd)
 
 int cloister_physdev_op(int cmd)
 {
-    if ( !is_hardware_domain(current->domain) || lockdown_gives(CLOISTER_KIND_PHYSDEV, RW, cmd, cmd) )
+    if ( !is_hardware_domain(current->domain) )
+        return 0;
+    if ( cmd == PHYSDEVOP_pci_mmcfg_reserved && wrong_mmcfg )
+        return lockdown_ask(CLOISTER_RULE_XEN_ADDRESS, wrong_mmcfg, 0);
+    if ( lockdown_gives(CLOISTER_KIND_PHYSDEV, RW, cmd, cmd) )
         return 0;
     return lockdown_ask(CLOISTER_RULE_PHYSDEV, cmd, 0);
 }

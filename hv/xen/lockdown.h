@@ -9,6 +9,8 @@
 
 #include "monitor/lockdown.h"
 
+#define LOCKDOWN_BUSES 256u /* of a PCI segment */
+
 /* Before the monitor's record is made: fills the table and seals it. */
 void lockdown_start(void);
 /* CLOISTER_INFO_* of what the table says, and of what stands around it (ATS). */
@@ -18,8 +20,17 @@ void lockdown_pci_start(void);
 /* Is there a function of a management controller: IPMI's, or the display of one that reaches into it? */
 bool lockdown_pci_has_bmc(void);
 
-/* Gives memory by physical addresses, in whole pages; not where the firmware says that there is RAM or its own data. */
+/* Memory that no row of the machine's may give from now on, by physical addresses; size 0: nothing. */
+void lockdown_keep(uint64_t first, uint64_t size);
+/* Gives memory by physical addresses, in whole pages; not what is kept, which it says. */
 void lockdown_give_memory(uint64_t first, uint64_t last, const char *what);
+
+/* What dom0 does not have of ports, frames, and frames for its devices, once there is a dom0. */
+enum { CLOSED_PORTS, CLOSED_MEMORY, CLOSED_DMA, CLOSED_END };
+extern struct rangeset *lockdown_closed[CLOSED_END];
+
+/* For the audit: functions of a bus that are not as they must be. */
+void lockdown_audit_bus(unsigned int bus, struct cloister_audit *audit);
 
 /* The current domain asks for what the table does not give: 0 or -EPERM. */
 static inline int lockdown_ask(enum cloister_lockdown_rule rule, uint64_t address, uint64_t value)

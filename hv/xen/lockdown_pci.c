@@ -19,7 +19,6 @@
 #define R CLOISTER_ACCESS_READ
 #define W CLOISTER_ACCESS_WRITE
 #define MACHINE CLOISTER_ACCESS_MACHINE
-#define BUSES 256
 #define DECODES (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
 #define HEADER_DWORDS 16
 #define BRIDGE_IO 0x1c
@@ -31,10 +30,11 @@
 #define EXT_CAP_REBAR 0x15
 #define EXT_CAP_VF_REBAR 0x24
 
-#define MAX_ROOT_BARS 256
+#define MAX_ROOT_BARS 512
 
-static DECLARE_BITMAP(behind_bridge, BUSES);
-static DECLARE_BITMAP(seen, BUSES * 256); /* functions that were there at boot */
+static DECLARE_BITMAP(behind_bridge, LOCKDOWN_BUSES);
+static DECLARE_BITMAP(seen, LOCKDOWN_BUSES * 256); /* functions that were there at boot */
+static DECLARE_BITMAP(astray, LOCKDOWN_BUSES * 256); /* of those, which decoded where no row is */
 
 /* What the firmware gave to the functions on root buses, by dword of the header. */
 static struct {
@@ -57,14 +57,19 @@ static struct header header_read(pci_sbdf_t function)
     return header;
 }
 
+static unsigned int header_type(const struct header *header)
+{
+    return (header->dword[PCI_CACHE_LINE_SIZE / 4] >> 16) & 0x7f;
+}
+
 static bool is_bridge(const struct header *header)
 {
-    return ((header->dword[PCI_CACHE_LINE_SIZE / 4] >> 16) & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
+    return header_type(header) == PCI_HEADER_TYPE_BRIDGE;
 }
 
 static unsigned int bar_count(const struct header *header)
 {
-    switch ( (header->dword[PCI_CACHE_LINE_SIZE / 4] >> 16) & 0x7f )
+    switch ( header_type(header) )
     {
     case PCI_HEADER_TYPE_NORMAL:
         return 6;
@@ -129,6 +134,77 @@ static bool window_prefetch(const struct header *h, uint64_t *first, uint64_t *l
         *last |= (uint64_t)h->dword[PCI_PREF_LIMIT_UPPER32 / 4] << 32;
     }
     return *first <= *last;
+}
+
+/* --- where rows are ---------------------------------------------------------------------------------------------- */
+
+static bool memory_is_given(uint64_t first, uint64_t last)
+{
+    return lockdown_gives(CLOISTER_KIND_MEMORY, R | W, PFN_DOWN(first), PFN_DOWN(last));
+}
+
+static bool bar_is_given(const struct header *header, unsigned int i)
+{
+    uint32_t bar = header->dword[i];
+    uint64_t address = bar_address(header, i);
+
+    if ( is_io(bar) )
+        return lockdown_gives(CLOISTER_KIND_PORT, R | W, bar & 0xfffc, bar & 0xfffc);
+    return memory_is_given(address, address);
+}
+
+static bool is_as_booted(pci_sbdf_t function, const struct header *header, unsigned int i)
+{
+    for ( unsigned int k = 0; k < root_bar_count; k++ )
+        if ( root_bars[k].function == function.sbdf && root_bars[k].index == i )
+            return root_bars[k].value == header->dword[i] &&
+                   (!is_64(header->dword[i]) || is_as_booted(function, header, i + 1));
+    return false;
+}
+
+static bool bar_may_decode(pci_sbdf_t function, const struct header *header, unsigned int i)
+{
+    uint64_t address = is_io(header->dword[i]) ? header->dword[i] & PCI_BASE_ADDRESS_IO_MASK
+                                               : bar_address(header, i);
+
+    if ( !address )
+        return true;
+    return (test_bit(function.bus, behind_bridge) || is_as_booted(function, header, i)) &&
+           bar_is_given(header, i);
+}
+
+/* A ROM has no row of its own where the firmware gave it no address: then it stays off. */
+static bool rom_may_decode(const struct header *header)
+{
+    uint32_t rom = header->dword[(is_bridge(header) ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS) / 4];
+
+    return !(rom & PCI_ROM_ADDRESS_ENABLE) ||
+           memory_is_given(rom & PCI_ROM_ADDRESS_MASK, rom & PCI_ROM_ADDRESS_MASK);
+}
+
+/* The function as it would be: what it decodes is where rows are. */
+static bool header_is_given(pci_sbdf_t function, const struct header *header)
+{
+    unsigned int first = PCI_BASE_ADDRESS_0 / 4;
+    uint16_t command = header->dword[PCI_COMMAND / 4];
+
+    for ( unsigned int i = first; i < first + bar_count(header); i += 1 + is_64(header->dword[i]) )
+        if ( (command & (is_io(header->dword[i]) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)) &&
+             !bar_may_decode(function, header, i) )
+            return false;
+    return !(command & PCI_COMMAND_MEMORY) || !bar_count(header) || rom_may_decode(header);
+}
+
+static bool windows_are_given(const struct header *next)
+{
+    uint64_t first, last;
+
+    if ( window_io(next, &first, &last) && first &&
+         !lockdown_gives(CLOISTER_KIND_PORT, R | W, first, last) )
+        return false;
+    if ( window_memory(next, &first, &last) && first && !memory_is_given(first, last) )
+        return false;
+    return !window_prefetch(next, &first, &last) || !first || memory_is_given(first, last);
 }
 
 /* --- at boot ------------------------------------------------------------------------------------------------------ */
@@ -227,44 +303,93 @@ static void __init remember_bars(pci_sbdf_t function, const struct header *heade
 
     for ( unsigned int i = first; i < first + bar_count(header) && root_bar_count < MAX_ROOT_BARS; i++ )
     {
+        if ( !header->dword[i] && (i == first || !is_64(header->dword[i - 1])) )
+            continue;
         root_bars[root_bar_count].function = function.sbdf;
         root_bars[root_bar_count].index = i;
         root_bars[root_bar_count++].value = header->dword[i];
     }
 }
 
-static void __init function_start(pci_sbdf_t function)
+/* The chipset's, by its class; or with a header whose windows are not known here (CardBus). */
+static bool is_chipset(const struct header *header)
 {
-    struct header header = header_read(function);
-    uint16_t class = header.dword[PCI_CLASS_REVISION / 4] >> 16;
+    uint16_t class = header->dword[PCI_CLASS_REVISION / 4] >> 16;
+
+    return lockdown_gives(CLOISTER_KIND_CLASS, R, class, class) ||
+           header_type(header) > PCI_HEADER_TYPE_BRIDGE;
+}
+
+/* Every function that answers on a bus of the first segment. */
+static void visit_bus(unsigned int bus, void (*visit)(pci_sbdf_t, const struct header *, void *), void *context)
+{
+    for ( unsigned int devfn = 0; devfn < 256; devfn++ )
+    {
+        pci_sbdf_t function = PCI_SBDF(0, bus, devfn >> 3, devfn & 7);
+
+        if ( pci_conf_read16(function, PCI_VENDOR_ID) != 0xffff )
+        {
+            struct header header = header_read(function);
+
+            visit(function, &header, context);
+        }
+        else if ( !(devfn & 7) )
+            devfn |= 7;
+    }
+}
+
+/* Its BARs' sizes are not asked for, which would move them for a moment: a device over the first page is seen. */
+static void __init cf_check chipset_start(pci_sbdf_t function, const struct header *header, void *unused)
+{
+    unsigned int first = PCI_BASE_ADDRESS_0 / 4;
 
     __set_bit(function.bdf, seen);
-    has_bmc |= class == CLASS_IPMI || (uint16_t)header.dword[0] == VENDOR_ASPEED;
-    if ( lockdown_gives(CLOISTER_KIND_CLASS, R, class, class) )
-    {
-        lockdown_give(CLOISTER_KIND_PCI, R | MACHINE, function.sbdf, function.sbdf);
+    if ( !is_chipset(header) )
         return;
-    }
-    if ( is_bridge(&header) )
-        give_windows(function, &header);
+    lockdown_give(CLOISTER_KIND_PCI, R | MACHINE, function.sbdf, function.sbdf);
+    for ( unsigned int i = first; i < first + bar_count(header); i += 1 + is_64(header->dword[i]) )
+        if ( !is_io(header->dword[i]) && bar_address(header, i) )
+            lockdown_keep(bar_address(header, i), PAGE_SIZE);
+}
+
+static void __init cf_check function_start(pci_sbdf_t function, const struct header *header, void *unused)
+{
+    has_bmc |= header->dword[PCI_CLASS_REVISION / 4] >> 16 == CLASS_IPMI ||
+               (uint16_t)header->dword[0] == VENDOR_ASPEED;
+    if ( is_chipset(header) )
+        return;
+    if ( is_bridge(header) )
+        give_windows(function, header);
     if ( !test_bit(function.bus, behind_bridge) )
-        remember_bars(function, &header);
-    give_bars(function, &header);
+        remember_bars(function, header);
+    give_bars(function, header);
     give_vf_bars(function);
+}
+
+static bool is_astray(pci_sbdf_t function, const struct header *header)
+{
+    return !is_chipset(header) &&
+           !(header_is_given(function, header) && (!is_bridge(header) || windows_are_given(header)));
+}
+
+/* Firmware that is at odds with itself, or a table without room: dom0 can only switch such a function off. */
+static void __init cf_check astray_start(pci_sbdf_t function, const struct header *header, void *unused)
+{
+    if ( !is_astray(function, header) )
+        return;
+    __set_bit(function.bdf, astray);
+    printk(XENLOG_WARNING "Cloister: %pp decodes what no row gives: it is not dom0's to use\n", &function);
 }
 
 void __init lockdown_pci_start(void)
 {
-    for ( unsigned int bus = 0; bus < BUSES; bus++ )
-        for ( unsigned int devfn = 0; devfn < 256; devfn++ )
-        {
-            pci_sbdf_t function = PCI_SBDF(0, bus, devfn >> 3, devfn & 7);
+    static void (*const __initconstrel visits[])(pci_sbdf_t, const struct header *, void *) = {
+        chipset_start, function_start, astray_start,
+    };
 
-            if ( pci_conf_read16(function, PCI_VENDOR_ID) != 0xffff )
-                function_start(function);
-            else if ( !(devfn & 7) )
-                devfn |= 7;
-        }
+    for ( unsigned int i = 0; i < ARRAY_SIZE(visits); i++ )
+        for ( unsigned int bus = 0; bus < LOCKDOWN_BUSES; bus++ )
+            visit_bus(bus, visits[i], NULL);
 }
 
 bool __init lockdown_pci_has_bmc(void)
@@ -273,75 +398,6 @@ bool __init lockdown_pci_has_bmc(void)
 }
 
 /* --- at run time ------------------------------------------------------------------------------------------------ */
-
-static bool memory_is_given(uint64_t first, uint64_t last)
-{
-    return lockdown_gives(CLOISTER_KIND_MEMORY, R | W, PFN_DOWN(first), PFN_DOWN(last));
-}
-
-static bool bar_is_given(const struct header *header, unsigned int i)
-{
-    uint32_t bar = header->dword[i];
-    uint64_t address = bar_address(header, i);
-
-    if ( is_io(bar) )
-        return lockdown_gives(CLOISTER_KIND_PORT, R | W, bar & 0xfffc, bar & 0xfffc);
-    return memory_is_given(address, address);
-}
-
-static bool is_as_booted(pci_sbdf_t function, const struct header *header, unsigned int i)
-{
-    for ( unsigned int k = 0; k < root_bar_count; k++ )
-        if ( root_bars[k].function == function.sbdf && root_bars[k].index == i )
-            return root_bars[k].value == header->dword[i] &&
-                   (!is_64(header->dword[i]) || is_as_booted(function, header, i + 1));
-    return false;
-}
-
-static bool bar_may_decode(pci_sbdf_t function, const struct header *header, unsigned int i)
-{
-    uint64_t address = is_io(header->dword[i]) ? header->dword[i] & PCI_BASE_ADDRESS_IO_MASK
-                                               : bar_address(header, i);
-
-    if ( !address )
-        return true;
-    return (test_bit(function.bus, behind_bridge) || is_as_booted(function, header, i)) &&
-           bar_is_given(header, i);
-}
-
-/* A ROM has no row of its own where the firmware gave it no address: then it stays off. */
-static bool rom_may_decode(const struct header *header)
-{
-    uint32_t rom = header->dword[(is_bridge(header) ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS) / 4];
-
-    return !(rom & PCI_ROM_ADDRESS_ENABLE) ||
-           memory_is_given(rom & PCI_ROM_ADDRESS_MASK, rom & PCI_ROM_ADDRESS_MASK);
-}
-
-/* The function as it would be: what it decodes is where rows are. */
-static bool header_is_given(pci_sbdf_t function, const struct header *header)
-{
-    unsigned int first = PCI_BASE_ADDRESS_0 / 4;
-    uint16_t command = header->dword[PCI_COMMAND / 4];
-
-    for ( unsigned int i = first; i < first + bar_count(header); i += 1 + is_64(header->dword[i]) )
-        if ( (command & (is_io(header->dword[i]) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)) &&
-             !bar_may_decode(function, header, i) )
-            return false;
-    return !(command & PCI_COMMAND_MEMORY) || !bar_count(header) || rom_may_decode(header);
-}
-
-static bool windows_are_given(const struct header *next)
-{
-    uint64_t first, last;
-
-    if ( window_io(next, &first, &last) && first &&
-         !lockdown_gives(CLOISTER_KIND_PORT, R | W, first, last) )
-        return false;
-    if ( window_memory(next, &first, &last) && first && !memory_is_given(first, last) )
-        return false;
-    return !window_prefetch(next, &first, &last) || !first || memory_is_given(first, last);
-}
 
 /* What kind of BAR it is the function says, and not who writes it (PCI 3.0, 6.2.5.1). */
 static void keep_types(const struct header *now, struct header *next)
@@ -379,10 +435,11 @@ static bool is_in(unsigned int pos, unsigned int first, unsigned int end, unsign
     return pos && reg + size > pos + first && reg < pos + end;
 }
 
-/* Registers that change what virtual functions decode, or how large a BAR is. */
+/* Registers that change what virtual functions decode, or how large a BAR is; all where Xen cannot see which. */
 static bool is_extent(pci_sbdf_t f, unsigned int reg, unsigned int size)
 {
-    return is_in(pci_find_ext_capability(f, PCI_EXT_CAP_ID_SRIOV), PCI_SRIOV_BAR,
+    return pci_conf_read32(f, PCI_CFG_SPACE_SIZE) == ~0U ||
+           is_in(pci_find_ext_capability(f, PCI_EXT_CAP_ID_SRIOV), PCI_SRIOV_BAR,
                  PCI_SRIOV_BAR + 4 * PCI_SRIOV_NUM_BARS, reg, size) ||
            is_in(pci_find_ext_capability(f, EXT_CAP_REBAR), 8, 0x34, reg, size) ||
            is_in(pci_find_ext_capability(f, EXT_CAP_VF_REBAR), 8, 0x34, reg, size);
@@ -421,6 +478,24 @@ static bool is_same(pci_sbdf_t function, unsigned int reg, unsigned int size, ui
     default:
         return pci_conf_read32(function, reg) == data;
     }
+}
+
+/*
+ * A chipset's function that dom0 could configure, or a device that is where no row is, although it was not so from the
+ * start. Virtual functions do not answer here.
+ */
+static void cf_check audit_function(pci_sbdf_t function, const struct header *header, void *found)
+{
+    if ( is_chipset(header) )
+        *(uint64_t *)found += test_bit(function.bdf, seen) && !is_system(function);
+    else if ( !is_system(function) && !test_bit(function.bdf, astray) )
+        *(uint64_t *)found += is_astray(function, header);
+}
+
+void lockdown_audit_bus(unsigned int bus, struct cloister_audit *audit)
+{
+    if ( lockdown_is_closed(CLOISTER_RULE_PCI_MOVE) )
+        visit_bus(bus, audit_function, &audit->pci);
 }
 
 int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, unsigned int size,

@@ -6,12 +6,17 @@ struct cloister_test;
 #ifdef CLOISTER_TEST
 #include "glue.h"
 
+#include <xen/iocap.h>
 #include <xen/iommu.h>
 #include <xen/mm.h>
+#include <xen/pci.h>
+#include <xen/pci_regs.h>
+#include <xen/rangeset.h>
 #include <xen/sched.h>
 
 #include <asm/p2m.h>
 
+#include "lockdown.h"
 #include "monitor/counters.h"
 #include "world.h"
 
@@ -104,6 +109,12 @@ static int read_secret(struct cloister_test *op)
     return 0;
 }
 
+static int change_port(struct domain *d, const struct cloister_test *op)
+{
+    return op->frame == ~0UL ? ioports_deny_access(d, op->page, op->page)
+                             : ioports_permit_access(d, op->page, op->page);
+}
+
 static int change_table(const struct cloister_test *op)
 {
     struct domain *d = get_domain_by_id(op->enclave);
@@ -111,9 +122,34 @@ static int change_table(const struct cloister_test *op)
 
     if ( !d )
         return -ESRCH;
-    rc = op->kind == CLOISTER_TEST_IOMMU ? change_iommu(d, op) : change_second_stage(d, op);
+    rc = op->kind == CLOISTER_TEST_IOMMU  ? change_iommu(d, op)
+         : op->kind == CLOISTER_TEST_PORT ? change_port(d, op)
+                                          : change_second_stage(d, op);
     put_domain(d);
     return rc;
+}
+
+static int change_memory(const struct cloister_test *op)
+{
+    return op->frame == ~0UL ? rangeset_add_singleton(mmio_ro_ranges, op->page)
+                             : rangeset_remove_singleton(mmio_ro_ranges, op->page);
+}
+
+static int change_pci(const struct cloister_test *op)
+{
+    uint32_t access = op->frame == ~0UL ? CLOISTER_ACCESS_READ : 0;
+
+    return lockdown_test_access(CLOISTER_KIND_PCI, op->page, access | CLOISTER_ACCESS_MACHINE) ? 0 : -ENOENT;
+}
+
+static int exchange_bar(struct cloister_test *op)
+{
+    pci_sbdf_t function = { .sbdf = op->page };
+    uint32_t now = pci_conf_read32(function, PCI_BASE_ADDRESS_0);
+
+    pci_conf_write32(function, PCI_BASE_ADDRESS_0, op->frame);
+    op->frame = now;
+    return 0;
 }
 
 long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
@@ -139,7 +175,20 @@ long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
 
     case CLOISTER_TEST_SECOND_STAGE:
     case CLOISTER_TEST_IOMMU:
+    case CLOISTER_TEST_PORT:
         rc = change_table(&op);
+        break;
+
+    case CLOISTER_TEST_MEMORY:
+        rc = change_memory(&op);
+        break;
+
+    case CLOISTER_TEST_PCI:
+        rc = change_pci(&op);
+        break;
+
+    case CLOISTER_TEST_BAR:
+        rc = exchange_bar(&op);
         break;
 
     case CLOISTER_TEST_STATE:

@@ -2,7 +2,10 @@
 /*
  * Breaks, behind the monitor's back, what the audit must find (test build only):
  *   plant reference|second-stage|iommu ENCLAVE DOMAIN on|off
- * A reference on a page of the enclave; that page in DOMAIN's second-stage or IOMMU table.
+ *   plant port|memory|dma|pci|bar WHAT on|off|VALUE
+ * A reference on a page of the enclave; that page in DOMAIN's second-stage or IOMMU table. Of the
+ * machine: a port for dom0; a frame that dom0 can write; a frame for its devices; a function of the
+ * chipset for it to configure; VALUE into a function's first BAR: prints what stood there.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -44,21 +47,31 @@ static uint64_t frame_of(uint32_t enclave)
     return UNMAP;
 }
 
-int main(int count, char **arguments)
-{
-    static const char *const kinds[] = {[CLOISTER_TEST_REFERENCE] = "reference",
-                                        [CLOISTER_TEST_SECOND_STAGE] = "second-stage",
-                                        [CLOISTER_TEST_IOMMU] = "iommu"};
-    unsigned int kind = CLOISTER_TEST_REFERENCE;
+struct kind {
+    const char *name;
+    uint32_t kind;
+};
 
-    if (count != 5) {
-        fputs("usage: plant reference|second-stage|iommu ENCLAVE DOMAIN on|off\n", stderr);
-        return 2;
-    }
+static const struct kind *find(const struct kind *kinds, const char *name)
+{
+    while (kinds->name && strcmp(kinds->name, name))
+        kinds++;
+    return kinds->name ? kinds : NULL;
+}
+
+static int plant(struct cloister_test *op, const char *name)
+{
+    if (!test_op(op))
+        return 0;
+    perror(name);
+    return 1;
+}
+
+static int plant_enclave(uint32_t kind, char **arguments)
+{
     bool on = !strcmp(arguments[4], "on");
     uint64_t frame = frame_of((uint32_t)strtoul(arguments[2], NULL, 10));
-    while (kind < CLOISTER_TEST_IOMMU && strcmp(kinds[kind], arguments[1]))
-        kind++;
+
     if (frame == UNMAP) {
         perror("a page of the enclave");
         return 1;
@@ -69,9 +82,43 @@ int main(int count, char **arguments)
         op.page = UNUSED_GFN;
         op.frame = on ? frame : UNMAP;
     }
-    if (test_op(&op)) {
-        perror(arguments[1]);
-        return 1;
-    }
-    return 0;
+    return plant(&op, arguments[1]);
+}
+
+static int plant_machine(uint32_t kind, char **arguments)
+{
+    bool off = !strcmp(arguments[3], "off");
+    uint32_t what = (uint32_t)strtoul(arguments[2], NULL, 0);
+    struct cloister_test op = {.kind = kind, .page = what, .frame = off ? UNMAP : what};
+
+    if (kind == CLOISTER_TEST_IOMMU)
+        op.page = UNUSED_GFN;
+    if (kind == CLOISTER_TEST_BAR)
+        op.frame = strtoul(arguments[3], NULL, 0);
+    int status = plant(&op, arguments[1]);
+    if (!status && kind == CLOISTER_TEST_BAR)
+        printf("%#llx\n", (unsigned long long)op.frame);
+    return status;
+}
+
+int main(int count, char **arguments)
+{
+    static const struct kind enclaves[] = {{"reference", CLOISTER_TEST_REFERENCE},
+                                           {"second-stage", CLOISTER_TEST_SECOND_STAGE},
+                                           {"iommu", CLOISTER_TEST_IOMMU},
+                                           {NULL, 0}};
+    static const struct kind machine[] = {
+        {"port", CLOISTER_TEST_PORT}, {"memory", CLOISTER_TEST_MEMORY},
+        {"dma", CLOISTER_TEST_IOMMU}, {"pci", CLOISTER_TEST_PCI},
+        {"bar", CLOISTER_TEST_BAR},   {NULL, 0}};
+    const struct kind *kind;
+
+    if (count == 5 && (kind = find(enclaves, arguments[1])))
+        return plant_enclave(kind->kind, arguments);
+    if (count == 4 && (kind = find(machine, arguments[1])))
+        return plant_machine(kind->kind, arguments);
+    fputs("usage: plant reference|second-stage|iommu ENCLAVE DOMAIN on|off\n"
+          "       plant port|memory|dma|pci|bar WHAT on|off|VALUE\n",
+          stderr);
+    return 2;
 }

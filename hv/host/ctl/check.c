@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* audit and verify-log: they need no daemon, and do not ask it. */
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,20 +19,53 @@ static void add(json_object *object, const char *key, uint64_t value)
     json_object_object_add(object, key, json_object_new_uint64(value));
 }
 
-static void print_audit(const struct cloister_audit *op, uint64_t violations)
-{
-    static const char *const names[] = {"second-stage tables", "page tables of PV domains",
-                                        "active grants", "IOMMU tables", "views of enclaves",
-                                        "frames with an owner"};
-    const uint64_t counts[] = {op->second_stage, op->pv_tables, op->grants,
-                               op->iommu, op->views, op->anonymity};
+static const struct {
+    const char *key, *name;
+    bool machine; /* not of enclaves' memory */
+    size_t offset;
+} counts[] = {
+#define ENCLAVES(member, text) {#member, text, false, offsetof(struct cloister_audit, member)},
+#define MACHINE(member, text) {#member, text, true, offsetof(struct cloister_audit, member)},
+    CLOISTER_AUDIT_ENCLAVES(ENCLAVES) CLOISTER_AUDIT_MACHINE(MACHINE)
+#undef ENCLAVES
+#undef MACHINE
+};
+#define COUNTS (sizeof(counts) / sizeof(counts[0]))
 
+static uint64_t count_of(const struct cloister_audit *op, size_t i)
+{
+    uint64_t count;
+
+    memcpy(&count, (const char *)op + counts[i].offset, sizeof(count));
+    return count;
+}
+
+static uint64_t sum_of(const struct cloister_audit *op, bool machine)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < COUNTS; i++) {
+        if (counts[i].machine == machine)
+            sum += count_of(op, i);
+    }
+    return sum;
+}
+
+static void print_audit(const struct cloister_audit *op)
+{
     printf("looked at      %s table entries, %s protected frames\n", ctl_decimal(op->entries),
            ctl_decimal(op->frames));
-    for (size_t i = 0; i < 6; i++)
-        printf("%-28s %s\n", names[i], counts[i] ? ctl_decimal(counts[i]) : "none");
-    puts(violations ? "VIOLATIONS: memory of enclaves can be reached from outside"
-                    : "no violation");
+    for (size_t i = 0; i < COUNTS; i++) {
+        uint64_t count = count_of(op, i);
+
+        printf("%-28s %s\n", counts[i].name, count ? ctl_decimal(count) : "none");
+    }
+    if (sum_of(op, false))
+        puts("VIOLATIONS: memory of enclaves can be reached from outside");
+    if (sum_of(op, true))
+        puts("VIOLATIONS: of the machine a domain has what the table does not give (cloisterctl lockdown rows)");
+    if (!sum_of(op, false) && !sum_of(op, true))
+        puts("no violation");
 }
 
 int command_audit(const struct ctl_options *options)
@@ -47,8 +82,7 @@ int command_audit(const struct ctl_options *options)
     }
     if (rc)
         return ctl_fail(options, CTL_PROBLEM, record_error_name(rc), "%s", why);
-    uint64_t violations = op.second_stage + op.pv_tables + op.grants + op.iommu + op.views +
-                          op.anonymity;
+    uint64_t violations = sum_of(&op, false) + sum_of(&op, true);
     if (options->json) {
         json_object *answer = json_object_new_object();
 
@@ -56,16 +90,12 @@ int command_audit(const struct ctl_options *options)
         add(answer, "violations", violations);
         add(answer, "entries", op.entries);
         add(answer, "frames", op.frames);
-        add(answer, "second_stage", op.second_stage);
-        add(answer, "pv_tables", op.pv_tables);
-        add(answer, "grants", op.grants);
-        add(answer, "iommu", op.iommu);
-        add(answer, "views", op.views);
-        add(answer, "anonymity", op.anonymity);
+        for (size_t i = 0; i < COUNTS; i++)
+            add(answer, counts[i].key, count_of(&op, i));
         ctl_print_json(answer);
         json_object_put(answer);
     } else {
-        print_audit(&op, violations);
+        print_audit(&op);
     }
     return violations ? CTL_PROBLEM : CTL_OK;
 }

@@ -46,9 +46,9 @@ static const struct command commands[] = {
      "Shows the last N lines of the trace log (20); -f goes on with what comes. --json shows the\n"
      "lines as they stand in the log: cloister-log(5).\n",
      0, 0, command_trace},
-    {"audit", "", "is any enclave's memory reachable from outside?",
-     "Lets the monitor compare every table through which memory can be reached with its frame table.\n"
-     "Needs no cloisterd. Exit status 1 if there is a violation.\n",
+    {"audit", "", "can anybody reach an enclave's memory, or more of the machine than is given?",
+     "Lets the monitor compare every table through which memory can be reached with its frame table, and what\n"
+     "dom0 has of the machine with the table of what it may. Needs no cloisterd. Exit status 1 if there is a violation.\n",
      0, 0, command_audit},
     {"lockdown", "[rows]", "what dom0 may of the machine",
      "Shows what the monitor refuses to dom0, how often it did, and what to do instead; 'rows' also shows each\n"

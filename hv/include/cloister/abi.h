@@ -406,7 +406,8 @@ struct cloister_domain {
 
 /*
  * AUDIT: compare every table through which memory can be reached with the frame table: all
- * second-stage tables, page tables of PV domains, active grants, IOMMU tables, and the views.
+ * second-stage tables, page tables of PV domains, active grants, IOMMU tables, and the views; and what
+ * domains have of the machine with the table of what dom0 may (lockdown.h), where that is closed.
  */
 struct cloister_audit {
     struct cloister_head head;
@@ -418,8 +419,25 @@ struct cloister_audit {
     uint64_t grants;
     uint64_t iommu;
     uint64_t views;
-    uint64_t anonymity;    /* ... and frames whose owner or reference count is not as it must be */
+    uint64_t anonymity;      /* ... frames whose owner or reference count is not as it must be ... */
+    uint64_t ports;          /* ... and what the table does not give: ports in a domain's permissions, */
+    uint64_t memory;         /* frames in a domain's permissions, which it could write, */
+    uint64_t dma;            /* frames in IOMMU tables, which devices could write, */
+    uint64_t pci;            /* functions: the chipset's for dom0 to configure, others that decode where no row is */
 };
+/* What it counts, X(member, "name"): of enclaves' memory, and of the machine. */
+#define CLOISTER_AUDIT_ENCLAVES(X)                                                                 \
+    X(second_stage, "second-stage tables")                                                         \
+    X(pv_tables, "page tables of PV domains")                                                      \
+    X(grants, "active grants")                                                                     \
+    X(iommu, "IOMMU tables")                                                                       \
+    X(views, "views of enclaves")                                                                  \
+    X(anonymity, "frames with an owner")
+#define CLOISTER_AUDIT_MACHINE(X)                                                                  \
+    X(ports, "ports beyond the table")                                                             \
+    X(memory, "frames beyond it")                                                                  \
+    X(dma, "frames for devices beyond it")                                                         \
+    X(pci, "PCI functions beyond it")
 
 /* TRACE_RING: the frames of one CPU's ring. ENXIO: no such CPU (found, allowed = highest). */
 struct cloister_trace_ring {
@@ -593,6 +611,11 @@ enum cloister_test_kind {
     CLOISTER_TEST_KEEP = 8,         /* the machine's way down clears no memory */
     CLOISTER_TEST_SECRETS = 9,      /* out: data = the identity's private key and the sealing root, each
                                        byte inverted: a search of memory does not find the answer */
+    /* Against the table of what dom0 may; taken back with frame = ~0: */
+    CLOISTER_TEST_PORT = 10,        /* port `page` is permitted to domain `enclave` */
+    CLOISTER_TEST_MEMORY = 11,      /* frame `page` can be written by whom it is permitted */
+    CLOISTER_TEST_PCI = 12,         /* dom0 may configure the chipset's function `page` */
+    CLOISTER_TEST_BAR = 13,         /* exchange `frame` and what stands in BAR 0 of function `page` */
 };
 struct cloister_test {
     struct cloister_head head;
@@ -614,7 +637,7 @@ _Static_assert(sizeof(struct cloister_quota) == 48, "ABI");
 _Static_assert(sizeof(struct cloister_enclave_info) == 256, "ABI");
 _Static_assert(sizeof(struct cloister_list) == 48, "ABI");
 _Static_assert(sizeof(struct cloister_domain) == 80, "ABI");
-_Static_assert(sizeof(struct cloister_audit) == 120, "ABI");
+_Static_assert(sizeof(struct cloister_audit) == 152, "ABI");
 _Static_assert(sizeof(struct cloister_record) == 280, "ABI");
 _Static_assert(sizeof(struct cloister_heartbeat) == 600, "ABI");
 _Static_assert(sizeof(struct cloister_counters_load) == 40, "ABI");

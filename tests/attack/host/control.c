@@ -201,9 +201,10 @@ static int audit(void)
     if (rc) {
         return refused(rc, &op.head);
     }
+#define ADD(member, name) op.member +
     printf("{\"entries\": %" PRIu64 ", \"frames\": %" PRIu64 ", \"violations\": %" PRIu64 "}\n",
-           op.entries, op.frames,
-           op.second_stage + op.pv_tables + op.grants + op.iommu + op.views + op.anonymity);
+           op.entries, op.frames, CLOISTER_AUDIT_ENCLAVES(ADD) CLOISTER_AUDIT_MACHINE(ADD) UINT64_C(0));
+#undef ADD
     return 0;
 }
 

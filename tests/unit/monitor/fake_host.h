@@ -115,7 +115,8 @@ extern struct fake_host {
     struct fake_domain domains[FAKE_DOMAINS];
     unsigned int frames_left; /* as if the machine had only so many more */
     int audit_answer;         /* of host_audit() */
-    uint64_t audit_adds;      /* violations it adds to each kind */
+    uint64_t audit_adds;      /* violations it adds ... */
+    size_t audit_count;       /* ... to this member of struct cloister_audit, by its offset */
     uint64_t not_anonymous;   /* a frame number, 0 none */
     bool random_real;         /* false: the same numbers in every run */
     void (*before_wipe)(void); /* in host_secret_end() */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The control operations as such: who, how, with what; and those that only look. */
+#include <stddef.h>
+
 #include "scene.h"
 #include "suite.h"
 
@@ -343,7 +345,8 @@ END_TEST
 
 static uint64_t violations(const struct cloister_audit *op)
 {
-    return op->second_stage + op->pv_tables + op->grants + op->iommu + op->views + op->anonymity;
+    return op->second_stage + op->pv_tables + op->grants + op->iommu + op->views + op->anonymity +
+           op->ports + op->memory + op->dma + op->pci;
 }
 
 START_TEST(audit_finds_nothing)
@@ -384,13 +387,25 @@ START_TEST(audit_stopped_at_each_check)
 }
 END_TEST
 
+static const size_t host_counts[] = {
+    offsetof(struct cloister_audit, second_stage), offsetof(struct cloister_audit, pv_tables),
+    offsetof(struct cloister_audit, grants),       offsetof(struct cloister_audit, iommu),
+    offsetof(struct cloister_audit, ports),        offsetof(struct cloister_audit, memory),
+    offsetof(struct cloister_audit, dma),          offsetof(struct cloister_audit, pci),
+};
+#define HOST_COUNTS ((int)(sizeof(host_counts) / sizeof(host_counts[0])))
+
 START_TEST(audit_finds_what_the_host_finds)
 {
     struct cloister_audit op = {.frames = 0};
+    uint64_t found;
 
     fake.audit_adds = 3;
+    fake.audit_count = host_counts[_i];
     ck_assert_int_eq(control(CLOISTER_OP_AUDIT, &op, sizeof(op)), 0);
-    ck_assert_uint_eq(op.second_stage, 3);
+    memcpy(&found, (const char *)&op + host_counts[_i], sizeof(found));
+    ck_assert_uint_eq(found, 3);
+    ck_assert_uint_eq(violations(&op), 3);
     ck_assert_uint_eq(fake_last_record()->event, CLOISTER_EVENT_AUDIT);
     ck_assert_uint_eq(fake_last_record()->decision, CLOISTER_REFUSED);
 }
@@ -568,7 +583,7 @@ int main(void)
     tcase_add_checked_fixture(cases, start, scene_end);
     tcase_add_test(cases, audit_finds_nothing);
     tcase_add_test(cases, audit_stopped_at_each_check);
-    tcase_add_test(cases, audit_finds_what_the_host_finds);
+    tcase_add_loop_test(cases, audit_finds_what_the_host_finds, 0, HOST_COUNTS);
     tcase_add_test(cases, audit_finds_a_frame_that_has_an_owner);
     tcase_add_test(cases, audit_with_a_wild_cursor);
 

@@ -171,8 +171,12 @@ START_TEST(too_many_rows)
 
     for (uint32_t i = 0; i < given + 10; i++) {
         lockdown_give(PORT, WRITE, 2 * i, 2 * i);
+        ck_assert_uint_eq(lockdown_left_out(), i < given ? 0 : i - given + 1);
     }
+    lockdown_give(MEMORY, READ | WRITE, 1, 0); /* nothing */
+    ck_assert_uint_eq(lockdown_left_out(), 10);
     lockdown_give(MEMORY, READ | WRITE, 0, UINT64_MAX);
+    ck_assert_uint_eq(lockdown_left_out(), 11);
     lockdown_seal();
     ck_assert(gives(0, 0));
     ck_assert(gives(2 * (given - 1), 2 * (given - 1)));
@@ -184,6 +188,62 @@ START_TEST(too_many_rows)
     ck_assert_uint_eq(list(CLOISTER_MAX_LOCKDOWN, CLOISTER_MAX_LOCKDOWN).count,
                       LOCKDOWN_MAX_ROWS - CLOISTER_MAX_LOCKDOWN);
     ck_assert_uint_eq(list(LOCKDOWN_MAX_ROWS, CLOISTER_MAX_LOCKDOWN).count, 0);
+}
+END_TEST
+
+/* --- the option ------------------------------------------------------------------------------ */
+
+#define ROOM_WORD(room, option) {option, CLOISTER_INFO_##room, NULL},
+static const struct {
+    const char *text;
+    uint32_t open;
+    const char *unknown; /* the text from the first word on that is none */
+} options[] = {
+    CLOISTER_LOCKDOWN_ROOMS(ROOM_WORD)
+    {"watch", CLOISTER_INFO_LOCKDOWN_WATCH, NULL},
+    {"", 0, NULL},
+    {",", 0, NULL},
+    {",,ports,", CLOISTER_INFO_OPEN_PORTS, NULL},
+    {"ports,memory", CLOISTER_INFO_OPEN_PORTS | CLOISTER_INFO_OPEN_MEMORY, NULL},
+    {"ports,ports", CLOISTER_INFO_OPEN_PORTS, NULL},
+    {"debug,watch,sleep",
+     CLOISTER_INFO_DEBUG | CLOISTER_INFO_LOCKDOWN_WATCH | CLOISTER_INFO_SLEEP, NULL},
+    /* What is meant is not guessed. */
+    {"wach", 0, "wach"},
+    {"watchdog", 0, "watchdog"},
+    {"watch=1", 0, "watch=1"},
+    {"port", 0, "port"},
+    {"portss", 0, "portss"},
+    {"Ports", 0, "Ports"},
+    {" ports", 0, " ports"},
+    {"ports ", 0, "ports "},
+    {"ports;memory", 0, "ports;memory"},
+    {"all", 0, "all"},
+    {"on", 0, "on"},
+    {"no", 0, "no"},
+    {"1", 0, "1"},
+    {"-ports", 0, "-ports"},
+    {"hot", 0, "hot"},
+    {"hot-add-all", 0, "hot-add-all"},
+    {"runtime_services", 0, "runtime_services"},
+    {"ports,memry,pci", CLOISTER_INFO_OPEN_PORTS | CLOISTER_INFO_OPEN_PCI, "memry,pci"},
+    {"memry,pic", 0, "memry,pic"},
+    {",x,ports", CLOISTER_INFO_OPEN_PORTS, "x,ports"},
+};
+#define OPTIONS ((int)(sizeof(options) / sizeof(options[0])))
+
+START_TEST(what_the_option_opens)
+{
+    uint32_t open = 0, before = CLOISTER_INFO_HOT_ADD;
+    const char *unknown = lockdown_parse(options[_i].text, &open);
+
+    ck_assert_uint_eq(open, options[_i].open);
+    ck_assert_pstr_eq(unknown, options[_i].unknown);
+    lockdown_parse(options[_i].text, &before); /* a second option adds to the first */
+    ck_assert_uint_eq(before, open | CLOISTER_INFO_HOT_ADD);
+    lockdown_init(open, open & CLOISTER_INFO_LOCKDOWN_WATCH);
+    lockdown_seal();
+    ck_assert_int_eq(lockdown_flags() == CLOISTER_INFO_LOCKDOWN, options[_i].open == 0);
 }
 END_TEST
 
@@ -486,6 +546,7 @@ int main(void)
     tcase_add_test(cases, the_ends_of_the_range);
     tcase_add_test(cases, a_sealed_table_gets_no_rows);
     tcase_add_test(cases, too_many_rows);
+    tcase_add_loop_test(cases, what_the_option_opens, 0, OPTIONS);
 
     cases = suite_case(suite, "rules", 60);
     tcase_add_checked_fixture(cases, start, scene_end);
