@@ -17,13 +17,16 @@ import variables
 from handover import Handover
 from harness.tpm import Tpm
 from harness.uefi import Uefi
-from host import KERNEL_CMDLINE, VERIFY, XEN_CMDLINE, XEN_ELF, run
+from host import KERNEL_CMDLINE, VERIFY, XEN_CMDLINE, XEN_ELF, run, write_pcrs
 
 WAIT = 180  # seconds; 20 are usual
 INDEX = "0x0180c106"
 ROOT_INDEX = "0x0180c105"
 FLOOR_INDEX = "0x0180c108"
 SIZE = 976
+MORE_MEMORY = 4096  # MiB; 3072 are usual
+OPTION_ROM = "/usr/lib/ipxe/qemu/efi-e1000e.rom"
+SIGNATURE_LIST = 76  # bytes, of a key: what is in it the firmware measures and does not read
 ATTRIBUTES = "ownerwrite|ownerread|authread|no_da"
 MADE, READ = "sealing root made", "sealing root read, and locked"
 REFUSED = "no sealing keys: no statement of the update key authorizes this boot configuration"
@@ -87,9 +90,17 @@ class Operator:
         return json.loads(run(VERIFY, "authorize", "--key", self.key, "--pcrs", pcrs, "--number", number, "--out",
                               self.statements, "--json", *options))
 
-    def boot(self, name, files=None, qemu_options=()):
+    def authorize_values(self, pcrs, number):
+        """What a boot showed, beside all that is signed already."""
+        path = write_pcrs(self.folder / "shown.pcrs", pcrs)
+        run(VERIFY, "authorize", "--key", self.key, "--pcrs", path, "--number", number, "--add", self.statements, "--out",
+            self.statements)
+        self.write(self.statements)
+
+    def boot(self, name, files=None, qemu_options=(), other_firmware=False):
         """What Xen said about the root, and PCRs 0 to 9."""
-        firmware = Uefi({**self.hosts[name][0].disk(), **(files or {})}, variables=str(self.variables))
+        firmware = Uefi({**self.hosts[name][0].disk(), **(files or {})}, variables=str(self.variables),
+                        other=other_firmware)
         with Boot(f"measured-update-{name}", xen=XEN_ELF, firmware=firmware, qemu_options=qemu_options,
                   tpm=Tpm(state=str(self.state), banks="sha256")) as machine:
             return machine.said, machine.pcrs
@@ -166,8 +177,8 @@ def other_hardware(tap, operator):
         file.truncate(64 << 20)
     said, after = operator.boot("next", qemu_options=[
         "-drive", f"file={disk},format=raw,if=none,id=other,snapshot=on", "-device",
-        "ide-hd,drive=other,bus=ide.2,bootindex=1"])
-    tap.ok(READ in said, "with another disk, and another BootOrder: the root opens", said)
+        "ide-hd,drive=other,bus=ide.2,bootindex=1", "-device", "e1000e,romfile=", "-m", str(MORE_MEMORY)])
+    tap.ok(READ in said, "with another disk, another BootOrder, a network card, and more memory: the root opens", said)
     tap.ok(before[1] != after[1], "PCR 1 has changed by that")
 
     driver = operator.folder / "driver.efi"
@@ -181,6 +192,25 @@ def other_hardware(tap, operator):
     operator.variables.write_bytes(good)
     said, _ = operator.boot("next", files={"driver.efi": str(driver)})
     tap.ok(READ in said, "the same file, not loaded: the root opens", said)
+
+
+def updated_firmware(tap, operator):
+    """Another build of the firmware (PCR 0), a network card with an option ROM (PCR 2), another Secure Boot key (PCR 7)."""
+    said, before = operator.boot("next")
+    tap.ok(READ in said, "the host before its firmware is updated", said)
+    kept = operator.variables.read_bytes()
+    variables.set_variable(operator.variables, "KEK", bytes(SIGNATURE_LIST))
+    new = {"other_firmware": True, "qemu_options": ["-device", f"e1000e,romfile={OPTION_ROM}"]}
+    said, after = operator.boot("next", **new)
+    changed = [pcr for pcr in (0, 2, 3, 4, 7, 8, 9) if before[pcr] != after[pcr]]
+    tap.equal(changed, [0, 2, 7], "of what the root is bound to, the update changes what it must")
+    tap.ok(REFUSED in said, "it opens nothing, and Xen says why", said)
+    operator.authorize_values(after, operator.floor())
+    said, _ = operator.boot("next", **new)
+    tap.ok(READ in said, "once the operator has signed the new values it opens the same root", said)
+    operator.variables.write_bytes(kept)
+    said, _ = operator.boot("next")
+    tap.ok(READ in said, "and so do the old ones still: a failed update goes back", said)
 
 
 # Options that name no key: one digit less, one that is none, a second one behind the operator's.

@@ -53,13 +53,13 @@ def make_disk(path, files):
 
 class Uefi:
     """The firmware, and the disk that it boots from. `variables` is a file that keeps what the firmware
-    remembers from boot to boot; without one each machine is a new one."""
+    remembers from boot to boot; without one each machine is a new one. `other`: another build of the firmware."""
 
-    def __init__(self, files, secure_boot=False, variables=None):
-        self.files, self.secure_boot, self.variables = dict(files), secure_boot, variables
+    def __init__(self, files, secure_boot=False, variables=None, other=False):
+        self.files, self.secure_boot, self.variables, self.other = dict(files), secure_boot, variables, other
 
     def _flash(self):
-        kind = (".secboot", ".snakeoil") if self.secure_boot else ("", "")
+        kind = (".secboot", ".snakeoil") if self.secure_boot else (".secboot" if self.other else "", "")
         code, template = (os.path.join(FOLDER, f"OVMF_{part}_4M{suffix}.fd")
                           for part, suffix in zip(("CODE", "VARS"), kind))
         for path in code, template:
