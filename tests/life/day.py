@@ -12,6 +12,8 @@ import re
 import time
 from typing import Callable, Optional
 
+from harness import MachineError
+
 SHELL = "/run/life/steps.sh"  # host/steps.sh
 LOG = "Xen's log"  # an outcome beside the steps': what Xen complained of meanwhile
 COMPLAINT = re.compile(r"^\(XEN\) .*\b(error|warn\w*|assert\w*|bug|fail\w*|oops|fault|unexpected|invalid|bad)\b.*$", re.I | re.M)
@@ -93,7 +95,10 @@ def run(machine, steps, stock, log):
         outcomes[step.name] = outcome
         log.write(f"== {step.name} [{time.monotonic() - began:.1f} s] {outcome.rc}\n{outcome.out}\n{outcome.trace}\n")
         log.flush()
-    outcomes[LOG] = Outcome(0, "\n".join(complaints(machine.console()[began_at:])))
+    if trace:
+        time.sleep(TRACE_SECONDS)  # the last step's records come
+    late = trace.since(None) if trace else ""
+    outcomes[LOG] = Outcome(0, "\n".join(complaints(machine.console()[began_at:])), late)
     return outcomes
 
 
@@ -110,7 +115,12 @@ class Trace:
         self._seen = self._read()
 
     def _read(self):
-        return self._machine.dom0("cloisterctl trace -n 100000 | grep REFUSED || true").out
+        """A trace that cannot be read, or that has not even dom0's search at boot, says nothing of the steps."""
+        lines = self._machine.dom0("cloisterctl trace -n 100000", check=True).out.splitlines(True)
+        refusals = "".join(line for line in lines if "REFUSED" in line)
+        if not refusals:
+            raise MachineError("the trace has no refusal at all, not even those of dom0's boot")
+        return refusals
 
     def since(self, refused):
         """New lines; waited for where one is due."""
@@ -137,6 +147,7 @@ def compare(tap, steps, ours, stock):
         known = stock[LOG].out.splitlines()
         new = [line for line in ours[LOG].out.splitlines() if line not in known]
         tap.ok(not new, "our Xen complains of nothing that stock Xen does not", "\n".join(new))
+    tap.ok(not ours[LOG].trace, "behind the last step nothing was recorded as refused", ours[LOG].trace)
 
 
 def judge(step, mine, theirs):

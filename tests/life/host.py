@@ -38,7 +38,7 @@ STEPS = [
     Step("xl mem-set of dom0, and back",
          "xl mem-set 0 900 && within 30 memory_is 0 900 && xl mem-set 0 1024 && within 30 memory_is 0 1024"),
     Step("xl loadpolicy: there is none", "xl loadpolicy /none", rc=255, why="the file is not there"),
-    Step("lspci reads every configuration space", "lspci -xxx | wc -l", shown=str.split),
+    Step("lspci reads every configuration space", "lspci -xxx >/run/life/lspci && wc -l </run/life/lspci", shown=str.split),
     Step("dom0 sleeps in its own idle loop", "sleep 2 && cat /proc/uptime"),
     *(given(letter) for letter in GIVEN_KEYS),
     *(refused(letter) for letter in REFUSED_KEYS),

@@ -151,7 +151,7 @@ new_domain() {
     xl domid "$1" && [ "$(xl domid "$1")" != "$2" ]
 }
 
-# crash NAME: its kernel panics.
+# crash NAME: its kernel panics. The shell that did it cannot answer any more: what follows in the step looks for the crash.
 crash() {
     vexec -t 5 "$(xl domid "$1")" -- /bin/bash -c 'sleep 0.5; echo c >/proc/sysrq-trigger' || true
 }

@@ -11,7 +11,8 @@ sys.path[:0] = [str(SOURCE / "tests/life"), str(SOURCE / "tests/lib")]
 
 import day  # noqa: E402
 from day import Outcome, Refused, Step  # noqa: E402
-from harness import Tap  # noqa: E402
+from harness import MachineError, Tap  # noqa: E402
+from harness.channel import Result  # noqa: E402
 
 PLAIN = Step("plain", "true")
 FAILS = Step("fails", "false", rc=1, why="it cannot")
@@ -36,12 +37,36 @@ CASES = [
 ]
 
 
+class Dom0:
+    """A machine whose cloisterctl trace says this, time after time."""
+
+    def __init__(self, *texts, rc=0):
+        self._texts, self._rc = list(texts), rc
+
+    def dom0(self, command, check=False):
+        assert command.startswith("cloisterctl trace")
+        if check and self._rc:
+            raise MachineError("it failed")
+        return Result(self._rc, self._texts.pop(0).encode(), b"", False)
+
+
 def raises(function, *arguments, **options):
     try:
         function(*arguments, **options)
-    except ValueError:
+    except (ValueError, MachineError):
         return True
     return False
+
+
+def trace(tap):
+    tap.ok(raises(day.Trace, Dom0("", rc=1)), "a trace that cannot be read is no clean one")
+    tap.ok(raises(day.Trace, Dom0("opened\n")), "nor is one without the refusals of every boot")
+    boot = "REFUSED at boot\n"
+    tap.equal(day.Trace(Dom0(boot, boot + "a note\n")).since(None), "", "a line that is no refusal is none")
+    tap.equal(day.Trace(Dom0(boot, boot + "REFUSED now\n")).since(None), "REFUSED now\n", "a refusal is its step's")
+    inner = Tap("inner", io.StringIO(), "")
+    day.compare(inner, [], {day.LOG: Outcome(0, trace="REFUSED late")}, None)
+    tap.ok("not ok 1 - behind the last step" in inner.out.getvalue(), "one that comes late is a failure, too")
 
 
 def main():
@@ -61,6 +86,7 @@ def main():
     tap.ok("not ok 3 - our Xen complains" in said and "# b" in said, "a complaint that stock Xen has not is a failure", said)
     tap.equal(day.complaints("(XEN) d5 error 0x12\n(XEN) all well\n(XEN) d6 error 0x13\n[ 1.2] an error of dom0's\n"),
               ["(XEN) N error N"], "complaints are Xen's, and numbers do not matter")
+    trace(tap)
     return tap.done()
 
 
