@@ -28,6 +28,7 @@ struct hostlink {
     uint64_t timeout;
     uint64_t now;
     uint64_t retry_at;
+    uint64_t look_at; /* whether the offer stands */
     enum hostlink_state state;
     bool warned; /* that no channel can be offered; said once */
 
@@ -323,6 +324,20 @@ static void try_open(struct hostlink *link)
     }
     link->warned = false;
     link->state = HOSTLINK_WAITING;
+    link->look_at = link->now + HOSTLINK_LOOK;
+}
+
+/* False: it does not, and the link has ended. */
+static bool offer_stands(struct hostlink *link)
+{
+    if (link->now < link->look_at)
+        return true;
+    link->look_at = link->now + HOSTLINK_LOOK;
+    if (link->transport.offered(link->transport.context))
+        return true;
+    log_info("this guest has moved: its channel to the host is offered again");
+    reset(link, -ECONNRESET);
+    return false;
 }
 
 void hostlink_run(struct hostlink *link, uint64_t now)
@@ -333,6 +348,8 @@ void hostlink_run(struct hostlink *link, uint64_t now)
     link->now = now;
     if (link->state == HOSTLINK_DOWN)
         try_open(link);
+    if (link->state != HOSTLINK_DOWN && !offer_stands(link))
+        return;
     if (link->state == HOSTLINK_WAITING) {
         state = link->transport.state(link->transport.context);
         if (state == TRANSPORT_WAITING)

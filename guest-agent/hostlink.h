@@ -4,7 +4,8 @@
  *
  *   DOWN ──open──> WAITING ──cloisterd comes──> GREETING ──reply to HELLO──> UP
  *     ^               │                            │                        │
- *     └───────────────┴───── it goes, breaks the protocol, or is silent ────┘
+ *     └───────────────┴── it goes, breaks the protocol, or is silent, ──────┘
+ *                         or the offer is gone
  *
  * A link that ends fails every request that has no reply yet, and is offered again a second later
  * as a new channel. What cloisterd had done of them is not known then; whoever asked finds out by
@@ -24,6 +25,7 @@
 #define HOSTLINK_MAX_QUEUED 1024u      /* requests without reply */
 #define HOSTLINK_MAX_BYTES (32u << 20) /* of requests not yet sent */
 #define HOSTLINK_RETRY 1000u           /* milliseconds between two offers */
+#define HOSTLINK_LOOK 5000u            /* milliseconds between two looks whether the offer stands */
 
 enum hostlink_state { HOSTLINK_DOWN, HOSTLINK_WAITING, HOSTLINK_GREETING, HOSTLINK_UP };
 

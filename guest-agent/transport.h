@@ -6,6 +6,7 @@
 #ifndef CLOISTER_AGENT_TRANSPORT_H
 #define CLOISTER_AGENT_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -21,6 +22,9 @@ struct transport {
     int (*open)(void *context);
     void (*close)(void *context);
     enum transport_state (*state)(void *context);
+    /* Whether the host can still find what was offered. A guest that was restored or migrated has
+     * its memory and no offer: nobody tells it, and nobody serves the stream. May take a moment. */
+    bool (*offered)(void *context);
     /* How many bytes were taken or given, at once; 0: none now; negative: the stream is dead. */
     ssize_t (*write)(void *context, const void *data, size_t size);
     ssize_t (*read)(void *context, void *data, size_t size);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <xenstore.h>
 
 #include "cloister/protocol.h"
 
@@ -69,6 +70,23 @@ static enum transport_state vchan_state(void *context)
     }
 }
 
+/* A domain that is made anew, as save and migrate do, begins with an empty part of xenstore. */
+static bool vchan_offered(void *context)
+{
+    struct xs_handle *store = xs_open(0);
+    unsigned int size;
+    void *value;
+
+    (void)context;
+    if (!store)
+        return false;
+    value = xs_read(store, XBT_NULL, CLOISTER_VCHAN_PATH "/ring-ref", &size);
+    bool gone = !value && errno == ENOENT;
+    free(value);
+    xs_close(store);
+    return !gone;
+}
+
 static ssize_t vchan_write(void *context, const void *data, size_t size)
 {
     (void)context;
@@ -103,6 +121,7 @@ void vchan_transport(struct transport *transport)
         .open = vchan_open,
         .close = vchan_close,
         .state = vchan_state,
+        .offered = vchan_offered,
         .write = vchan_write,
         .read = vchan_read,
         .descriptor = vchan_descriptor,

@@ -315,6 +315,7 @@ static int channel_open(void *context)
     host->opened++;
     host->in_size = host->out_size = host->out_at = 0;
     host->state = host->absent ? TRANSPORT_WAITING : TRANSPORT_OPEN;
+    host->moved = false;
     return 0;
 }
 
@@ -332,6 +333,15 @@ static enum transport_state channel_state(void *context)
     const struct fake_host *host = context;
 
     return host->state;
+}
+
+static bool channel_offered(void *context)
+{
+    struct fake_host *host = context;
+
+    REQUIRE(host->opened == host->closed + 1);
+    host->looks++;
+    return !host->moved;
 }
 
 static ssize_t channel_write(void *context, const void *data, size_t size)
@@ -406,6 +416,7 @@ void fake_host_start(struct fake_host *host, struct transport *transport)
         .open = channel_open,
         .close = channel_close,
         .state = channel_state,
+        .offered = channel_offered,
         .write = channel_write,
         .read = channel_read,
         .descriptor = channel_descriptor,

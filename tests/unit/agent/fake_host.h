@@ -63,6 +63,8 @@ struct fake_host {
 
     /* The channel: */
     enum transport_state state;
+    bool moved; /* the guest: nobody finds what it has offered */
+    unsigned int looks; /* whether it is still offered */
     uint32_t opened;
     uint32_t closed;
     size_t in_size;

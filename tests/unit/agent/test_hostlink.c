@@ -112,6 +112,51 @@ START_TEST(waits_for_the_host)
 }
 END_TEST
 
+/* Restored or migrated: the channel looks open, and nobody is there. */
+static void moves(bool waiting)
+{
+    start();
+    host.absent = waiting;
+    hostlink_run(channel, 1);
+    if (!waiting)
+        ck_assert_int_eq(ask(0, CLOISTER_MSG_QUOTA), 0);
+    host.deaf = true;
+    host.moved = true;
+    hostlink_run(channel, HOSTLINK_LOOK);
+    ck_assert_uint_eq(host.looks, 0);
+    ck_assert_uint_eq(host.closed, 0);
+    hostlink_run(channel, 1 + HOSTLINK_LOOK);
+    ck_assert_int_eq(hostlink_state(channel), HOSTLINK_DOWN);
+    ck_assert_uint_eq(host.looks, 1);
+    ck_assert_uint_eq(ends[0].calls, waiting ? 0 : 1);
+    ck_assert_int_eq(ends[0].error, waiting ? 0 : -ECONNRESET);
+    ck_assert_uint_eq(downs, waiting ? 0 : 1);
+    host.absent = host.deaf = false;
+    hostlink_run(channel, 1 + HOSTLINK_LOOK + HOSTLINK_RETRY);
+    ck_assert_int_eq(hostlink_state(channel), HOSTLINK_UP);
+    ck_assert_uint_eq(host.opened, 2);
+    stop();
+}
+
+START_TEST(offers_again_where_the_guest_has_moved)
+{
+    moves(false);
+    moves(true);
+}
+END_TEST
+
+START_TEST(looks_now_and_then_whether_the_offer_stands)
+{
+    start();
+    for (uint64_t now = 0; now <= 10 * HOSTLINK_LOOK; now += 100)
+        hostlink_run(channel, now);
+    ck_assert_uint_eq(host.looks, 10);
+    ck_assert_uint_eq(host.opened, 1);
+    ck_assert_int_eq(hostlink_state(channel), HOSTLINK_UP);
+    stop();
+}
+END_TEST
+
 START_TEST(tries_again_where_there_is_no_xen)
 {
     start();
@@ -410,7 +455,9 @@ START_TEST(takes_requests_from_within_replies)
 }
 END_TEST
 
-SUITE_MAIN("hostlink", comes_up, waits_for_the_host, tries_again_where_there_is_no_xen,
+SUITE_MAIN("hostlink", comes_up, waits_for_the_host,
+           offers_again_where_the_guest_has_moved, looks_now_and_then_whether_the_offer_stands,
+           tries_again_where_there_is_no_xen,
            streams_in_any_pieces, joins_parts, refuses_what_is_too_much, survives_every_death,
            notices_replies_out_of_turn, survives_death_while_greeting,
            goes_on_where_the_greeting_is_refused, refuses_a_reply_to_nothing,
