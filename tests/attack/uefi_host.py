@@ -14,10 +14,10 @@ from harness.tpm import Tpm  # noqa: E402
 from harness.uefi import Uefi  # noqa: E402
 
 
-def options(build, kind, work, extra=""):
-    """For Machine: the firmware with its disk, and a TPM. kind: "test", "stock"; extra: added to Xen's command line."""
+def options(build, kind, work, xen_options=()):
+    """For Machine: the firmware with its disk, and a TPM. kind: "test", "stock"; xen_options: added to Xen's command line."""
     host = hosts.Host(pathlib.Path(work) / f"uefi-{kind}")
     host.make()
     shutil.copy(stack.xen(build, kind) + ".gz", host.path("xen.gz"))
-    host.configure(f"{hosts.XEN_CMDLINE} {extra}".strip(), hosts.KERNEL_CMDLINE)
+    host.configure(" ".join([hosts.XEN_CMDLINE, *xen_options]), hosts.KERNEL_CMDLINE)
     return {"firmware": Uefi(host.disk()), "tpm": Tpm(banks="sha256")}

@@ -51,6 +51,7 @@ TWO_CPUS_OPTIONS = ["sched=credit"]
 EMULATOR_FAULT = re.compile(r"d\d+v\d+ Triple fault")
 ANSWER_TIMEOUT = 75  # seconds; 10 to 20 are usual
 EMULATOR_TRIES = 3
+FIRMWARE_CODE_CACHE = 64  # MiB
 START_TIMEOUT = 300  # seconds from the emulator's start to a dom0 that answers
 
 
@@ -103,6 +104,9 @@ class Machine:
     code_cache    MiB that the emulator keeps of translated code; None: its default. With that (1024 in QEMU) its lists of
                   what jumps where grow long, and each page of a dead guest's code that Xen clears walks them: a machine
                   in which many guests begin and end stands still for minutes (QEMU only)
+                  With firmware it is FIRMWARE_CODE_CACHE, because QEMU (7.2) keeps the firmware's code of a page for as long
+                  as nobody writes into just those bytes. Xen's stack comes to lie on such a page, and each push looks through
+                  the list: eight times slower, and guests that do not come up. When this small cache is full, all goes.
     tools         False: dom0's tools are not of this Xen; their services are not waited for
     echo          called with each line of the console as it comes
     """
@@ -130,7 +134,8 @@ class Machine:
         if firmware and kind is not Qemu:
             raise images.Missing(f"only QEMU boots by UEFI firmware, not {kind.program}")
         self.firmware = firmware
-        self.echo, self.code_cache, self._tools = echo, code_cache, tools
+        self.echo, self._tools = echo, tools
+        self.code_cache = code_cache or (FIRMWARE_CODE_CACHE if firmware else None)
         self.logs = logs or os.path.join(os.path.dirname(images.TESTS), "build", "logs")
         self.seconds = {}  # how long what took
         self.tenants = {}  # name -> domain id
