@@ -88,15 +88,20 @@ static json_object *rule_view(const struct cloister_lockdown_row *row)
     return object;
 }
 
+static const char *const accesses[] = {
+    [0] = "none",
+    [CLOISTER_ACCESS_READ] = "read",
+    [CLOISTER_ACCESS_WRITE] = "write",
+    [CLOISTER_ACCESS_READ | CLOISTER_ACCESS_WRITE] = "read-write",
+};
+
 static json_object *row_view(const struct cloister_lockdown_row *row)
 {
     json_object *object = json_object_new_object();
     uint32_t access = row->access & (CLOISTER_ACCESS_READ | CLOISTER_ACCESS_WRITE);
 
     add_text(object, "kind", row->kind < COUNT(kinds) ? kinds[row->kind] : NULL);
-    add_text(object, "access", access == CLOISTER_ACCESS_READ    ? "read"
-                               : access == CLOISTER_ACCESS_WRITE ? "write"
-                                                                 : "read-write");
+    add_text(object, "access", accesses[access]);
     add_number(object, "first", row->first);
     add_number(object, "last", row->last);
     add_flag(object, "machine", row->access & CLOISTER_ACCESS_MACHINE);

@@ -112,15 +112,20 @@ const struct cloister_lockdown_row *lockdown_row(uint32_t index)
 
 bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last)
 {
+    bool gives = false;
+
     for (uint32_t i = 0; i < table.count; i++) {
         const struct cloister_lockdown_row *row = &table.rows[i];
 
-        if (row->kind == kind && (row->access & access) == access && row->first <= first &&
-            last <= row->last) {
-            return true;
+        if (row->kind != kind || last < row->first || row->last < first) {
+            continue;
         }
+        if ((row->access & access) != access) {
+            return false;
+        }
+        gives |= row->first <= first && last <= row->last;
     }
-    return false;
+    return gives;
 }
 
 bool lockdown_is_closed(enum cloister_lockdown_rule rule)

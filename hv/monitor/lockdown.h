@@ -29,7 +29,10 @@ void lockdown_seal(void);
 
 /* Row `index` of the table, rules first; NULL: there are no more. */
 const struct cloister_lockdown_row *lockdown_row(uint32_t index);
-/* Does a single row give all of [first, last], with this access? */
+/*
+ * Does a single row give all of [first, last], with this access, and takes no row any of it? Where rows overlap the one
+ * with less access holds; one without any says that something is nobody's. `access` 0: does a row name all of it?
+ */
 bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last);
 /*
  * The table does not give what `actor` (NULL: nobody that is known) asks for: counts and records it. 0: let it pass all

@@ -201,11 +201,11 @@ static void __init keep_memory(void)
 
 /* --- rows of this machine --------------------------------------------------------------------------------- */
 
-void __init lockdown_give_memory(uint64_t first, uint64_t last, const char *what)
+void __init lockdown_give_memory(uint64_t first, uint64_t size, const char *what)
 {
-    uint64_t start = PFN_DOWN(first), end = PFN_DOWN(last);
+    uint64_t last = first + size - 1, start = PFN_DOWN(first), end = PFN_DOWN(last);
 
-    if ( lockdown_gives(CLOISTER_KIND_MEMORY, RW, start, end) )
+    if ( !first || !size || lockdown_gives(CLOISTER_KIND_MEMORY, RW, start, end) )
         return;
     if ( is_kept(first, last) || cloister_is_firmware(first, last) )
         printk(XENLOG_WARNING "Cloister: %s at %#"PRIx64"-%#"PRIx64" is not dom0's: memory, the firmware's things or Xen's"
@@ -340,6 +340,9 @@ static struct rangeset *__init closed_ranges(enum cloister_lockdown_kind kind, u
     for ( uint32_t i = 0; !rc && (row = lockdown_row(i)); i++ )
         if ( row->kind == kind && (row->access & RW) == RW )
             rc = rangeset_remove_range(closed, row->first, row->last);
+    for ( uint32_t i = 0; !rc && (row = lockdown_row(i)); i++ )
+        if ( row->kind == kind && (row->access & RW) != RW )
+            rc = rangeset_add_range(closed, row->first, row->last);
     if ( !rc )
         return closed;
     rangeset_destroy(closed);

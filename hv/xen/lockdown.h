@@ -22,8 +22,8 @@ bool lockdown_pci_has_bmc(void);
 
 /* Memory that no row of the machine's may give from now on, by physical addresses; size 0: nothing. */
 void lockdown_keep(uint64_t first, uint64_t size);
-/* Gives memory by physical addresses, in whole pages; not what is kept, which it says. */
-void lockdown_give_memory(uint64_t first, uint64_t last, const char *what);
+/* Gives memory by physical addresses, in whole pages; not what is kept, which it says. Nothing at 0, or of size 0. */
+void lockdown_give_memory(uint64_t first, uint64_t size, const char *what);
 
 /* What dom0 does not have of ports, frames, and frames for its devices, once there is a dom0. */
 enum { CLOSED_PORTS, CLOSED_MEMORY, CLOSED_DMA, CLOSED_END };

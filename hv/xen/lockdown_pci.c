@@ -98,7 +98,7 @@ static uint64_t bar_address(const struct header *header, unsigned int i)
     return is_64(header->dword[i]) ? address | ((uint64_t)header->dword[i + 1] << 32) : address;
 }
 
-/* The bridge's windows (PCI-to-PCI bridge architecture 1.2, 3.2.5). False: closed. */
+/* The bridge's windows (PCI-to-PCI bridge architecture 1.2, 3.2.5). False: closed, or at 0. */
 static bool window_io(const struct header *h, uint64_t *first, uint64_t *last)
 {
     uint32_t low = h->dword[BRIDGE_IO / 4], high = h->dword[PCI_IO_BASE_UPPER16 / 4];
@@ -110,30 +110,22 @@ static bool window_io(const struct header *h, uint64_t *first, uint64_t *last)
         *first |= (uint64_t)(high & 0xffff) << 16;
         *last |= (uint64_t)(high >> 16) << 16;
     }
-    return *first <= *last;
+    return *first && *first <= *last;
 }
 
-static bool window_memory(const struct header *h, uint64_t *first, uint64_t *last)
+/* i: 0, or 1 for the window of prefetchable memory. */
+static bool window_memory(const struct header *h, unsigned int i, uint64_t *first, uint64_t *last)
 {
-    uint32_t low = h->dword[BRIDGE_MEMORY / 4];
+    uint32_t low = h->dword[BRIDGE_MEMORY / 4 + i];
 
     *first = (uint64_t)(low & 0xfff0) << 16;
     *last = (low & 0xfff00000) | 0xfffff;
-    return *first <= *last;
-}
-
-static bool window_prefetch(const struct header *h, uint64_t *first, uint64_t *last)
-{
-    uint32_t low = h->dword[PCI_PREF_MEMORY_BASE / 4];
-
-    *first = (uint64_t)(low & 0xfff0) << 16;
-    *last = (low & 0xfff00000) | 0xfffff;
-    if ( (low & 0xf) == 1 )
+    if ( i && (low & 0xf) == 1 )
     {
         *first |= (uint64_t)h->dword[PCI_PREF_BASE_UPPER32 / 4] << 32;
         *last |= (uint64_t)h->dword[PCI_PREF_LIMIT_UPPER32 / 4] << 32;
     }
-    return *first <= *last;
+    return *first && *first <= *last;
 }
 
 /* --- where rows are ---------------------------------------------------------------------------------------------- */
@@ -199,12 +191,13 @@ static bool windows_are_given(const struct header *next)
 {
     uint64_t first, last;
 
-    if ( window_io(next, &first, &last) && first &&
-         !lockdown_gives(CLOISTER_KIND_PORT, R | W, first, last) )
+    /* Firmware puts chipset's ports into a window, too: they are nobody's there, and the others a device's. */
+    if ( window_io(next, &first, &last) && !lockdown_gives(CLOISTER_KIND_PORT, 0, first, last) )
         return false;
-    if ( window_memory(next, &first, &last) && first && !memory_is_given(first, last) )
-        return false;
-    return !window_prefetch(next, &first, &last) || !first || memory_is_given(first, last);
+    for ( unsigned int i = 0; i < 2; i++ )
+        if ( window_memory(next, i, &first, &last) && !memory_is_given(first, last) )
+            return false;
+    return true;
 }
 
 /* --- at boot ------------------------------------------------------------------------------------------------------ */
@@ -216,25 +209,17 @@ static void __init give_ports(uint64_t first, uint64_t last)
         lockdown_give(CLOISTER_KIND_PORT, R | W | MACHINE, first, last);
 }
 
-static void __init give_io_bar(pci_sbdf_t function, unsigned int pos, uint32_t bar)
+/* Sizes are found by writing, while the function decodes nothing (PCI 3.0, 6.2.5.1). */
+static uint64_t __init io_bar_last(pci_sbdf_t function, unsigned int pos, uint32_t bar)
 {
     uint32_t size;
 
     pci_conf_write32(function, pos, ~0);
     size = ~(pci_conf_read32(function, pos) & PCI_BASE_ADDRESS_IO_MASK) & 0xffff;
     pci_conf_write32(function, pos, bar);
-    bar &= PCI_BASE_ADDRESS_IO_MASK;
-    if ( size < 0xffff )
-        give_ports(bar, (uint64_t)bar + size);
+    return (bar & PCI_BASE_ADDRESS_IO_MASK) + (uint64_t)size;
 }
 
-static void __init give_memory_bar(uint64_t address, uint64_t size)
-{
-    if ( address && size )
-        lockdown_give_memory(address, address + size - 1, "a BAR");
-}
-
-/* Sizes are found by writing, while the function decodes nothing (PCI 3.0, 6.2.5.1). */
 static void __init give_bars(pci_sbdf_t function, const struct header *header)
 {
     unsigned int count = bar_count(header), rom = is_bridge(header) ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS;
@@ -251,15 +236,15 @@ static void __init give_bars(pci_sbdf_t function, const struct header *header)
 
         if ( is_io(bar) )
         {
-            give_io_bar(function, pos, bar);
+            give_ports(bar & PCI_BASE_ADDRESS_IO_MASK, io_bar_last(function, pos, bar));
             i++;
             continue;
         }
         i += pci_size_mem_bar(function, pos, &address, &size, i == count - 1 ? PCI_BAR_LAST : 0);
-        give_memory_bar(address, size);
+        lockdown_give_memory(address, size, "a BAR");
     }
     pci_size_mem_bar(function, rom, &address, &size, PCI_BAR_ROM);
-    give_memory_bar(address, size);
+    lockdown_give_memory(address, size, "a ROM");
     pci_conf_write16(function, PCI_COMMAND, command);
 }
 
@@ -278,7 +263,7 @@ static void __init give_vf_bars(pci_sbdf_t function)
             break;
         i += pci_size_mem_bar(function, bar, &address, &size,
                               PCI_BAR_VF | (i == PCI_SRIOV_NUM_BARS - 1 ? PCI_BAR_LAST : 0));
-        give_memory_bar(address, size * total);
+        lockdown_give_memory(address, size * total, "a BAR of virtual functions");
     }
 }
 
@@ -289,10 +274,9 @@ static void __init give_windows(pci_sbdf_t function, const struct header *header
 
     if ( window_io(header, &first, &last) )
         give_ports(first, last);
-    if ( window_memory(header, &first, &last) && first )
-        lockdown_give_memory(first, last, "a bridge's window");
-    if ( window_prefetch(header, &first, &last) && first )
-        lockdown_give_memory(first, last, "a bridge's window");
+    for ( unsigned int i = 0; i < 2; i++ )
+        if ( window_memory(header, i, &first, &last) )
+            lockdown_give_memory(first, last - first + 1, "a bridge's window");
     for ( unsigned int bus = (buses >> 8) & 0xff; bus && bus <= ((buses >> 16) & 0xff); bus++ )
         __set_bit(bus, behind_bridge);
 }
@@ -338,18 +322,29 @@ static void visit_bus(unsigned int bus, void (*visit)(pci_sbdf_t, const struct h
     }
 }
 
-/* Its BARs' sizes are not asked for, which would move them for a moment: a device over the first page is seen. */
+/*
+ * Its ports are nobody's, whatever window or BAR they are in, too. The sizes of its BARs in memory are not asked for,
+ * which would move them for a moment: a device over the first page is seen.
+ */
 static void __init cf_check chipset_start(pci_sbdf_t function, const struct header *header, void *unused)
 {
     unsigned int first = PCI_BASE_ADDRESS_0 / 4;
+    uint16_t command = header->dword[PCI_COMMAND / 4];
 
     __set_bit(function.bdf, seen);
     if ( !is_chipset(header) )
         return;
     lockdown_give(CLOISTER_KIND_PCI, R | MACHINE, function.sbdf, function.sbdf);
     for ( unsigned int i = first; i < first + bar_count(header); i += 1 + is_64(header->dword[i]) )
-        if ( !is_io(header->dword[i]) && bar_address(header, i) )
-            lockdown_keep(bar_address(header, i), PAGE_SIZE);
+        if ( !is_io(header->dword[i]) )
+            lockdown_keep(bar_address(header, i), bar_address(header, i) ? PAGE_SIZE : 0);
+        else if ( header->dword[i] & PCI_BASE_ADDRESS_IO_MASK )
+        {
+            pci_conf_write16(function, PCI_COMMAND, command & ~PCI_COMMAND_IO);
+            lockdown_give(CLOISTER_KIND_PORT, MACHINE, header->dword[i] & PCI_BASE_ADDRESS_IO_MASK,
+                          io_bar_last(function, 4 * i, header->dword[i]));
+            pci_conf_write16(function, PCI_COMMAND, command);
+        }
 }
 
 static void __init cf_check function_start(pci_sbdf_t function, const struct header *header, void *unused)

@@ -25,7 +25,7 @@ static void table_row(uint32_t index, struct cloister_lockdown_row *row)
 
     *row = (struct cloister_lockdown_row){
         .kind = is_rule ? CLOISTER_KIND_RULE : CLOISTER_KIND_PORT,
-        .access = is_rule ? 0 : CLOISTER_ACCESS_READ | (index & 1 ? CLOISTER_ACCESS_WRITE : 0),
+        .access = is_rule ? 0 : index % (CLOISTER_ACCESS_READ + CLOISTER_ACCESS_WRITE + 1),
         .first = is_rule ? index : 16 * index,
         .last = is_rule ? index : 16 * index + 7,
         .refused = is_rule ? 100 + index : 0,
@@ -102,6 +102,12 @@ START_TEST(closed)
     ck_assert_str_eq(text(row, "kind"), "port");
     ck_assert_uint_eq(json_object_get_uint64(member(row, "first")), 16 * CLOISTER_RULE_LIMIT);
     ck_assert_uint_eq(json_object_get_uint64(member(row, "last")), 16 * CLOISTER_RULE_LIMIT + 7);
+    for (unsigned int i = 0; i < 4; i++) {
+        static const char *const accesses[] = {"none", "read", "write", "read-write"};
+
+        row = json_object_array_get_idx(member(view, "rows"), i);
+        ck_assert_str_eq(text(row, "access"), accesses[(CLOISTER_RULE_LIMIT + i) % 4]);
+    }
     json_object_put(view);
 }
 END_TEST

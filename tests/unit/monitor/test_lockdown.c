@@ -88,15 +88,55 @@ START_TEST(two_rows_are_never_joined)
 {
     lockdown_give(PORT, WRITE, 0x60, 0x6f);
     lockdown_give(PORT, WRITE, 0x70, 0x7f);
-    lockdown_give(PORT, READ, 0x80, 0x8f);
-    lockdown_give(PORT, WRITE, 0x80, 0x8f);
     lockdown_seal();
     ck_assert(gives(0x60, 0x6f));
     ck_assert(gives(0x70, 0x7f));
     ck_assert(!gives(0x6f, 0x70));
     ck_assert(!gives(0x60, 0x7f));
-    ck_assert(!lockdown_gives(PORT, READ | WRITE, 0x80, 0x80));
-    ck_assert(lockdown_gives(PORT, READ, 0x80, 0x80));
+}
+END_TEST
+
+START_TEST(of_two_rows_the_narrower_holds)
+{
+    lockdown_give(PORT, READ, 0x604, 0x605);
+    lockdown_give(PORT, READ | WRITE, 0x600, 0x6ff);
+    lockdown_give(MEMORY, READ | WRITE, 0x604, 0x605);
+    lockdown_seal();
+    ck_assert(gives(0x600, 0x603));
+    ck_assert(gives(0x606, 0x6ff));
+    ck_assert(!gives(0x604, 0x604));
+    ck_assert(!gives(0x603, 0x604));
+    ck_assert(!gives(0x605, 0x606));
+    ck_assert(!gives(0x600, 0x6ff));
+    ck_assert(lockdown_gives(PORT, READ, 0x604, 0x605));
+    ck_assert(lockdown_gives(PORT, READ, 0x600, 0x6ff));
+    ck_assert(lockdown_gives(MEMORY, READ | WRITE, 0x604, 0x605));
+}
+END_TEST
+
+/* Ports of the chipset in a bridge's window, on either side of the window's row in the table. */
+START_TEST(a_row_without_access_takes)
+{
+    if (_i) {
+        lockdown_give(PORT, READ | WRITE, 0x6000, 0x6fff);
+    }
+    lockdown_give(PORT, CLOISTER_ACCESS_MACHINE, 0x6200, 0x623f);
+    if (!_i) {
+        lockdown_give(PORT, READ | WRITE, 0x6000, 0x6fff);
+    }
+    lockdown_seal();
+    ck_assert(gives(0x6000, 0x61ff));
+    ck_assert(gives(0x6240, 0x6fff));
+    for (uint64_t port = 0x6200; port < 0x6240; port++) {
+        ck_assert(!gives(port, port));
+        ck_assert(!lockdown_gives(PORT, READ, port, port));
+    }
+    ck_assert(!gives(0x61fe, 0x6201));
+    ck_assert(!gives(0x6000, 0x6fff));
+    ck_assert(lockdown_gives(PORT, 0, 0x6000, 0x6fff));
+    ck_assert(!lockdown_gives(PORT, 0, 0x5fff, 0x6fff));
+    ck_assert(!lockdown_gives(PORT, 0, 0x6000, 0x7000));
+    ck_assert(!lockdown_gives(MEMORY, 0, 0x6000, 0x6fff));
 }
 END_TEST
 
@@ -541,6 +581,8 @@ int main(void)
     tcase_add_loop_test(cases, what_is_given_in_part_is_not_given, 0,
                         sizeof(outside) / sizeof(outside[0]));
     tcase_add_test(cases, two_rows_are_never_joined);
+    tcase_add_test(cases, of_two_rows_the_narrower_holds);
+    tcase_add_loop_test(cases, a_row_without_access_takes, 0, 2);
     tcase_add_test(cases, kind_and_access_count);
     tcase_add_test(cases, a_row_that_ends_before_it_begins);
     tcase_add_test(cases, the_ends_of_the_range);
