@@ -5,13 +5,12 @@ those that Xen refuses by itself, so that a refusal by our Xen means something.
 A way that ends the machine is the last of a boot. One is always shown, all of them under --all."""
 
 import json
-import os
-import socket
 import time
 
 import tries
 import ways
 from harness import Machine, MachineError, stack
+from harness.qmp import Monitor
 
 MEMORY = 2048
 SHOWN = ("port-reset-cf9",)  # of those that end the machine
@@ -45,39 +44,21 @@ def show_console(tap, machine):
            "stock Xen: three times Ctrl-A on the serial line, and Xen takes debug keys there", text[-1000:])
 
 
-class Power:
-    """What the emulator says of the machine."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def options(self):
-        return ["-qmp", f"unix:{self.path},server=on,wait=off"]
-
-    def status(self):
-        """running, suspended, ...; "ended": the emulator is gone (it ends at a reset)."""
-        try:
-            with socket.socket(socket.AF_UNIX) as link:
-                link.settimeout(5)
-                link.connect(self.path)
-                stream = link.makefile("rw")
-                for command in ("qmp_capabilities", "query-status"):
-                    stream.readline() if command == "qmp_capabilities" else None
-                    stream.write(json.dumps({"execute": command}) + "\n")
-                    stream.flush()
-                    reply = json.loads(stream.readline())
-                return reply["return"]["status"]
-        except (OSError, ValueError, KeyError):
-            return "ended"
+def status(power):
+    """What the emulator says of the machine: running, suspended, ...; "ended": it is gone (it ends at a reset)."""
+    try:
+        return power.command("query-status")["status"]
+    except (OSError, ValueError):
+        return "ended"
 
 
 def ended(machine, power):
     """How the machine ended: reset, suspended, crash; None: it has not."""
     deadline = time.monotonic() + END_SECONDS
     while time.monotonic() < deadline:
-        status = power.status()
-        if status != "running":
-            return "reset" if status == "ended" else status
+        now = status(power)
+        if now != "running":
+            return "reset" if now == "ended" else now
         if not machine.alive():
             return "crash"
         time.sleep(0.5)
@@ -99,14 +80,14 @@ def ends(host, every):
 
 def boot(options, name, power, **more):
     return Machine(name, xen=stack.xen(options.build, "stock"), memory=MEMORY, tools=False,
-                   xen_options=ways.XEN_OPTIONS, qemu_options=ways.DEVICES + power.options(), **more)
+                   xen_options=ways.XEN_OPTIONS, qemu_options=ways.DEVICES + power.options, **more)
 
 
 def show_all(tap, options, programs, work, name, every, **more):
     """One boot, and one more for each way that ended the one before."""
-    power = Power(os.path.join(work, f"{name}.qmp"))
     left, first = ends(ways.UEFI if more.get("firmware") else ways.QEMU, every), True
     while first or left:
+        power = Monitor(work)
         with boot(options, name, power, **more) as machine:
             programs.install(machine, door=True)
             for program in ways.PROGRAMS if first else []:
