@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "firmware.h"
 #include "model.h"
 #include "scene.h"
 #include "seeds.h"
@@ -214,6 +215,40 @@ static void step_quota(void)
     operate(CLOISTER_OP_QUOTA, &op, sizeof(op), false);
 }
 
+/* What the firmware has; the last of these numbers it has not. */
+#define BOOT_ENTRIES 3u
+#define BOOT_VARIABLES (BOOT_ENTRIES + 2) /* with the order and the next */
+static const uint16_t boot_entries[BOOT_ENTRIES + 1] = {0x0000, 0x00a1, 0xffff, 0x0007};
+
+static void make_firmware(void)
+{
+    firmware_boot(FIRMWARE_PLAIN, 0);
+    for (unsigned int i = 0; i < BOOT_ENTRIES; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "Boot%04X", boot_entries[i]);
+        firmware_put(name, name, sizeof(name));
+    }
+    firmware_put("BootOrder", boot_entries, sizeof(boot_entries[0]));
+}
+
+static void check_boot_order(const struct firmware_variable *order)
+{
+    uint16_t entry;
+
+    for (size_t at = 0; order->there && at < order->size; at += sizeof(entry)) {
+        bool known = false;
+
+        memcpy(&entry, order->data + at, sizeof(entry));
+        for (unsigned int i = 0; i < BOOT_ENTRIES; i++) {
+            known |= boot_entries[i] == entry;
+        }
+        if (!known) {
+            fake_die("an entry is to boot that does not exist: %x", entry);
+        }
+    }
+}
+
 static void step_look(void)
 {
     union {
@@ -224,9 +259,10 @@ static void step_look(void)
         struct cloister_trace_ring ring;
         struct cloister_record record;
         struct cloister_heartbeat heartbeat;
+        struct cloister_lockdown lockdown;
     } op = {.info = {.abi_version = 0}};
 
-    switch (byte() % 7) {
+    switch (byte() % 8) {
     case 0:
         operate(CLOISTER_OP_INFO, &op.info, sizeof(op.info), false);
         break;
@@ -253,6 +289,13 @@ static void step_look(void)
         operate(CLOISTER_OP_RECORD, &op.record, sizeof(op.record), false);
         break;
     case 5:
+        op.lockdown.start = byte();
+        op.lockdown.capacity = byte();
+        op.lockdown.buffer =
+            address(fake_user_readonly() - 20 * sizeof(struct cloister_lockdown_row));
+        operate(CLOISTER_OP_LOCKDOWN, &op.lockdown, sizeof(op.lockdown), false);
+        break;
+    case 6:
         operate(CLOISTER_OP_HEARTBEAT, &op.heartbeat, sizeof(op.heartbeat), false);
         break;
     default:
@@ -260,6 +303,37 @@ static void step_look(void)
         operate(CLOISTER_OP_TRACE_RING, &op.ring, sizeof(op.ring), false);
         break;
     }
+}
+
+/* The firmware's entries: which there are never changes, and what is to boot is one of them. */
+static void step_boot(void)
+{
+    struct cloister_boot op = {.kind = byte() % 6};
+    static struct firmware_boot before[BOOT_VARIABLES];
+    uint32_t flags = fake.flags;
+
+    memcpy(before, firmware.boot, sizeof(before));
+    fake.flags = (byte() & 7 ? CLOISTER_INFO_LOCKDOWN | CLOISTER_INFO_IOMMU_STRICT : 0) |
+                 (byte() & 7 ? 0 : CLOISTER_INFO_ATS);
+    op.entry = byte() & 1 ? boot_entries[byte() % BOOT_ENTRIES] : byte() << 8 | byte();
+    op.size = byte() << 4;
+    op.buffer = address(fake_user_readonly() - 4096);
+    op.count = byte() % (CLOISTER_BOOT_MAX + 2);
+    for (uint32_t i = 0; i < op.count && i < CLOISTER_BOOT_MAX && fuzz.left; i++) {
+        op.order[i] = boot_entries[byte() % (BOOT_ENTRIES + 1)];
+    }
+    if (operate(CLOISTER_OP_BOOT, &op, sizeof(op), false) &&
+        memcmp(firmware.boot, before, sizeof(before)) != 0) {
+        fake_die("a refused operation has changed a boot entry");
+    }
+    for (unsigned int i = 0; i < BOOT_ENTRIES; i++) {
+        if (memcmp(&firmware.boot[i], &before[i], sizeof(before[i])) != 0) {
+            fake_die("entry %x is another", boot_entries[i]);
+        }
+    }
+    check_boot_order(firmware_look("BootOrder"));
+    check_boot_order(firmware_look("BootNext"));
+    fake.flags = flags;
 }
 
 /* Anything at all, from anybody. */
@@ -531,6 +605,7 @@ static void (*const steps[])(void) = {
     step_create, step_add,  step_share,     step_init,    step_destroy,    step_quota,
     step_look,   step_raw,  step_call,      step_exit,    step_interrupt,  step_failure,
     step_grant,  step_call, step_preemption, step_domain, step_machine,    step_meet,
+    step_boot,
 };
 
 static void check_rings(uint64_t next[FAKE_CPUS])
@@ -562,6 +637,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz.known_next = 0;
     scene_start_with(byte() & 1 ? 1 : 200);
     model_start();
+    make_firmware();
     fuzz.arg = fake_user_put(NULL, 1024);
     fuzz.other_arg = fake_user_put(NULL, 1024);
     uint64_t buffers = fake_user_put(NULL, 0) - FAKE_USER_BASE;
