@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "bootorder.h"
 
-#include "count.h"
-#include "refuse.h"
+#include "core/count.h"
+#include "core/refuse.h"
 
 #define ENTRIES 0x10000u
 

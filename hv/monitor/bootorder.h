@@ -17,7 +17,7 @@
 #ifndef CLOISTER_MONITOR_BOOTORDER_H
 #define CLOISTER_MONITOR_BOOTORDER_H
 
-#include "host.h"
+#include "core/host.h"
 
 /* The operation of abi.h, with its errors. */
 MUST_USE int bootorder_serve(struct cloister_boot *op);

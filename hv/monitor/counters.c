@@ -3,11 +3,11 @@
 
 #include <bearssl_hmac.h>
 
-#include "hash.h"
-#include "refuse.h"
+#include "core/hash.h"
+#include "core/refuse.h"
 #include "seal.h"
 #include "tpm_transport.h"
-#include "wipe.h"
+#include "core/wipe.h"
 
 #define INDEX CLOISTER_COUNTERS_INDEX
 #define ATTRIBUTES                                                                                 \

@@ -21,7 +21,7 @@
 
 #include <bearssl_rand.h>
 
-#include "enclave.h"
+#include "core/enclave.h"
 #include "tpm.h"
 
 /* After seal_init(); `tpm` is not used if there is no sealing root. */

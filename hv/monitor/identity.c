@@ -5,12 +5,12 @@
 #include <bearssl_rand.h>
 
 #include "counters.h"
-#include "hash.h"
+#include "core/hash.h"
 #include "lockdown.h"
 #include "seal.h"
 #include "tpm.h"
-#include "trace.h"
-#include "wipe.h"
+#include "core/trace.h"
+#include "core/wipe.h"
 
 #define POINT_SIZE 65u
 #define CLOSE_TRIES 3u

@@ -12,7 +12,7 @@
 
 #include <cloister/report.h>
 
-#include "host.h"
+#include "core/host.h"
 
 #define IDENTITY_DIGEST_SIZE 32u
 

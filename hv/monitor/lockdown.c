@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lockdown.h"
 
-#include "count.h"
-#include "hash.h"
-#include "refuse.h"
+#include "core/count.h"
+#include "core/hash.h"
+#include "core/refuse.h"
 
 #define RULE_ROOM(number, name, room, text, refused, instead) CLOISTER_INFO_##room,
 static const uint32_t rooms[] = {CLOISTER_LOCKDOWN_RULES(RULE_ROOM)};

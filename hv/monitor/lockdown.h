@@ -8,7 +8,7 @@
 #ifndef CLOISTER_MONITOR_LOCKDOWN_H
 #define CLOISTER_MONITOR_LOCKDOWN_H
 
-#include "tenant.h"
+#include "core/tenant.h"
 
 #define LOCKDOWN_MAX_ROWS 512u
 

@@ -15,7 +15,7 @@
 #ifndef CLOISTER_MONITOR_MOR_H
 #define CLOISTER_MONITOR_MOR_H
 
-#include "host.h"
+#include "core/host.h"
 
 /* X(NAME, "what is so") */
 #define MOR_OUTCOMES(X)                                                                            \

@@ -2,10 +2,10 @@
 #include "power.h"
 
 #include "counters.h"
-#include "frame.h"
+#include "core/frame.h"
 #include "identity.h"
 #include "seal.h"
-#include "wipe.h"
+#include "core/wipe.h"
 
 #define SLP_TYP_MAX 7u
 

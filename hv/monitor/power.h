@@ -7,7 +7,7 @@
 #ifndef CLOISTER_MONITOR_POWER_H
 #define CLOISTER_MONITOR_POWER_H
 
-#include "host.h"
+#include "core/host.h"
 
 /*
  * Wipes every frame of the monitor's, and its keys: nothing can be signed, sealed or counted from here on. For when no

@@ -2,7 +2,7 @@
 #include "report.h"
 
 #include "bootorder.h"
-#include "refuse.h"
+#include "core/refuse.h"
 
 static uint64_t reports; /* signed since boot */
 

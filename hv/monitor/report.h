@@ -3,7 +3,7 @@
 #ifndef CLOISTER_MONITOR_REPORT_H
 #define CLOISTER_MONITOR_REPORT_H
 
-#include "enclave.h"
+#include "core/enclave.h"
 #include "identity.h"
 
 /*

@@ -4,9 +4,9 @@
 #include <bearssl_kdf.h>
 #include <cloister/update.h>
 
-#include "hash.h"
-#include "refuse.h"
-#include "wipe.h"
+#include "core/hash.h"
+#include "core/refuse.h"
+#include "core/wipe.h"
 
 #define ROOT_SIZE 32u
 #define ATTRIBUTES (TPM_NV_POLICY_WRITE | TPM_NV_POLICY_READ | TPM_NV_NO_DA | TPM_NV_READ_STCLEAR)

@@ -24,7 +24,7 @@
 
 #include <bearssl_rand.h>
 
-#include "enclave.h"
+#include "core/enclave.h"
 #include "tpm.h"
 
 #define SEAL_INDEX 0x0180c105u /* of the owner's (TCG registry of reserved handles, 2.2) */

@@ -21,7 +21,7 @@
 #ifndef CLOISTER_MONITOR_TPM_H
 #define CLOISTER_MONITOR_TPM_H
 
-#include "host.h"
+#include "core/host.h"
 
 #define TPM_DIGEST_SIZE 32u /* SHA-256, the one bank and hash that is used */
 #define TPM_MESSAGE_SIZE 512u

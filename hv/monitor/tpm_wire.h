@@ -9,7 +9,7 @@
 #ifndef CLOISTER_MONITOR_TPM_WIRE_H
 #define CLOISTER_MONITOR_TPM_WIRE_H
 
-#include "host.h"
+#include "core/host.h"
 
 struct tpm_writer {
     uint8_t *bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The monitor's seam (monitor/host.h) on Xen, and the hooks that need no world. */
+/* The monitor's seam (monitor/core/host.h) on Xen, and the hooks that need no world. */
 #include "glue.h"
 
 #include <xen/event.h>

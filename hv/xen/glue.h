@@ -7,7 +7,7 @@
 #include <xen/types.h>
 
 #include "monitor/identity.h"
-#include "monitor/monitor.h"
+#include "monitor/core/monitor.h"
 #include "monitor/seal.h"
 
 /* Booted with cloister=insecure-dma: enclaves without an IOMMU. */

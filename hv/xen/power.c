@@ -22,7 +22,7 @@
 
 #include "monitor/mor.h"
 #include "monitor/power.h"
-#include "monitor/wipe.h"
+#include "monitor/core/wipe.h"
 
 #define STOPPED_MS 10 /* after its last sign of life a CPU that was told to stop has stopped */
 #define SLP_EN (1u << 13)

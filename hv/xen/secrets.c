@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Secrets have no shadow (monitor/host.h): a mark on each CPU, the dumps that look at it, and what is wiped
+ * Secrets have no shadow (monitor/core/host.h): a mark on each CPU, the dumps that look at it, and what is wiped
  * before it goes.
  *
  * Secrets are used on Xen's ordinary stack. Xen finds the CPU it runs on by the stack pointer, so that another stack

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the TPM is, and how its registers are reached (monitor/host.h); at boot only. */
+/* Where the TPM is, and how its registers are reached (monitor/core/host.h); at boot only. */
 #include "glue.h"
 
 #include <xen/acpi.h>

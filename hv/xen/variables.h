@@ -5,7 +5,7 @@
 
 #include <xen/types.h>
 
-/* host_variable_get() and host_variable_set() of monitor/host.h. */
+/* host_variable_get() and host_variable_set() of monitor/core/host.h. */
 int cloister_variable_get(const uint8_t guid[16], const char *name, uint32_t *attributes, void *data,
                           size_t *size);
 int cloister_variable_set(const uint8_t guid[16], const char *name, uint32_t attributes,

@@ -15,4 +15,5 @@ obj-y += vmx.o
 obj-y += world.o
 
 CFLAGS-y += -I$(srctree)/arch/x86/cloister/shim -I$(srctree)/arch/x86/cloister/include
-CFLAGS-y += -I$(srctree)/arch/x86/cloister -I$(srctree)/arch/x86/cloister/bearssl/inc
+CFLAGS-y += -I$(srctree)/arch/x86/cloister -I$(srctree)/arch/x86/cloister/monitor
+CFLAGS-y += -I$(srctree)/arch/x86/cloister/bearssl/inc

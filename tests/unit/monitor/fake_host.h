@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The monitor's host (hv/monitor/host.h) as an ordinary program.
+ * The monitor's host (hv/monitor/core/host.h) as an ordinary program.
  *
  * What it models: frames with an owner and poisoned content, a caller's memory, grants, vCPUs that
  * can be stopped, the state of every world, per-CPU trace rings, time that the test sets. What it
@@ -23,7 +23,7 @@
 
 #include <setjmp.h>
 
-#include "monitor.h"
+#include "core/monitor.h"
 
 /* Frames of the arena; fuzzers take fewer. */
 #ifndef FAKE_FRAMES

@@ -7,7 +7,7 @@
 #ifndef FIRMWARE_H
 #define FIRMWARE_H
 
-#include "host.h"
+#include "core/host.h"
 
 enum firmware_kind {
     FIRMWARE_NONE,      /* no runtime services */

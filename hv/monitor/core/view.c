@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "view.h"
+#include "core/view.h"
 
 #define ENTRIES 512u
 #define LEVEL_BITS 9u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Enclave numbers at the end of their range: the source itself, to set the counter. */
-#include "../../../hv/monitor/enclave.c"
+#include "core/enclave.c"
 
 #include "scene.h"
 #include "suite.h"

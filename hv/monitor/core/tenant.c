@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "tenant.h"
+#include "core/tenant.h"
 
-#include "count.h"
+#include "core/count.h"
 #include "counters.h"
-#include "refuse.h"
+#include "core/refuse.h"
 
 static struct {
     struct host_lock lock;

@@ -10,7 +10,7 @@
 #ifndef CLOISTER_MONITOR_TRACE_H
 #define CLOISTER_MONITOR_TRACE_H
 
-#include "host.h"
+#include "core/host.h"
 
 /* How many records a domain may still write, and how many it was denied. All 0: a new domain. */
 struct trace_budget {

@@ -3,9 +3,9 @@
 #include "bootorder.h"
 #include "counters.h"
 #include "lockdown.h"
-#include "monitor.h"
-#include "nospec.h"
-#include "refuse.h"
+#include "core/monitor.h"
+#include "core/nospec.h"
+#include "core/refuse.h"
 #include "report.h"
 #include "seal.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "enclave.h"
+#include "core/enclave.h"
 
-#include "count.h"
-#include "launch.h"
-#include "refuse.h"
-#include "wipe.h"
+#include "core/count.h"
+#include "core/launch.h"
+#include "core/refuse.h"
+#include "core/wipe.h"
 
 static struct {
     struct host_lock lock;

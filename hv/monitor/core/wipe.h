@@ -3,7 +3,7 @@
 #ifndef CLOISTER_MONITOR_WIPE_H
 #define CLOISTER_MONITOR_WIPE_H
 
-#include "host.h"
+#include "core/host.h"
 
 /* Writes zeros; the compiler does not leave it out. */
 static inline void wipe(void *memory, size_t size)

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_MONITOR_REFUSE_H
 #define CLOISTER_MONITOR_REFUSE_H
 
-#include "host.h"
+#include "core/host.h"
 
 /* As reserved fields must be. */
 static inline bool is_zero(const void *memory, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "count.h"
+#include "core/count.h"
 #include "counters.h"
-#include "nospec.h"
+#include "core/nospec.h"
 #include "report.h"
 #include "seal.h"
 

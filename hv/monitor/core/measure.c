@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "measure.h"
+#include "core/measure.h"
 
 #include <bearssl_ec.h>
 
-#include "hash.h"
+#include "core/hash.h"
 
 #define EC_POINT_SIZE 65u
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "frame.h"
+#include "core/frame.h"
 
 #define CHUNK_ENTRIES 512u
 

@@ -13,7 +13,7 @@
 #ifndef CLOISTER_MONITOR_TENANT_H
 #define CLOISTER_MONITOR_TENANT_H
 
-#include "trace.h"
+#include "core/trace.h"
 
 /* A slot number stands in the low bits of the handle, so that ENTER needs no search. */
 #define TENANT_SLOT_BITS 8u

@@ -16,7 +16,7 @@
 #ifndef CLOISTER_MONITOR_THREAD_H
 #define CLOISTER_MONITOR_THREAD_H
 
-#include "tenant.h"
+#include "core/tenant.h"
 
 struct thread {
     struct enclave *enclave;

@@ -8,7 +8,7 @@
 
 #include <bearssl_hash.h>
 
-#include "host.h"
+#include "core/host.h"
 
 struct measurement {
     br_sha384_context hash;

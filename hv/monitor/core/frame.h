@@ -24,7 +24,7 @@
 #ifndef CLOISTER_MONITOR_FRAME_H
 #define CLOISTER_MONITOR_FRAME_H
 
-#include "host.h"
+#include "core/host.h"
 
 enum frame_state {
     FRAME_FREE = 0,

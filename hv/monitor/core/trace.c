@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace.h"
+#include "core/trace.h"
 
-#include "count.h"
-#include "hash.h"
+#include "core/count.h"
+#include "core/hash.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define CONTROL_DOMAIN 0 /* Xen gives its first domain this number */

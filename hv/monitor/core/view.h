@@ -11,7 +11,7 @@
 #ifndef CLOISTER_MONITOR_VIEW_H
 #define CLOISTER_MONITOR_VIEW_H
 
-#include "frame.h"
+#include "core/frame.h"
 
 #define VIEW_LEVELS 4u
 /* Tables that one more leaf can need, at the most. */

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_MONITOR_MONITOR_H
 #define CLOISTER_MONITOR_MONITOR_H
 
-#include "enclave.h"
+#include "core/enclave.h"
 
 /* Once, before the first domain exists. -ENOMEM, -EIO: without the monitor the machine must not
  * run. */

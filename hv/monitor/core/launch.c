@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "launch.h"
+#include "core/launch.h"
 
-#include "refuse.h"
+#include "core/refuse.h"
 
 #define TSS_SIZE 104u
 #define DESCRIPTOR_SIZE 8

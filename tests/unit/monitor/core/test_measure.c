@@ -2,7 +2,7 @@
 /* Measurement and signature, compared with OpenSSL's. */
 #include <openssl/evp.h>
 
-#include "measure.h"
+#include "core/measure.h"
 #include "scene.h"
 #include "suite.h"
 

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_MONITOR_LAUNCH_H
 #define CLOISTER_MONITOR_LAUNCH_H
 
-#include "host.h"
+#include "core/host.h"
 
 /* -EINVAL with an IMAGE_* reason, or RESERVED_NOT_ZERO, in *head. */
 MUST_USE int launch_check(const struct cloister_image_header *header, struct cloister_head *head);

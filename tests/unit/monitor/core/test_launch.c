@@ -2,7 +2,7 @@
 /* launch_check(): every field of the header, in and out of range, and on the boundary. */
 #include <stdio.h>
 
-#include "launch.h"
+#include "core/launch.h"
 #include "scene.h"
 #include "suite.h"
 

@@ -5,7 +5,7 @@
 #include "identity.h"
 #include "fake_host.h"
 #include "suite.h"
-#include "trace.h"
+#include "core/trace.h"
 
 #define SECOND UINT64_C(1000000000)
 

@@ -17,9 +17,9 @@
 #ifndef CLOISTER_MONITOR_ENCLAVE_H
 #define CLOISTER_MONITOR_ENCLAVE_H
 
-#include "measure.h"
-#include "thread.h"
-#include "view.h"
+#include "core/measure.h"
+#include "core/thread.h"
+#include "core/view.h"
 
 struct shared_page {
     bool present;
