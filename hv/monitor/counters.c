@@ -6,7 +6,7 @@
 #include "core/hash.h"
 #include "core/refuse.h"
 #include "seal.h"
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 #include "core/wipe.h"
 
 #define INDEX CLOISTER_COUNTERS_INDEX

@@ -22,7 +22,7 @@
 #include <bearssl_rand.h>
 
 #include "core/enclave.h"
-#include "tpm.h"
+#include "tpm/tpm.h"
 
 /* After seal_init(); `tpm` is not used if there is no sealing root. */
 void counters_init(struct tpm *tpm, br_hmac_drbg_context *generator);

@@ -8,7 +8,7 @@
 #include "core/hash.h"
 #include "lockdown.h"
 #include "seal.h"
-#include "tpm.h"
+#include "tpm/tpm.h"
 #include "core/trace.h"
 #include "core/wipe.h"
 

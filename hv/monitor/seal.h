@@ -25,7 +25,7 @@
 #include <bearssl_rand.h>
 
 #include "core/enclave.h"
-#include "tpm.h"
+#include "tpm/tpm.h"
 
 #define SEAL_INDEX 0x0180c105u /* of the owner's (TCG registry of reserved handles, 2.2) */
 

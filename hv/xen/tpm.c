@@ -11,7 +11,7 @@
 
 #include <asm/io.h>
 
-#include "monitor/tpm.h"
+#include "monitor/tpm/tpm.h"
 
 #define TPM_MAPPINGS 3
 

@@ -14,11 +14,11 @@ obj-y += report.o
 obj-y += seal.o
 obj-y += core/tenant.o
 obj-y += core/thread.o
-obj-y += tpm.o
-obj-y += tpm_crb.o
-obj-y += tpm_key.o
-obj-y += tpm_nv.o
-obj-y += tpm_tis.o
+obj-y += tpm/tpm.o
+obj-y += tpm/tpm_crb.o
+obj-y += tpm/tpm_key.o
+obj-y += tpm/tpm_nv.o
+obj-y += tpm/tpm_tis.o
 obj-y += core/trace.o
 obj-y += core/view.o
 

@@ -13,7 +13,7 @@
 #include "suite.h"
 #include "swtpm.h"
 #include "tpm_model.h"
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 #define INDEX CLOISTER_COUNTERS_INDEX
 #define COPIES 4u

@@ -18,7 +18,7 @@
 #include "suite.h"
 #include "swtpm.h"
 #include "tpm_model.h"
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 #define PCR CLOISTER_RECORD_PCR
 #define KEY_SIZE 32u

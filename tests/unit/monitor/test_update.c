@@ -12,7 +12,7 @@
 #include "suite.h"
 #include "swtpm.h"
 #include "tpm_model.h"
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 #define PCR CLOISTER_RECORD_PCR
 #define ROOT_SIZE 32u

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tpm.h"
+#include "tpm/tpm.h"
 
 enum tpm_model_kind {
     MODEL_NONE, /* every read gives all ones */

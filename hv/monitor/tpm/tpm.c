@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding the TPM, sending commands to it, and the commands without NV memory and policies. */
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 /* Part 2, 6.6.3 */
 #define RC_INITIALIZE 0x100u

@@ -4,8 +4,8 @@
 #ifndef CLOISTER_MONITOR_TPM_TRANSPORT_H
 #define CLOISTER_MONITOR_TPM_TRANSPORT_H
 
-#include "tpm.h"
-#include "tpm_wire.h"
+#include "tpm/tpm.h"
+#include "tpm/tpm_wire.h"
 
 #define MILLISECONDS(n) ((uint64_t)(n)*1000000u)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The FIFO interface of a TPM (PTP 6.5; known as TIS). */
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 /* PTP 6.5.2: offsets from the base of locality 0. */
 #define TIS_ACCESS 0x00u

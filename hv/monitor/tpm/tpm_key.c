@@ -2,7 +2,7 @@
 /* Signatures that the TPM verifies, and policies that they approve. */
 #include <cloister/update.h>
 
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 #define KEY_HALF (TPM_KEY_SIZE / 2)
 

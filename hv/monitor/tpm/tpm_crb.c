@@ -4,7 +4,7 @@
  * 0x40 of locality 0 and registers for localities before it; firmware TPMs have it elsewhere, and
  * nothing before it can be relied on.
  */
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 /* PTP 6.4.1: offsets from the base of locality 0. */
 #define CRB_LOCALITY_STATE 0x00u

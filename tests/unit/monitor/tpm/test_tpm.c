@@ -12,7 +12,7 @@
 #include "suite.h"
 #include "swtpm.h"
 #include "tpm_model.h"
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 #define INDEX 0x0180c105u
 #define PCR 13u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Policy sessions and NV memory of the TPM. */
-#include "tpm_transport.h"
+#include "tpm/tpm_transport.h"
 
 #define SE_POLICY 1u       /* part 2, 6.11 */
 #define EO_UNSIGNED_LE 9u  /* 6.8 */
