@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "power.h"
 
-#include "counters.h"
+#include "vault/counters.h"
 #include "core/frame.h"
-#include "identity.h"
-#include "seal.h"
+#include "vault/identity.h"
+#include "vault/seal.h"
 #include "core/wipe.h"
 
 #define SLP_TYP_MAX 7u

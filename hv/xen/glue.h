@@ -6,9 +6,9 @@
 #include <xen/errno.h>
 #include <xen/types.h>
 
-#include "monitor/identity.h"
+#include "monitor/vault/identity.h"
 #include "monitor/core/monitor.h"
-#include "monitor/seal.h"
+#include "monitor/vault/seal.h"
 
 /* Booted with cloister=insecure-dma: enclaves without an IOMMU. */
 extern bool opt_insecure_dma;

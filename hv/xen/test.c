@@ -17,7 +17,7 @@ struct cloister_test;
 #include <asm/p2m.h>
 
 #include "lockdown.h"
-#include "monitor/counters.h"
+#include "monitor/vault/counters.h"
 #include "world.h"
 
 static bool is_wanted(frame_t frame, struct frame_entry entry, void *context)

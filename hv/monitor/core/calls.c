@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The control operations: one table describes them all; the head of abi.h is their manual. */
 #include "bootorder.h"
-#include "counters.h"
+#include "vault/counters.h"
 #include "lockdown.h"
 #include "core/monitor.h"
 #include "core/nospec.h"
 #include "core/refuse.h"
-#include "report.h"
-#include "seal.h"
+#include "vault/report.h"
+#include "vault/seal.h"
 
 static int serve_info(struct cloister_info *op)
 {

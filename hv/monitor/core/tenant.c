@@ -2,7 +2,7 @@
 #include "core/tenant.h"
 
 #include "core/count.h"
-#include "counters.h"
+#include "vault/counters.h"
 #include "core/refuse.h"
 
 static struct {

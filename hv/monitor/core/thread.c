@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/count.h"
-#include "counters.h"
+#include "vault/counters.h"
 #include "core/nospec.h"
-#include "report.h"
-#include "seal.h"
+#include "vault/report.h"
+#include "vault/seal.h"
 
 /* A refusal of a call: what is answered, and what is traced. */
 struct call_refusal {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory, locks, the caller's memory, failures and preemption of the fake host. */
 #include "fake_host.h"
-#include "identity.h"
+#include "vault/identity.h"
 #include "tpm_model.h"
 
 #include <pthread.h>

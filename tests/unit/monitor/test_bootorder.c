@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "firmware.h"
-#include "report.h"
+#include "vault/report.h"
 #include "scene.h"
 #include "suite.h"
 

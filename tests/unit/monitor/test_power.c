@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-#include "identity.h"
+#include "vault/identity.h"
 #include "scene.h"
-#include "seal.h"
+#include "vault/seal.h"
 #include "suite.h"
 
 /* --- secrets -------------------------------------------------------------------------------- */

@@ -3,16 +3,16 @@
  * Secrets on the stack: every operation that uses one runs on a stack of its own, which is searched afterwards.
  * What is left there a dump would print once the mark is gone.
  */
-#include "counters.h"
+#include "vault/counters.h"
 
 #include <bearssl_hmac.h>
 #include <pthread.h>
 #include <signal.h>
 
 #include "asker.h"
-#include "identity.h"
+#include "vault/identity.h"
 #include "scene.h"
-#include "seal.h"
+#include "vault/seal.h"
 #include "suite.h"
 #include "swtpm.h"
 #include "tpm_model.h"

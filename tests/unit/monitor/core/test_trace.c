@@ -2,7 +2,7 @@
 /* The trace: order, overwriting, rate limit, and that nothing is lost without being counted. */
 #include <openssl/sha.h>
 
-#include "identity.h"
+#include "vault/identity.h"
 #include "fake_host.h"
 #include "suite.h"
 #include "core/trace.h"

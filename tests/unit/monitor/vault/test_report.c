@@ -2,7 +2,7 @@
 /* Records, reports of enclaves and heartbeats, verified with OpenSSL; and whom they are refused. */
 #include <stdio.h>
 
-#include "identity.h"
+#include "vault/identity.h"
 #include "proof.h"
 #include "scene.h"
 #include "suite.h"

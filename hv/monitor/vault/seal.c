@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "seal.h"
+#include "vault/seal.h"
 
 #include <bearssl_kdf.h>
 #include <cloister/update.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The identity with a TPM: simulated registers, and a real TPM emulator behind them (swtpm.h). */
-#include "identity.h"
+#include "vault/identity.h"
 
 #include "fake_host.h"
 #include "proof.h"

@@ -3,9 +3,9 @@
  * Planned updates of the sealing root (cloister/update.h) in a real TPM emulator (swtpm.h): which
  * configuration opens the root that another one made, and everything that must not open it.
  */
-#include "seal.h"
+#include "vault/seal.h"
 
-#include "identity.h"
+#include "vault/identity.h"
 #include "proof.h"
 #include "scene.h"
 #include "signer.h"

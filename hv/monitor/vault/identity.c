@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "identity.h"
+#include "vault/identity.h"
 
 #include <bearssl_ec.h>
 #include <bearssl_rand.h>
 
-#include "counters.h"
+#include "vault/counters.h"
 #include "core/hash.h"
 #include "lockdown.h"
-#include "seal.h"
+#include "vault/seal.h"
 #include "tpm/tpm.h"
 #include "core/trace.h"
 #include "core/wipe.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report.h"
+#include "vault/report.h"
 
 #include "bootorder.h"
 #include "core/refuse.h"

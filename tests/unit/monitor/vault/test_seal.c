@@ -3,7 +3,7 @@
  * The sealing root in a real TPM emulator (swtpm.h), what dom0 can try against it, and the keys,
  * compared with OpenSSL's HKDF.
  */
-#include "seal.h"
+#include "vault/seal.h"
 
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
@@ -12,7 +12,7 @@
 #include <cloister/update.h>
 
 #include "asker.h"
-#include "identity.h"
+#include "vault/identity.h"
 #include "proof.h"
 #include "scene.h"
 #include "suite.h"

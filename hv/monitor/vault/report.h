@@ -4,7 +4,7 @@
 #define CLOISTER_MONITOR_REPORT_H
 
 #include "core/enclave.h"
-#include "identity.h"
+#include "vault/identity.h"
 
 /*
  * CLOISTER_ENCLAVE_REPORT of a thread that is inside: `buffer` is in a page of the enclave's own, where its other

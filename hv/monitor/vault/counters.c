@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "counters.h"
+#include "vault/counters.h"
 
 #include <bearssl_hmac.h>
 
 #include "core/hash.h"
 #include "core/refuse.h"
-#include "seal.h"
+#include "vault/seal.h"
 #include "tpm/tpm_transport.h"
 #include "core/wipe.h"
 

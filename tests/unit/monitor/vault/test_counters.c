@@ -3,13 +3,13 @@
  * Monotonic counters with a real TPM emulator (swtpm.h): what enclaves get, how the host keeps the table, and what
  * a host that lies can reach: that counters are lost, never that they go back.
  */
-#include "counters.h"
+#include "vault/counters.h"
 
 #include "asker.h"
-#include "identity.h"
+#include "vault/identity.h"
 #include "proof.h"
 #include "scene.h"
-#include "seal.h"
+#include "vault/seal.h"
 #include "suite.h"
 #include "swtpm.h"
 #include "tpm_model.h"
