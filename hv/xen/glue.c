@@ -29,7 +29,7 @@
 
 #include "compat.h"
 #include "lockdown.h"
-#include "monitor/mor.h"
+#include "monitor/machine/mor.h"
 #include "source.h"
 #include "world.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the table of what dom0 may (monitor/lockdown.h) share on Xen. */
+/* What the files of the table of what dom0 may (monitor/machine/lockdown.h) share on Xen. */
 #ifndef CLOISTER_XEN_LOCKDOWN_H
 #define CLOISTER_XEN_LOCKDOWN_H
 
@@ -7,7 +7,7 @@
 
 #include <xen/sched.h>
 
-#include "monitor/lockdown.h"
+#include "monitor/machine/lockdown.h"
 
 #define LOCKDOWN_BUSES 256u /* of a PCI segment */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's way down (monitor/power.h). Xen comes through cloister_scrub() before it resets the machine, halts it or
+ * The machine's way down (monitor/machine/power.h). Xen comes through cloister_scrub() before it resets the machine, halts it or
  * switches it off: nobody else does any of these (lockdown).
  */
 #include "lockdown.h"
@@ -20,8 +20,8 @@
 #include <asm/io.h>
 #include <asm/system.h>
 
-#include "monitor/mor.h"
-#include "monitor/power.h"
+#include "monitor/machine/mor.h"
+#include "monitor/machine/power.h"
 #include "monitor/core/wipe.h"
 
 #define STOPPED_MS 10 /* after its last sign of life a CPU that was told to stop has stopped */

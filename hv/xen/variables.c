@@ -2,7 +2,7 @@
 /*
  * Included into Xen's common/efi/runtime.c, whose way into the firmware is for its own file: the firmware's variables
  * (monitor/core/host.h). They are used while Xen starts, before there is a dom0, and by dom0's requests about boot entries
- * (monitor/bootorder.h). By then the firmware's code must still be what it was: it lies in EFI_MEMORY_RUNTIME regions,
+ * (monitor/machine/bootorder.h). By then the firmware's code must still be what it was: it lies in EFI_MEMORY_RUNTIME regions,
  * which are no RAM in Xen's map, so that dom0 can at most read them (cloister_lockdown()) and its devices, too (Xen maps
  * what is read-only for dom0 read-only for them); no row of the table gives a page of them (cloister_is_firmware()).
  * efi_rs_enter() takes Xen's lock, as for its own calls of the firmware, saves the FPU, and lets interrupts come, in whose

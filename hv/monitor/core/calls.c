@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The control operations: one table describes them all; the head of abi.h is their manual. */
-#include "bootorder.h"
+#include "machine/bootorder.h"
 #include "vault/counters.h"
-#include "lockdown.h"
+#include "machine/lockdown.h"
 #include "core/monitor.h"
 #include "core/nospec.h"
 #include "core/refuse.h"

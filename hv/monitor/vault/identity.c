@@ -6,7 +6,7 @@
 
 #include "vault/counters.h"
 #include "core/hash.h"
-#include "lockdown.h"
+#include "machine/lockdown.h"
 #include "vault/seal.h"
 #include "tpm/tpm.h"
 #include "core/trace.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vault/report.h"
 
-#include "bootorder.h"
+#include "machine/bootorder.h"
 #include "core/refuse.h"
 
 static uint64_t reports; /* signed since boot */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "mor.h"
+#include "machine/mor.h"
 
 #define CLEAR_MEMORY 0x01u
 #define DISABLE_AUTO_DETECT 0x10u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Boot entries: seen, ordered, chosen once; never made; and the firmware is not asked where it could be another's. */
-#include "bootorder.h"
+#include "machine/bootorder.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The request that firmware clears memory: asked for, locked, and believed only when it holds. */
-#include "mor.h"
+#include "machine/mor.h"
 
 #include "fake_host.h"
 #include "firmware.h"

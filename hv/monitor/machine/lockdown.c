@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lockdown.h"
+#include "machine/lockdown.h"
 
 #include "core/count.h"
 #include "core/hash.h"

@@ -2,7 +2,7 @@
 /* The table of what dom0 may: what it gives, what it refuses, how it is listed and hashed. */
 #include <stdio.h>
 
-#include "lockdown.h"
+#include "machine/lockdown.h"
 #include "proof.h"
 #include "scene.h"
 #include "suite.h"

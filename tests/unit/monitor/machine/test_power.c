@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The way down: no secret stays, and soft-off is found in what firmware calls its tables. */
-#include "power.h"
+#include "machine/power.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "power.h"
+#include "machine/power.h"
 
 #include "vault/counters.h"
 #include "core/frame.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bootorder.h"
+#include "machine/bootorder.h"
 
 #include "core/count.h"
 #include "core/refuse.h"
