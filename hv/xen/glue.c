@@ -31,7 +31,7 @@
 #include "lockdown.h"
 #include "monitor/machine/mor.h"
 #include "source.h"
-#include "world.h"
+#include "world/world.h"
 
 #define RANDOM_TRIES 10
 #define RING_ORDER 6

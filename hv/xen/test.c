@@ -18,7 +18,7 @@ struct cloister_test;
 
 #include "lockdown.h"
 #include "monitor/vault/counters.h"
-#include "world.h"
+#include "world/world.h"
 
 static bool is_wanted(frame_t frame, struct frame_entry entry, void *context)
 {

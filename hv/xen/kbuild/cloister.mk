@@ -8,11 +8,11 @@ obj-y += lockdown_io.o
 obj-y += lockdown_pci.o
 obj-y += power.o
 obj-y += secrets.o
-obj-y += svm.o
+obj-y += world/svm.o
 obj-y += test.o
 obj-y += tpm.o
-obj-y += vmx.o
-obj-y += world.o
+obj-y += world/vmx.o
+obj-y += world/world.o
 
 CFLAGS-y += -I$(srctree)/arch/x86/cloister/shim -I$(srctree)/arch/x86/cloister/include
 CFLAGS-y += -I$(srctree)/arch/x86/cloister -I$(srctree)/arch/x86/cloister/monitor

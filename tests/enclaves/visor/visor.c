@@ -2,7 +2,7 @@
 /*
  * A simulation of the monitor and of libcloister, as small as it can be: a multiboot kernel that runs one
  * enclave image under SVM in QEMU and makes the calls that a script asks for. The enclave's world is the
- * one of hv/xen/svm.c (same registers, same intercepts); nothing is measured, and nobody is kept out. It
+ * one of hv/xen/world/svm.c (same registers, same intercepts); nothing is measured, and nobody is kept out. It
  * shows in a second whether runtime and images work; whether they are protected, tests of the whole system
  * show.
  *

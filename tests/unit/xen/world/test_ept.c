@@ -3,7 +3,7 @@
  * Views built of EPT entries: whatever is mapped, no entry of any table is misconfigured (Intel SDM vol. 3,
  * 29.3.3.1), all memory is write-back, and nothing is both writable and executable.
  */
-#include "../../../hv/xen/ept.h"
+#include "world/ept.h"
 #include "fake_host.h"
 #include "suite.h"
 

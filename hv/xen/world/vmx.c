@@ -7,8 +7,8 @@
  * and a thread may go on anywhere, or its frames may be given back.
  */
 #include "compat.h"
-#include "ept.h"
-#include "world.h"
+#include "world/ept.h"
+#include "world/world.h"
 
 #include <asm/cloister.h>
 #include <asm/event.h>

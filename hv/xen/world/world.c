@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "world.h"
+#include "world/world.h"
 
 #include <xen/cpu.h>
 #include <xen/init.h>

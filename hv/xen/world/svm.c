@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The world switch for AMD SVM. Section numbers are of the AMD APM, volume 2. */
 #include "compat.h"
-#include "world.h"
+#include "world/world.h"
 
 #include <asm/cloister.h>
 #include <asm/hvm/hvm.h>
