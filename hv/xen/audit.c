@@ -17,7 +17,7 @@
 #include <asm/cloister_grants.h>
 #include <asm/p2m.h>
 
-#include "lockdown.h"
+#include "lockdown/lockdown.h"
 
 #define TABLE_BITS 9
 #define TABLE_ENTRIES (1u << TABLE_BITS)

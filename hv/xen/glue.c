@@ -28,7 +28,7 @@
 #include <asm/vpmu.h>
 
 #include "compat.h"
-#include "lockdown.h"
+#include "lockdown/lockdown.h"
 #include "monitor/machine/mor.h"
 #include "source.h"
 #include "world/world.h"

@@ -3,7 +3,7 @@
  * The machine's way down (monitor/machine/power.h). Xen comes through cloister_scrub() before it resets the machine, halts it or
  * switches it off: nobody else does any of these (lockdown).
  */
-#include "lockdown.h"
+#include "lockdown/lockdown.h"
 
 #include <xen/acpi.h>
 #include <xen/console.h>

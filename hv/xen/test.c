@@ -16,7 +16,7 @@ struct cloister_test;
 
 #include <asm/p2m.h>
 
-#include "lockdown.h"
+#include "lockdown/lockdown.h"
 #include "monitor/vault/counters.h"
 #include "world/world.h"
 

@@ -10,7 +10,7 @@ from fixture import FOLDER, pattern_word
 
 REGISTER_WORDS = 46  # victim/entry.S
 PIPE = f"{FOLDER}/pipe"
-KEYS = "AHMVaceghimqrstuz"  # hv/xen/lockdown.c's rows
+KEYS = "AHMVaceghimqrstuz"  # hv/xen/lockdown/lockdown.c's rows
 DUMP_KEYS = "0dvnI*%R"
 SWITCH = b"\x01" * 3   # Xen's conswitch
 

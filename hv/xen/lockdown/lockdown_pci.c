@@ -4,7 +4,7 @@
  * windows are. As long as a function decodes, its BARs are in a row; a function on a root bus keeps those that the
  * firmware gave it, because no bridge above it limits what a larger one would cover.
  */
-#include "lockdown.h"
+#include "lockdown/lockdown.h"
 
 #include <xen/init.h>
 #include <xen/pci.h>

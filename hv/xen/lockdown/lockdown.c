@@ -3,7 +3,7 @@
  * The table of what dom0 may of the machine: the rows that every machine has, those that the firmware's tables make,
  * and what becomes of dom0 by them. The rules stand in cloister/lockdown.h.
  */
-#include "lockdown.h"
+#include "lockdown/lockdown.h"
 
 #include <xen/acpi.h>
 #include <xen/delay.h>
@@ -28,7 +28,7 @@
 #include <public/platform.h>
 #include <public/sysctl.h>
 
-#include "../../../drivers/passthrough/ats.h"
+#include "../../../../drivers/passthrough/ats.h"
 
 #include "compat.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* dom0's accesses to ports, memory and CPU registers that its permissions do not have. */
-#include "lockdown.h"
+#include "lockdown/lockdown.h"
 
 #include <xen/acpi.h>
 #include <asm/mc146818rtc.h>
@@ -14,7 +14,7 @@
 #include <asm/paging.h>
 #include <asm/pv/domain.h>
 
-#include "../pv/mm.h"
+#include "../../pv/mm.h"
 
 #define R CLOISTER_ACCESS_READ
 #define W CLOISTER_ACCESS_WRITE
