@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 obj-y += bearssl/
 obj-y += monitor/
-obj-y += audit.o
-obj-y += glue.o
+obj-y += glue/audit.o
+obj-y += glue/glue.o
 obj-y += lockdown/lockdown.o
 obj-y += lockdown/lockdown_io.o
 obj-y += lockdown/lockdown_pci.o
-obj-y += power.o
-obj-y += secrets.o
+obj-y += glue/power.o
+obj-y += glue/secrets.o
 obj-y += world/svm.o
-obj-y += test.o
-obj-y += tpm.o
+obj-y += glue/test.o
+obj-y += glue/tpm.o
 obj-y += world/vmx.o
 obj-y += world/world.o
 

@@ -30,7 +30,7 @@
 
 #include "../../../../drivers/passthrough/ats.h"
 
-#include "compat.h"
+#include "glue/compat.h"
 
 #define SCI_EN 1u
 #define ACPI_MODE_MS 3000

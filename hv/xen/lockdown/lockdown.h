@@ -3,7 +3,7 @@
 #ifndef CLOISTER_XEN_LOCKDOWN_H
 #define CLOISTER_XEN_LOCKDOWN_H
 
-#include "glue.h"
+#include "glue/glue.h"
 
 #include <xen/sched.h>
 

@@ -14,7 +14,7 @@
 #include <asm/cloister.h>
 #include <asm/msi.h>
 
-#include "compat.h"
+#include "glue/compat.h"
 
 #define R CLOISTER_ACCESS_READ
 #define W CLOISTER_ACCESS_WRITE

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The world switch for AMD SVM. Section numbers are of the AMD APM, volume 2. */
-#include "compat.h"
+#include "glue/compat.h"
 #include "world/world.h"
 
 #include <asm/cloister.h>

@@ -6,7 +6,7 @@
  * what the next entry writes. Each exit clears the VMCS (VMCLEAR): outside, no CPU holds any of it (25.11.1),
  * and a thread may go on anywhere, or its frames may be given back.
  */
-#include "compat.h"
+#include "glue/compat.h"
 #include "world/ept.h"
 #include "world/world.h"
 

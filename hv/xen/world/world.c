@@ -11,7 +11,7 @@
 #include <asm/msr-index.h>
 #include <asm/xstate.h>
 
-#include "compat.h"
+#include "glue/compat.h"
 
 #define MXCSR_RESET 0x1f80u
 #define XSAVE_MXCSR_OFFSET 24u /* in the legacy region (Intel SDM vol. 1, 10.5.1) */

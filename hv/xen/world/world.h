@@ -16,7 +16,7 @@
 
 #include <asm/hvm/asid.h>
 
-#include "glue.h"
+#include "glue/glue.h"
 
 /* The general registers, in the order of struct cpu_user_regs from r15 to rdi. */
 struct world_gprs {

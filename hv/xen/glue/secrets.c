@@ -8,7 +8,7 @@
  * Instead all of the stack below is zeroed: what functions had there, and the frames of interrupts, which hold the
  * registers of whatever they interrupted. NMIs and machine checks have stacks of their own.
  */
-#include "glue.h"
+#include "glue/glue.h"
 
 #include <xen/mm.h>
 #include <xen/percpu.h>

@@ -8,7 +8,7 @@
  * changes behind the cursor is the guards' business. Locks: an IOMMU table's own, a grant table's own;
  * second-stage entries are read without, as Xen's get_gfn_query_unlocked() does.
  */
-#include "glue.h"
+#include "glue/glue.h"
 
 #include <xen/iommu.h>
 #include <xen/rangeset.h>

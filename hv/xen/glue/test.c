@@ -4,7 +4,7 @@
 struct cloister_test;
 
 #ifdef CLOISTER_TEST
-#include "glue.h"
+#include "glue/glue.h"
 
 #include <xen/iocap.h>
 #include <xen/iommu.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The monitor's seam (monitor/core/host.h) on Xen, and the hooks that need no world. */
-#include "glue.h"
+#include "glue/glue.h"
 
 #include <xen/event.h>
 #include <xen/guest_access.h>
@@ -27,7 +27,7 @@
 #include <asm/paging.h>
 #include <asm/vpmu.h>
 
-#include "compat.h"
+#include "glue/compat.h"
 #include "lockdown/lockdown.h"
 #include "monitor/machine/mor.h"
 #include "source.h"

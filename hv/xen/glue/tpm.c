@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the TPM is, and how its registers are reached (monitor/core/host.h); at boot only. */
-#include "glue.h"
+#include "glue/glue.h"
 
 #include <xen/acpi.h>
 #include <xen/delay.h>

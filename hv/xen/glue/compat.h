@@ -19,7 +19,7 @@
 #include <asm/trampoline.h>
 
 /* VMLOAD and VMSAVE are private to Xen's SVM code. */
-#include "../hvm/svm/svm.h"
+#include "../../hvm/svm/svm.h"
 
 /* A virtual NMI waits for the guest (AMD APM vol. 2, 15.21.10). */
 static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)
