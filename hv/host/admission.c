@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "digest.h"
-#include "textfile.h"
+#include "base/digest.h"
+#include "base/textfile.h"
 
 #define MAX_WORDS 20u
 #define MAX_FILE (1u << 20)

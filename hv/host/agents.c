@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "channel.h"
-#include "loop.h"
+#include "base/loop.h"
 #include "notes.h"
-#include "say.h"
+#include "base/say.h"
 #include "store.h"
 
 /*

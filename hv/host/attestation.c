@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "jsonbytes.h"
+#include "base/jsonbytes.h"
 #include "cloister/evidence.h"
-#include "digest.h"
+#include "base/digest.h"
 #include "views.h"
 
 static const struct config *config_;

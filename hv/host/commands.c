@@ -9,7 +9,7 @@
 #include "counters.h"
 #include "domains.h"
 #include "libvirtd.h"
-#include "loop.h"
+#include "base/loop.h"
 #include "logfiles.h"
 #include "quota.h"
 #include "record.h"

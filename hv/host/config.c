@@ -8,7 +8,7 @@
 
 #include "admission.h"
 #include "quota.h"
-#include "textfile.h"
+#include "base/textfile.h"
 
 #define MAX_FILE (64u * 1024u)
 #define MIN_LOG_FILE 64u /* KiB */

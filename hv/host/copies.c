@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "textfile.h"
+#include "base/textfile.h"
 
 #define NEW "counters.new"
 #define MAX_LOST 1000000u

@@ -9,14 +9,14 @@
 
 #include "allowance.h"
 #include "copies.h"
-#include "digest.h"
+#include "base/digest.h"
 #include "helper.h"
-#include "jsonbytes.h"
-#include "loop.h"
+#include "base/jsonbytes.h"
+#include "base/loop.h"
 #include "notes.h"
-#include "say.h"
+#include "base/say.h"
 #include "views.h"
-#include "worker.h"
+#include "base/worker.h"
 
 #define LONGEST_PAUSE 300000u /* ms, after failures */
 #define FIRST_PAUSE 1000u

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "libvirtd.h"
-#include "loop.h"
+#include "base/loop.h"
 #include "names.h"
 #include "notes.h"
 #include "quota.h"
-#include "say.h"
+#include "base/say.h"
 #include "store.h"
 
 #define REFRESH 5000u /* milliseconds between scans without an event */

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "loop.h"
-#include "say.h"
+#include "base/loop.h"
+#include "base/say.h"
 #include "views.h"
 
 struct job {

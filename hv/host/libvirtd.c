@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "quota.h"
-#include "say.h"
+#include "base/say.h"
 
 #define REFRESH 10000  /* milliseconds between looks without an event */
 #define RETRY_FIRST 1u /* seconds between attempts to connect, doubled up to RETRY_LAST */

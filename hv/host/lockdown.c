@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "digest.h"
+#include "base/digest.h"
 
 #define ROWS_AT_ONCE 64u
 

@@ -38,7 +38,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "digest.h"
+#include "base/digest.h"
 
 #define LOG_FORMAT 1u
 #define LOG_MAX_CPUS 4096u

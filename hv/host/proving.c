@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jsonbytes.h"
-#include "digest.h"
+#include "base/jsonbytes.h"
+#include "base/digest.h"
 #include "record.h"
 #include "serve.h"
 

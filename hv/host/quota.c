@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "textfile.h"
+#include "base/textfile.h"
 
 #define FRAME 4096u
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "digest.h"
+#include "base/digest.h"
 #include "message.h"
 #include "names.h"
 #include "notes.h"

@@ -8,7 +8,7 @@
 #include <xenstore.h>
 
 #include "cloister/protocol.h"
-#include "loop.h"
+#include "base/loop.h"
 
 #define EVENTS_PER_ROUND 256
 

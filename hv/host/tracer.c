@@ -14,7 +14,7 @@
 #include "drain.h"
 #include "hypercall.h"
 #include "ringmap.h"
-#include "say.h"
+#include "base/say.h"
 
 /*
  * A ring holds 2,047 records and a domain may cause CLOISTER_TRACE_RATE at a stretch: with the longest

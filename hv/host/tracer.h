@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "config.h"
-#include "digest.h"
+#include "base/digest.h"
 #include "hypercall.h"
 
 struct tracer_status {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "digest.h"
+#include "base/digest.h"
 #include "record.h"
 
 json_object *view_text(const char *text, size_t size)

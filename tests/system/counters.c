@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "digest.h"
+#include "base/digest.h"
 #include "hypercall.h"
 
 static struct cloister_counters_image image;

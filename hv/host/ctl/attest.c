@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "jsonbytes.h"
+#include "base/jsonbytes.h"
 #include "cloister/evidence.h"
-#include "ctl.h"
-#include "digest.h"
-#include "textfile.h"
+#include "ctl/ctl.h"
+#include "base/digest.h"
+#include "base/textfile.h"
 
 #define MAX_REPLY (64u * 1024u) /* of an enrolling service */
 

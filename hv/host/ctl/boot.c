@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 #include "record.h"
-#include "table.h"
+#include "ctl/table.h"
 
 static void print_entry_of(const char *title, json_object *view, const char *key, const char *none)
 {

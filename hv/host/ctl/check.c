@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "ctl.h"
-#include "digest.h"
+#include "ctl/ctl.h"
+#include "base/digest.h"
 #include "hypercall.h"
 #include "record.h"
 #include "verify.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
+#include "ctl/client.h"
 
 #include <errno.h>
 #include <stdlib.h>

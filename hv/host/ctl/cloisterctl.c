@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "config.h"
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 struct command {
     const char *name, *synopsis, *summary, *help;

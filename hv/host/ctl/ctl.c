@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "client.h"
+#include "ctl/client.h"
 #include "quota.h"
 
 static char turns[8][32];

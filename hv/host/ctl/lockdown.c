@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 #include "record.h"
-#include "table.h"
+#include "ctl/table.h"
 
 static void print_state(json_object *view)
 {

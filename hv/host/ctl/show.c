@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
-#include "ctl.h"
+#include "ctl/client.h"
+#include "ctl/ctl.h"
 #include "hypercall.h"
 #include "quota.h"
-#include "table.h"
+#include "ctl/table.h"
 #include "views.h"
 
 static void print_degraded(json_object *list)

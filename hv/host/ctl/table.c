@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "table.h"
+#include "ctl/table.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "ctl/client.h"
 #include "config.h"
-#include "ctl.h"
+#include "ctl/ctl.h"
 #include "logstate.h"
 #include "stream.h"
 

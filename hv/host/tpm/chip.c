@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "chip.h"
+#include "tpm/chip.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
 
-#include "digest.h"
-#include "internal.h"
+#include "base/digest.h"
+#include "tpm/internal.h"
 
 #define QUOTE_TRIES 3
 

@@ -4,7 +4,7 @@
  * kernel can make whoever asks a TPM wait for minutes. cloisterd starts it, looks how long each
  * command takes, and kills it.
  */
-#include "jobs.h"
+#include "tpm/jobs.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -9,11 +9,11 @@
 #include <sys/random.h>
 #include <tss2/tss2_sys.h>
 
-#include "digest.h"
+#include "base/digest.h"
 #include "helper.h"
-#include "internal.h"
-#include "jobs.h"
-#include "jsonbytes.h"
+#include "tpm/internal.h"
+#include "tpm/jobs.h"
+#include "base/jsonbytes.h"
 
 #define SIZE DIGEST_SIZE
 #define TRIES 5 /* as ESAPI's */

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-#include "jsonbytes.h"
-#include "digest.h"
-#include "internal.h"
-#include "jobs.h"
-#include "textfile.h"
+#include "base/jsonbytes.h"
+#include "base/digest.h"
+#include "tpm/internal.h"
+#include "tpm/jobs.h"
+#include "base/textfile.h"
 
 #define BOOT_PCRS 0x3ffu /* 0 to 9: firmware, boot loader, what it loaded */
 

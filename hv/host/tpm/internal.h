@@ -3,7 +3,7 @@
 #ifndef CLOISTER_HOST_TPM_INTERNAL_H
 #define CLOISTER_HOST_TPM_INTERNAL_H
 
-#include "chip.h"
+#include "tpm/chip.h"
 
 /* A command begins; its name goes to chip->progress. */
 void chip_begin(struct chip *chip, const char *command);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs.h"
+#include "tpm/jobs.h"
 
 #include <errno.h>
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-#include "jsonbytes.h"
-#include "internal.h"
+#include "base/jsonbytes.h"
+#include "tpm/internal.h"
 
 const char *job_text(struct chip *chip, json_object *request, const char *key)
 {

@@ -23,7 +23,7 @@
 
 #include <json-c/json.h>
 
-#include "chip.h"
+#include "tpm/chip.h"
 
 /* Each fills `answer`; 0, or a negative errno with chip->why. */
 typedef int job(struct chip *chip, json_object *request, json_object *answer);

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "chip.h"
-#include "internal.h"
+#include "tpm/chip.h"
+#include "tpm/internal.h"
 
 /* EK Credential Profile, 2.2.1.4: where manufacturers put the certificates. */
 #define CERTIFICATE_RSA 0x01c00002u

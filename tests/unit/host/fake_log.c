@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "record.h"
-#include "textfile.h"
+#include "base/textfile.h"
 
 struct fake_disk fake_disk;
 static char directory[64];

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "admission.h"
-#include "digest.h"
+#include "base/digest.h"
 #include "../suite.h"
 
 static struct admission policy;

@@ -16,12 +16,12 @@
 
 #include "copies.h"
 #include "counters.h"
-#include "digest.h"
+#include "base/digest.h"
 #include "helper.h"
-#include "jsonbytes.h"
-#include "loop.h"
-#include "say.h"
-#include "worker.h"
+#include "base/jsonbytes.h"
+#include "base/loop.h"
+#include "base/say.h"
+#include "base/worker.h"
 #include "../suite.h"
 
 #define CRASHED 99

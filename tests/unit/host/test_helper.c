@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "helper.h"
-#include "loop.h"
-#include "say.h"
+#include "base/loop.h"
+#include "base/say.h"
 #include "../suite.h"
 
 #define MAX_ANSWERS 80

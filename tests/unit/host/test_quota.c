@@ -8,7 +8,7 @@
 
 #include "quota.h"
 #include "../suite.h"
-#include "textfile.h"
+#include "base/textfile.h"
 
 #define UUID "c0a4fe59-ade9-41b7-8b02-8254df4c5870"
 

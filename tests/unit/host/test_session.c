@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jsonbytes.h"
+#include "base/jsonbytes.h"
 #include "fake_monitor.h"
 #include "notes.h"
 #include "session.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "digest.h"
+#include "base/digest.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jsonbytes.h"
+#include "base/jsonbytes.h"
 
 #include <errno.h>
 #include <openssl/evp.h>

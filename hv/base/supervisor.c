@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "supervisor.h"
+#include "base/supervisor.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop.h"
+#include "base/loop.h"
 
 #include <errno.h>
 #include <time.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "background.h"
+#include "base/background.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "say.h"
+#include "base/say.h"
 
 static int ready = -1; /* where the foreground listens */
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "jsonbytes.h"
+#include "base/jsonbytes.h"
 #include "../suite.h"
 
 START_TEST(round_trip)
