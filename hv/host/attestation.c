@@ -8,7 +8,7 @@
 #include "base/jsonbytes.h"
 #include "cloister/evidence.h"
 #include "base/digest.h"
-#include "views.h"
+#include "monitor/views.h"
 
 static const struct config *config_;
 static struct hypercalls *monitor_;

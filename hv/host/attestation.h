@@ -21,7 +21,7 @@
 #include <stdbool.h>
 
 #include "helper.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 /* Both must stay. */
 void attestation_initialise(const struct config *config, struct hypercalls *monitor);

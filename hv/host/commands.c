@@ -14,7 +14,7 @@
 #include "quota.h"
 #include "record.h"
 #include "tracer.h"
-#include "views.h"
+#include "monitor/views.h"
 
 static const struct config *config_;
 static struct hypercalls *monitor_;

@@ -6,7 +6,7 @@
 #include <json-c/json.h>
 
 #include "config.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 void commands_initialise(const struct config *config, struct hypercalls *monitor);
 

@@ -20,7 +20,7 @@
 #include "base/say.h"
 #include "stream.h"
 #include "tracer.h"
-#include "views.h"
+#include "monitor/views.h"
 
 #define MAX_CLIENTS 32u
 #define MAX_REQUEST (16u * 1024u) /* 15 reports */

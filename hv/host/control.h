@@ -23,7 +23,7 @@
 #define CLOISTER_HOST_CONTROL_H
 
 #include "config.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 __attribute__((warn_unused_result)) int control_initialise(const struct config *config,
                                                            struct hypercalls *monitor, char *why,

@@ -15,7 +15,7 @@
 #include "base/loop.h"
 #include "notes.h"
 #include "base/say.h"
-#include "views.h"
+#include "monitor/views.h"
 #include "base/worker.h"
 
 #define LONGEST_PAUSE 300000u /* ms, after failures */

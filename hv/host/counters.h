@@ -23,7 +23,7 @@
 #include <json-c/json.h>
 
 #include "config.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 /* After attestation_initialise(), which starts the TPM's helper. Both must stay. 0 or a negative errno. */
 __attribute__((warn_unused_result)) int counters_initialise(const struct config *config,

@@ -10,7 +10,7 @@
 #define CLOISTER_HOST_DOMAINS_H
 
 #include "config.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 enum domain_quota_source { QUOTA_UNSET, QUOTA_METADATA, QUOTA_OVERRIDE };
 

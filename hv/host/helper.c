@@ -16,7 +16,7 @@
 
 #include "base/loop.h"
 #include "base/say.h"
-#include "views.h"
+#include "monitor/views.h"
 
 struct job {
     json_object *request;

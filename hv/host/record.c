@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lockdown.h"
+#include "monitor/lockdown.h"
 
 static const char *const event_names[] = {
 #define EVENT_NAME(number, name, text) [CLOISTER_EVENT_##name] = text,

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <xenforeignmemory.h>
 
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 #include "logstate.h"
 
 struct ringmap {

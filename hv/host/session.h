@@ -24,7 +24,7 @@
 
 #include "admission.h"
 #include "cloister/protocol.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 #define SESSION_MAX_BUILDING 256u
 #define SESSION_LIST 16u        /* enclaves per LIST reply */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "drain.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 #include "ringmap.h"
 #include "base/say.h"
 

@@ -13,7 +13,7 @@
 
 #include "config.h"
 #include "base/digest.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 struct tracer_status {
     unsigned int cpus;         /* rings mapped; 0: none, see rings_error */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 static struct cloister_counters_image image;
 

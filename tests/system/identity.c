@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 static void print(const void *data, size_t size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* boot: the firmware's boot entries, their order, and the next boot's. It needs no daemon. */
-#include "bootentries.h"
+#include "monitor/bootentries.h"
 
 #include <errno.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 #include "config.h"
 #include "ctl/ctl.h"
 #include "base/digest.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 #include "record.h"
 #include "verify.h"
 

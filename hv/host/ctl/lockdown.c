@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lockdown: what dom0 may of the machine. It needs no daemon. */
-#include "lockdown.h"
+#include "monitor/lockdown.h"
 
 #include <string.h>
 

@@ -6,10 +6,10 @@
 
 #include "ctl/client.h"
 #include "ctl/ctl.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 #include "quota.h"
 #include "ctl/table.h"
-#include "views.h"
+#include "monitor/views.h"
 
 static void print_degraded(json_object *list)
 {

@@ -6,7 +6,7 @@
 #ifndef CLOISTER_TEST_FAKE_MONITOR_H
 #define CLOISTER_TEST_FAKE_MONITOR_H
 
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 #define FAKE_ENCLAVES 512u
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 #include "record.h"
 
 void hypercall_describe(int error, const struct cloister_head *head, char *text, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 #include <errno.h>
 #include <fcntl.h>

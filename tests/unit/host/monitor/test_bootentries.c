@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Boot entries: what they say, how operators name them, and what cloisterctl makes of the monitor's answers. */
-#include "bootentries.h"
+#include "monitor/bootentries.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../suite.h"
+#include "../../suite.h"
 
 /* --- an entry's content ------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lockdown.h"
+#include "monitor/lockdown.h"
 
 #include <stdbool.h>
 #include <stdint.h>

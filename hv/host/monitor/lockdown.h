@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 /* The rule's name ("port-sleep"), what it refuses, what to do instead; NULL: a newer monitor's. */
 const char *lockdown_rule_name(uint32_t rule);

@@ -6,7 +6,7 @@
 #include <json-c/json.h>
 
 #include "cloister/abi.h"
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 json_object *view_info(const struct cloister_info *info);
 json_object *view_enclave(const struct cloister_enclave_info *info);

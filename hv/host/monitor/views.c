@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "views.h"
+#include "monitor/views.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What cloisterctl lockdown makes of the monitor's table. */
-#include "lockdown.h"
+#include "monitor/lockdown.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../suite.h"
+#include "../../suite.h"
 
 #define ROWS 150u
 

@@ -6,7 +6,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
-#include "hypercall.h"
+#include "monitor/hypercall.h"
 
 /* Entries below this one are looked for; above it those that are in the order, current or next are found. */
 #define BOOT_ENTRIES_SOUGHT 256u

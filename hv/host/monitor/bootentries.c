@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bootentries.h"
+#include "monitor/bootentries.h"
 
 #include <ctype.h>
 #include <errno.h>
