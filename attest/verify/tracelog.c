@@ -147,7 +147,7 @@ static void bytes(struct members *in, const char *key, void *to, size_t size)
     }
 }
 
-/* --- a record again, as the monitor wrote it (hv/host/record.c the other way round) ---------------- */
+/* --- a record again, as the monitor wrote it (hv/host/log/record.c the other way round) ---------------- */
 
 static uint16_t event_of(struct members *in)
 {

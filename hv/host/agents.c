@@ -9,7 +9,7 @@
 
 #include "channel.h"
 #include "base/loop.h"
-#include "notes.h"
+#include "log/notes.h"
 #include "base/say.h"
 #include "store.h"
 

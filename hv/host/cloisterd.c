@@ -20,10 +20,10 @@
 #include "counters.h"
 #include "domains.h"
 #include "base/loop.h"
-#include "notes.h"
+#include "log/notes.h"
 #include "base/say.h"
 #include "base/supervisor.h"
-#include "tracer.h"
+#include "log/tracer.h"
 
 /* Exit statuses, as in cloisterd(8). */
 enum { EXIT_CONFIG = 2, EXIT_NO_MONITOR = 4 };

@@ -10,10 +10,10 @@
 #include "domains.h"
 #include "libvirtd.h"
 #include "base/loop.h"
-#include "logfiles.h"
+#include "log/logfiles.h"
 #include "quota.h"
-#include "record.h"
-#include "tracer.h"
+#include "log/record.h"
+#include "log/tracer.h"
 #include "monitor/views.h"
 
 static const struct config *config_;

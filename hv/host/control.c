@@ -15,11 +15,11 @@
 #include "attestation.h"
 #include "commands.h"
 #include "helper.h"
-#include "logstate.h"
+#include "log/logstate.h"
 #include "base/loop.h"
 #include "base/say.h"
-#include "stream.h"
-#include "tracer.h"
+#include "log/stream.h"
+#include "log/tracer.h"
 #include "monitor/views.h"
 
 #define MAX_CLIENTS 32u

@@ -13,7 +13,7 @@
 #include "helper.h"
 #include "base/jsonbytes.h"
 #include "base/loop.h"
-#include "notes.h"
+#include "log/notes.h"
 #include "base/say.h"
 #include "monitor/views.h"
 #include "base/worker.h"

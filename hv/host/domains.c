@@ -10,8 +10,8 @@
 
 #include "libvirtd.h"
 #include "base/loop.h"
-#include "names.h"
-#include "notes.h"
+#include "log/names.h"
+#include "log/notes.h"
 #include "quota.h"
 #include "base/say.h"
 #include "store.h"

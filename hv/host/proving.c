@@ -7,7 +7,7 @@
 
 #include "base/jsonbytes.h"
 #include "base/digest.h"
-#include "record.h"
+#include "log/record.h"
 #include "serve.h"
 
 #define MAX_EVIDENCE (256u * 1024u) /* CLOISTER_EVIDENCE_MAX_SIZE */

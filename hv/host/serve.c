@@ -6,8 +6,8 @@
 
 #include "base/digest.h"
 #include "message.h"
-#include "names.h"
-#include "notes.h"
+#include "log/names.h"
+#include "log/notes.h"
 #include "proving.h"
 
 _Static_assert(sizeof(struct cloister_msg_quota) <= SESSION_LIST * sizeof(struct cloister_enclave_info),

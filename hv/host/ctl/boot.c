@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
-#include "record.h"
+#include "log/record.h"
 #include "ctl/table.h"
 
 static void print_entry_of(const char *title, json_object *view, const char *key, const char *none)

@@ -11,8 +11,8 @@
 #include "ctl/ctl.h"
 #include "base/digest.h"
 #include "monitor/hypercall.h"
-#include "record.h"
-#include "verify.h"
+#include "log/record.h"
+#include "log/verify.h"
 
 static void add(json_object *object, const char *key, uint64_t value)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
-#include "record.h"
+#include "log/record.h"
 #include "ctl/table.h"
 
 static void print_state(json_object *view)

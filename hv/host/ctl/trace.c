@@ -7,8 +7,8 @@
 #include "ctl/client.h"
 #include "config.h"
 #include "ctl/ctl.h"
-#include "logstate.h"
-#include "stream.h"
+#include "log/logstate.h"
+#include "log/stream.h"
 
 #define DEFAULT_LINES 20
 

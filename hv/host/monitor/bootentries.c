@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record.h"
+#include "log/record.h"
 
 #define ENTRIES 0x10000u
 #define OPTION_ACTIVE 0x1u /* LOAD_OPTION_* */

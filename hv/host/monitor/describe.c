@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "monitor/hypercall.h"
-#include "record.h"
+#include "log/record.h"
 
 void hypercall_describe(int error, const struct cloister_head *head, char *text, size_t size)
 {

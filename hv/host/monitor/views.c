@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "record.h"
+#include "log/record.h"
 
 json_object *view_text(const char *text, size_t size)
 {

@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "record.h"
+#include "log/record.h"
 
 #define MAX_REQUEST (64u * 1024u)
 

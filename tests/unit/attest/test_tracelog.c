@@ -7,7 +7,7 @@
 #include "cloister/abi.h"
 #include "cloister/tracelog.h"
 #include "refuses.h"
-#include "record.h"
+#include "log/record.h"
 
 #define MAX_LINES 64u
 #define BOOT UINT64_C(0x1122334455667788)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "record.h"
+#include "log/record.h"
 #include "base/textfile.h"
 
 struct fake_disk fake_disk;

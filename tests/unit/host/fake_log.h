@@ -3,8 +3,8 @@
 #ifndef CLOISTER_TEST_FAKE_LOG_H
 #define CLOISTER_TEST_FAKE_LOG_H
 
-#include "chainlog.h"
-#include "verify.h"
+#include "log/chainlog.h"
+#include "log/verify.h"
 
 extern const struct chainlog_io fake_io;
 extern struct fake_disk {

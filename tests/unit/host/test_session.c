@@ -6,7 +6,7 @@
 
 #include "base/jsonbytes.h"
 #include "fake_monitor.h"
-#include "notes.h"
+#include "log/notes.h"
 #include "session.h"
 #include "../suite.h"
 

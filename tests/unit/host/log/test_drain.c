@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "drain.h"
+#include "log/drain.h"
 #include "fake_log.h"
 #include "fake_ring.h"
-#include "names.h"
-#include "notes.h"
-#include "../suite.h"
+#include "log/names.h"
+#include "log/notes.h"
+#include "../../suite.h"
 
 #define CPUS 3u
 

@@ -8,8 +8,8 @@
 #define CLOISTER_HOST_DRAIN_H
 
 #include "cloister/report.h"
-#include "chainlog.h"
-#include "ring.h"
+#include "log/chainlog.h"
+#include "log/ring.h"
 
 #define DRAIN_LIMIT 4096u /* lines per pass: one that never catches up still lets others live */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fake_log.h"
-#include "../suite.h"
+#include "../../suite.h"
 
 #define BIG (1u << 30)
 

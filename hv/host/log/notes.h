@@ -11,7 +11,7 @@
 #ifndef CLOISTER_HOST_NOTES_H
 #define CLOISTER_HOST_NOTES_H
 
-#include "line.h"
+#include "log/line.h"
 
 #define NOTE_TEXT 1024u
 #define NOTES_KEPT 512u

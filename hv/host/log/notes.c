@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "notes.h"
+#include "log/notes.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "chainlog.h"
+#include "log/chainlog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "logfiles.h"
+#include "log/logfiles.h"
 
 static int real_open(const char *path)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ring.h"
+#include "log/ring.h"
 
 #include <errno.h>
 

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_HOST_RINGMAP_H
 #define CLOISTER_HOST_RINGMAP_H
 
-#include "ring.h"
+#include "log/ring.h"
 
 struct ringmap;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "drain.h"
+#include "log/drain.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "names.h"
-#include "notes.h"
+#include "log/names.h"
+#include "log/notes.h"
 
 /* What each CPU has next. */
 struct drain_head {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tracer.h"
+#include "log/tracer.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "drain.h"
+#include "log/drain.h"
 #include "monitor/hypercall.h"
-#include "ringmap.h"
+#include "log/ringmap.h"
 #include "base/say.h"
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ringmap.h"
+#include "log/ringmap.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <xenforeignmemory.h>
 
 #include "monitor/hypercall.h"
-#include "logstate.h"
+#include "log/logstate.h"
 
 struct ringmap {
     xenforeignmemory_handle *memory;

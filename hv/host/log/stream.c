@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "stream.h"
+#include "log/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "logfiles.h"
-#include "logstate.h"
+#include "log/logfiles.h"
+#include "log/logstate.h"
 
 static int open_file(const char *directory, uint32_t number)
 {

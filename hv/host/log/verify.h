@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "cloister/tracelog.h"
-#include "logfiles.h"
-#include "logstate.h"
+#include "log/logfiles.h"
+#include "log/logstate.h"
 
 struct verify_result {
     unsigned int files;

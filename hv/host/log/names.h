@@ -7,7 +7,7 @@
 #ifndef CLOISTER_HOST_NAMES_H
 #define CLOISTER_HOST_NAMES_H
 
-#include "record.h"
+#include "log/record.h"
 
 void names_set(uint16_t domain, const char *name, const char *uuid);
 /* Empty names where nothing is known. */

@@ -4,7 +4,7 @@
 #define CLOISTER_HOST_RECORD_H
 
 #include "cloister/abi.h"
-#include "line.h"
+#include "log/line.h"
 
 /* Who a domain is, as far as the host knows; both may be empty. */
 struct record_names {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "verify.h"
+#include "log/verify.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "record.h"
+#include "log/record.h"
 
 struct verifier {
     struct log_state chain;

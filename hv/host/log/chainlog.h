@@ -31,8 +31,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "line.h"
-#include "logstate.h"
+#include "log/line.h"
+#include "log/logstate.h"
 
 #define CHAINLOG_BUFFER (512u * 1024u)
 #define CHAINLOG_FULL (256u * 1024u) /* flush from here on: one more line of any size still fits */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "logfiles.h"
+#include "log/logfiles.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "line.h"
+#include "log/line.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "chainlog.h"
-#include "logfiles.h"
+#include "log/chainlog.h"
+#include "log/logfiles.h"
 
 /* The last line of a file, without newline: the daemon was stopped within write(). */
 static int note_torn(struct chainlog *log, uint32_t number, const char *text, size_t size)

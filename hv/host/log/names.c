@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "names.h"
+#include "log/names.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "line.h"
-#include "../suite.h"
+#include "log/line.h"
+#include "../../suite.h"
 
 static char text[4096];
 static struct line line;

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 #include "fake_ring.h"
-#include "ring.h"
-#include "../suite.h"
+#include "log/ring.h"
+#include "../../suite.h"
 
 static struct fake_ring memory;
 static struct ring ring;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "fake_log.h"
-#include "../suite.h"
+#include "../../suite.h"
 
 static const char *directory;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "logstate.h"
+#include "log/logstate.h"
 
 #include <inttypes.h>
 #include <json-c/json.h>

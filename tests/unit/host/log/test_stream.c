@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "fake_log.h"
-#include "stream.h"
-#include "../suite.h"
+#include "log/stream.h"
+#include "../../suite.h"
 
 static const char *directory;
 static struct chainlog log_;
