@@ -11,7 +11,7 @@
 #include "base/loop.h"
 #include "log/notes.h"
 #include "base/say.h"
-#include "store.h"
+#include "domains/store.h"
 
 /*
  * ARMED: a watch tells of an offer. PAUSED: no watch until `retry`, so that a guest that offers and

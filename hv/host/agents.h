@@ -6,7 +6,7 @@
 #ifndef CLOISTER_HOST_AGENTS_H
 #define CLOISTER_HOST_AGENTS_H
 
-#include "domains.h"
+#include "domains/domains.h"
 #include "session.h"
 
 struct agent_view {

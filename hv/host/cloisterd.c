@@ -18,7 +18,7 @@
 #include "config.h"
 #include "control.h"
 #include "counters.h"
-#include "domains.h"
+#include "domains/domains.h"
 #include "base/loop.h"
 #include "log/notes.h"
 #include "base/say.h"

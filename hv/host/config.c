@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "admission.h"
-#include "quota.h"
+#include "domains/quota.h"
 #include "base/textfile.h"
 
 #define MAX_FILE (64u * 1024u)

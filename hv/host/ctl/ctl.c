@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "ctl/client.h"
-#include "quota.h"
+#include "domains/quota.h"
 
 static char turns[8][32];
 static unsigned int turn;

@@ -7,7 +7,7 @@
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "monitor/hypercall.h"
-#include "quota.h"
+#include "domains/quota.h"
 #include "ctl/table.h"
 #include "monitor/views.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "domains.h"
+#include "domains/domains.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,13 +8,13 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "libvirtd.h"
+#include "domains/libvirtd.h"
 #include "base/loop.h"
 #include "log/names.h"
 #include "log/notes.h"
-#include "quota.h"
+#include "domains/quota.h"
 #include "base/say.h"
-#include "store.h"
+#include "domains/store.h"
 
 #define REFRESH 5000u /* milliseconds between scans without an event */
 

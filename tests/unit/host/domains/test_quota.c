@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "quota.h"
-#include "../suite.h"
+#include "domains/quota.h"
+#include "../../suite.h"
 #include "base/textfile.h"
 
 #define UUID "c0a4fe59-ade9-41b7-8b02-8254df4c5870"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store.h"
+#include "domains/store.h"
 
 #include <errno.h>
 #include <stdio.h>

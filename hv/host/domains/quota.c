@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "quota.h"
+#include "domains/quota.h"
 
 #include <errno.h>
 #include <inttypes.h>

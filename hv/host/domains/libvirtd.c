@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "libvirtd.h"
+#include "domains/libvirtd.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "quota.h"
+#include "domains/quota.h"
 #include "base/say.h"
 
 #define REFRESH 10000  /* milliseconds between looks without an event */
