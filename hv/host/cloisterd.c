@@ -13,11 +13,11 @@
 
 #include "admission.h"
 #include "agents.h"
-#include "attestation.h"
+#include "proof/attestation.h"
 #include "base/background.h"
 #include "config.h"
 #include "control.h"
-#include "counters.h"
+#include "proof/counters.h"
 #include "domains/domains.h"
 #include "base/loop.h"
 #include "log/notes.h"

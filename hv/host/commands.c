@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agents.h"
-#include "counters.h"
+#include "proof/counters.h"
 #include "domains/domains.h"
 #include "domains/libvirtd.h"
 #include "base/loop.h"

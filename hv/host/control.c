@@ -12,9 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "attestation.h"
+#include "proof/attestation.h"
 #include "commands.h"
-#include "helper.h"
+#include "proof/helper.h"
 #include "log/logstate.h"
 #include "base/loop.h"
 #include "base/say.h"

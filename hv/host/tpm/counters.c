@@ -10,7 +10,7 @@
 #include <tss2/tss2_sys.h>
 
 #include "base/digest.h"
-#include "helper.h"
+#include "proof/helper.h"
 #include "tpm/internal.h"
 #include "tpm/jobs.h"
 #include "base/jsonbytes.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "allowance.h"
+#include "proof/allowance.h"
 
 /* How long one takes to come back. */
 static uint64_t period(const struct allowance *allowance)

@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "helper.h"
+#include "proof/helper.h"
 #include "base/loop.h"
 #include "base/say.h"
-#include "../suite.h"
+#include "../../suite.h"
 
 #define MAX_ANSWERS 80
 

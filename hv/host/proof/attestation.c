@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "attestation.h"
+#include "proof/attestation.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -20,7 +20,7 @@
 
 #include <stdbool.h>
 
-#include "helper.h"
+#include "proof/helper.h"
 #include "monitor/hypercall.h"
 
 /* Both must stay. */

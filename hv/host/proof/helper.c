@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "helper.h"
+#include "proof/helper.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "copies.h"
+#include "proof/copies.h"
 
 #include <errno.h>
 #include <fcntl.h>

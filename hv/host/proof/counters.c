@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "counters.h"
+#include "proof/counters.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "allowance.h"
-#include "copies.h"
+#include "proof/allowance.h"
+#include "proof/copies.h"
 #include "base/digest.h"
-#include "helper.h"
+#include "proof/helper.h"
 #include "base/jsonbytes.h"
 #include "base/loop.h"
 #include "log/notes.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* So many in a day: at a stretch, and then one by one. */
-#include "../suite.h"
-#include "allowance.h"
+#include "../../suite.h"
+#include "proof/allowance.h"
 
 static const struct {
     unsigned int per_day;

@@ -14,15 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "copies.h"
-#include "counters.h"
+#include "proof/copies.h"
+#include "proof/counters.h"
 #include "base/digest.h"
-#include "helper.h"
+#include "proof/helper.h"
 #include "base/jsonbytes.h"
 #include "base/loop.h"
 #include "base/say.h"
 #include "base/worker.h"
-#include "../suite.h"
+#include "../../suite.h"
 
 #define CRASHED 99
 #define MAX_RENAMES 8
