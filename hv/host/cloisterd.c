@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "admission.h"
-#include "agents.h"
+#include "agents/admission.h"
+#include "agents/agents.h"
 #include "proof/attestation.h"
 #include "base/background.h"
 #include "config.h"

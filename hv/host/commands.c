@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agents.h"
+#include "agents/agents.h"
 #include "proof/counters.h"
 #include "domains/domains.h"
 #include "domains/libvirtd.h"

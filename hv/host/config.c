@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admission.h"
+#include "agents/admission.h"
 #include "domains/quota.h"
 #include "base/textfile.h"
 

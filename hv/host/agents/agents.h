@@ -7,7 +7,7 @@
 #define CLOISTER_HOST_AGENTS_H
 
 #include "domains/domains.h"
-#include "session.h"
+#include "agents/session.h"
 
 struct agent_view {
     bool connected;

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_HOST_SERVE_H
 #define CLOISTER_HOST_SERVE_H
 
-#include "session.h"
+#include "agents/session.h"
 
 /*
  * Serves the request in session->head and session->body and composes its reply. True: it moved an

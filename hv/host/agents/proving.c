@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "proving.h"
+#include "agents/proving.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/jsonbytes.h"
 #include "base/digest.h"
 #include "log/record.h"
-#include "serve.h"
+#include "agents/serve.h"
 
 #define MAX_EVIDENCE (256u * 1024u) /* CLOISTER_EVIDENCE_MAX_SIZE */
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admission.h"
+#include "agents/admission.h"
 #include "base/digest.h"
-#include "../suite.h"
+#include "../../suite.h"
 
 static struct admission policy;
 static struct cloister_image_header image;

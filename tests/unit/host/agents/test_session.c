@@ -7,8 +7,8 @@
 #include "base/jsonbytes.h"
 #include "fake_monitor.h"
 #include "log/notes.h"
-#include "session.h"
-#include "../suite.h"
+#include "agents/session.h"
+#include "../../suite.h"
 
 #define DOMAIN 3u
 #define RECORD sizeof(struct cloister_page_record)

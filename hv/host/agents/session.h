@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "admission.h"
+#include "agents/admission.h"
 #include "cloister/protocol.h"
 #include "monitor/hypercall.h"
 

@@ -6,7 +6,7 @@
 #ifndef CLOISTER_HOST_CHANNEL_H
 #define CLOISTER_HOST_CHANNEL_H
 
-#include "session.h"
+#include "agents/session.h"
 
 struct channel;
 

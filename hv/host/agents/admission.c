@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "admission.h"
+#include "agents/admission.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "serve.h"
+#include "agents/serve.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/digest.h"
-#include "message.h"
+#include "agents/message.h"
 #include "log/names.h"
 #include "log/notes.h"
-#include "proving.h"
+#include "agents/proving.h"
 
 _Static_assert(sizeof(struct cloister_msg_quota) <= SESSION_LIST * sizeof(struct cloister_enclave_info),
                "replies fit");

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "message.h"
-#include "../suite.h"
+#include "agents/message.h"
+#include "../../suite.h"
 
 #define RECORD sizeof(struct cloister_page_record)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "agents.h"
+#include "agents/agents.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
+#include "agents/channel.h"
 #include "base/loop.h"
 #include "log/notes.h"
 #include "base/say.h"

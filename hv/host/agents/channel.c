@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "channel.h"
+#include "agents/channel.h"
 
 #include <libxenvchan.h>
 #include <poll.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "session.h"
+#include "agents/session.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "message.h"
-#include "proving.h"
-#include "serve.h"
+#include "agents/message.h"
+#include "agents/proving.h"
+#include "agents/serve.h"
 
 void session_open(struct session *session, const struct session_host *host,
                   const struct session_stream *stream, uint16_t domain, uint64_t now)

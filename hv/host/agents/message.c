@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "message.h"
+#include "agents/message.h"
 
 #include <stddef.h>
 #include <string.h>
