@@ -16,7 +16,7 @@
 #include "proof/attestation.h"
 #include "base/background.h"
 #include "config.h"
-#include "control.h"
+#include "control/control.h"
 #include "proof/counters.h"
 #include "domains/domains.h"
 #include "base/loop.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "commands.h"
+#include "control/commands.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control.h"
+#include "control/control.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "proof/attestation.h"
-#include "commands.h"
+#include "control/commands.h"
 #include "proof/helper.h"
 #include "log/logstate.h"
 #include "base/loop.h"
