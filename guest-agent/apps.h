@@ -11,7 +11,7 @@
 
 #include <poll.h>
 
-#include "app_protocol.h"
+#include "libcloister/app_protocol.h"
 #include "config.h"
 #include "enclaves.h"
 

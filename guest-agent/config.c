@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app_protocol.h"
+#include "libcloister/app_protocol.h"
 
 #define MAX_LINE 512
 

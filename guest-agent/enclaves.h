@@ -17,7 +17,7 @@
 #ifndef CLOISTER_AGENT_ENCLAVES_H
 #define CLOISTER_AGENT_ENCLAVES_H
 
-#include "app_protocol.h"
+#include "libcloister/app_protocol.h"
 #include "config.h"
 #include "grant.h"
 #include "hostlink.h"

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "app_protocol.h"
+#include "libcloister/app_protocol.h"
 
 struct image {
     uint8_t *data; /* a private mapping, or NULL */

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_AGENT_RELAY_H
 #define CLOISTER_AGENT_RELAY_H
 
-#include "app_protocol.h"
+#include "libcloister/app_protocol.h"
 
 struct agent;
 

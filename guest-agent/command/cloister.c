@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister: enclaves from a shell. */
-#include "command.h"
+#include "command/command.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "cloister.h"
+#include "libcloister/cloister.h"
 
 /* Exit codes: cloister(1). */
 enum {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister evidence. */
-#include "command.h"
+#include "command/command.h"
 
 #include <errno.h>
 #include <getopt.h>

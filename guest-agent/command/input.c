@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the subcommands read: numbers, hexadecimal digits, files. */
-#include "command.h"
+#include "command/command.h"
 
 #include <ctype.h>
 #include <errno.h>

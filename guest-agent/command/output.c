@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the subcommands say, and how. */
-#include "command.h"
+#include "command/command.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister run: load an image, call it, end it. */
-#include "command.h"
+#include "command/command.h"
 
 #include <errno.h>
 #include <fcntl.h>

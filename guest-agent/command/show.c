@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister status, cloister list. */
-#include "command.h"
+#include "command/command.h"
 
 #include <getopt.h>
 #include <inttypes.h>

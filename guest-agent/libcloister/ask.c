@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions to the agent that need no enclave. */
-#include "cloister.h"
+#include "libcloister/cloister.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "connection.h"
-#include "error.h"
+#include "libcloister/connection.h"
+#include "libcloister/error.h"
 
 int cloister_agent_status(const char *agent_socket, struct cloister_agent_status *status,
                           struct cloister_error *error)

@@ -3,7 +3,7 @@
  * Calls. The window is shared with code that is not trusted: each field of a frame that the enclave
  * may have written is read exactly once, and checked before it is used.
  */
-#include "enclave.h"
+#include "libcloister/enclave.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "cloister/abi.h"
-#include "error.h"
-#include "slot.h"
-#include "world.h"
+#include "libcloister/error.h"
+#include "libcloister/slot.h"
+#include "libcloister/world.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

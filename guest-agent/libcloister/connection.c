@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "connection.h"
+#include "libcloister/connection.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "libcloister/error.h"
 
 #define DEFAULT_TIMEOUT 120u
 

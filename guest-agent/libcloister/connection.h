@@ -3,8 +3,8 @@
 #ifndef CLOISTER_LIBRARY_CONNECTION_H
 #define CLOISTER_LIBRARY_CONNECTION_H
 
-#include "app_protocol.h"
-#include "cloister.h"
+#include "libcloister/app_protocol.h"
+#include "libcloister/cloister.h"
 
 struct connection {
     int socket; /* -1: none */

@@ -3,9 +3,9 @@
 #ifndef CLOISTER_LIBRARY_ENCLAVE_H
 #define CLOISTER_LIBRARY_ENCLAVE_H
 
-#include "cloister.h"
-#include "connection.h"
-#include "threads.h"
+#include "libcloister/cloister.h"
+#include "libcloister/connection.h"
+#include "libcloister/threads.h"
 
 struct ocall {
     uint32_t function;

@@ -3,8 +3,8 @@
 #ifndef CLOISTER_LIBRARY_ERROR_H
 #define CLOISTER_LIBRARY_ERROR_H
 
-#include "app_protocol.h"
-#include "cloister.h"
+#include "libcloister/app_protocol.h"
+#include "libcloister/cloister.h"
 
 /* Each returns -code, so that a refusal is one statement. */
 __attribute__((format(printf, 4, 5))) int error_set(struct cloister_error *error, int code,

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Evidence of the host: asked for, waited for, collected in pieces (cloister/protocol.h). */
-#include "cloister.h"
+#include "libcloister/cloister.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "connection.h"
-#include "error.h"
+#include "libcloister/connection.h"
+#include "libcloister/error.h"
 
 #define PAUSE 100      /* milliseconds between two looks */
 #define PATIENCE 1200u /* of them */

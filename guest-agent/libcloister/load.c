@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The beginning and the end of an enclave: with the agent. */
-#include "enclave.h"
+#include "libcloister/enclave.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,9 +11,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "slot.h"
-#include "world.h"
+#include "libcloister/error.h"
+#include "libcloister/slot.h"
+#include "libcloister/world.h"
 
 /* The largest image there can be: header, records, padding, pages. */
 #define MAX_IMAGE                                                                                  \

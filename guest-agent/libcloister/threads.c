@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "threads.h"
+#include "libcloister/threads.h"
 
 #include <time.h>
 

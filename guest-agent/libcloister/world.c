@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "world.h"
+#include "libcloister/world.h"
 
 #include <cpuid.h>
 #include <stdbool.h>

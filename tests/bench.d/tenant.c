@@ -21,7 +21,7 @@
 
 #include <cloister/abi.h>
 
-#include "enclave.h"
+#include "libcloister/enclave.h"
 #include "timing.h"
 
 #define UNKNOWN_HYPERCALL 63u /* no such entry in Xen's table */

@@ -30,7 +30,7 @@
 
 #include <xen/gntalloc.h>
 
-#include "../../../guest-agent/app_protocol.h"
+#include "../../../guest-agent/libcloister/app_protocol.h"
 #include "call.h"
 #include "pattern.h"
 

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "world.h"
+#include "libcloister/world.h"
 
 struct fake_thread;
 

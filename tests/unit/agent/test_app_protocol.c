@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "app_protocol.h"
+#include "libcloister/app_protocol.h"
 
 static uint8_t packet[APP_MAX_PACKET + 64];
 

@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "enclave.h"
+#include "libcloister/enclave.h"
 #include "fake_world.h"
-#include "slot.h"
+#include "libcloister/slot.h"
 
 #define PAGES 4u
 

@@ -18,13 +18,13 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "cloister.h"
-#include "enclave.h"
+#include "libcloister/cloister.h"
+#include "libcloister/enclave.h"
 #include "fake_host.h"
 #include "fake_image.h"
 #include "fake_system.h"
 #include "log.h"
-#include "world.h"
+#include "libcloister/world.h"
 
 static char folder[64];
 static struct agent agent;

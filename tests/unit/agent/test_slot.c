@@ -2,8 +2,8 @@
 /* Where slots and what is in them stand, and how threads are handed out. */
 #include "suite.h"
 
-#include "slot.h"
-#include "threads.h"
+#include "libcloister/slot.h"
+#include "libcloister/threads.h"
 
 START_TEST(divides_the_window)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks messages between applications and the agent; no I/O. */
-#include "app_protocol.h"
+#include "libcloister/app_protocol.h"
 
 #include <errno.h>
 #include <stdarg.h>
