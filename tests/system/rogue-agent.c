@@ -25,7 +25,7 @@
 #include <cloister/protocol.h>
 #include <cloister/reason.h>
 
-#include "vchan.h"
+#include "agent/vchan.h"
 
 #define PATIENCE 40 /* seconds */
 #define FLOOD 5     /* seconds */

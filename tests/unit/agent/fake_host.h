@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "cloister/protocol.h"
-#include "transport.h"
+#include "agent/transport.h"
 
 #define FAKE_MAX_ENCLAVES 64u
 

@@ -7,10 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "balloon.h"
+#include "agent/balloon.h"
 #include "cloister/image.h"
-#include "grant.h"
-#include "memory.h"
+#include "agent/grant.h"
+#include "agent/memory.h"
 #include "suite.h"
 
 struct fake_system fake_system;

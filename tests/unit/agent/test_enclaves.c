@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "enclaves.h"
+#include "agent/enclaves.h"
 #include "fake_host.h"
 #include "fake_image.h"
 #include "fake_system.h"
-#include "log.h"
-#include "state.h"
+#include "agent/log.h"
+#include "agent/state.h"
 
 #define TIMEOUT 5000u
 #define APP 5u

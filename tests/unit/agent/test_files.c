@@ -11,12 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "agent/config.h"
 #include "fake_image.h"
-#include "imagecopy.h"
-#include "log.h"
-#include "process.h"
-#include "state.h"
+#include "agent/imagecopy.h"
+#include "agent/log.h"
+#include "agent/process.h"
+#include "agent/state.h"
 
 static char folder[64];
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "fake_host.h"
-#include "hostlink.h"
-#include "log.h"
+#include "agent/hostlink.h"
+#include "agent/log.h"
 
 #define TIMEOUT 5000u
 

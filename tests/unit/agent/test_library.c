@@ -17,13 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "agent/agent.h"
 #include "libcloister/cloister.h"
 #include "libcloister/enclave.h"
 #include "fake_host.h"
 #include "fake_image.h"
 #include "fake_system.h"
-#include "log.h"
+#include "agent/log.h"
 #include "libcloister/world.h"
 
 static char folder[64];

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of enclaves: ownership, ends, and the comparison with the host's list. */
-#include "enclaves.h"
+#include "agent/enclaves.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "balloon.h"
-#include "log.h"
-#include "state.h"
+#include "agent/balloon.h"
+#include "agent/log.h"
+#include "agent/state.h"
 
 void enclaves_start(struct enclaves *table, const struct config *config, struct hostlink *link,
                     const struct enclaves_events *events, void *context)

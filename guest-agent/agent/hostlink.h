@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "cloister/protocol.h"
-#include "transport.h"
+#include "agent/transport.h"
 
 #define HOSTLINK_MAX_QUEUED 1024u      /* requests without reply */
 #define HOSTLINK_MAX_BYTES (32u << 20) /* of requests not yet sent */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vchan.h"
+#include "agent/vchan.h"
 
 #include <errno.h>
 #include <libxenvchan.h>

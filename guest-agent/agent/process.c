@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "process.h"
+#include "agent/process.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "balloon.h"
+#include "agent/balloon.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
-#include "memory.h"
+#include "agent/log.h"
+#include "agent/memory.h"
 
 #define FOLDER "/sys/devices/system/xen_memory/xen_memory0/"
 

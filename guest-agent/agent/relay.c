@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "relay.h"
+#include "agent/relay.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent.h"
+#include "agent/agent.h"
 
 struct relayed {
     struct agent *agent;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Puts the parts together: start, the one loop, end. */
-#include "agent.h"
+#include "agent/agent.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
 
-#include "listing.h"
-#include "log.h"
-#include "relay.h"
-#include "state.h"
-#include "status.h"
+#include "agent/listing.h"
+#include "agent/log.h"
+#include "agent/relay.h"
+#include "agent/state.h"
+#include "agent/status.h"
 
 #define TICK 1000    /* milliseconds between two looks at what has no descriptor */
 #define TICK_BUSY 50 /* while an enclave waits for the balloon */

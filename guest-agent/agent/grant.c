@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "grant.h"
+#include "agent/grant.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <xen/sys/gntalloc.h>
 
 #include "cloister/image.h"
-#include "log.h"
+#include "agent/log.h"
 
 #define DEVICE "/dev/xen/gntalloc"
 #define LIMIT "/sys/module/xen_gntalloc/parameters/limit"

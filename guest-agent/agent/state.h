@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "process.h"
+#include "agent/process.h"
 
 struct state_entry {
     uint32_t id;

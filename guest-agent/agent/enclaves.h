@@ -18,11 +18,11 @@
 #define CLOISTER_AGENT_ENCLAVES_H
 
 #include "libcloister/app_protocol.h"
-#include "config.h"
-#include "grant.h"
-#include "hostlink.h"
-#include "imagecopy.h"
-#include "process.h"
+#include "agent/config.h"
+#include "agent/grant.h"
+#include "agent/hostlink.h"
+#include "agent/imagecopy.h"
+#include "agent/process.h"
 
 enum enclave_step {
     ENCLAVE_BALLOONING,

@@ -11,9 +11,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "agent.h"
-#include "log.h"
-#include "vchan.h"
+#include "agent/agent.h"
+#include "agent/log.h"
+#include "agent/vchan.h"
 
 enum { EXIT_USAGE = 2 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "status.h"
+#include "agent/status.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent.h"
-#include "memory.h"
+#include "agent/agent.h"
+#include "agent/memory.h"
 
 /* Health bits, and in `message` what a person should do about the first of them. */
 static uint32_t health(const struct agent *agent, char *message, size_t size)

@@ -3,10 +3,10 @@
 #ifndef CLOISTER_AGENT_AGENT_H
 #define CLOISTER_AGENT_AGENT_H
 
-#include "apps.h"
-#include "config.h"
-#include "enclaves.h"
-#include "hostlink.h"
+#include "agent/apps.h"
+#include "agent/config.h"
+#include "agent/enclaves.h"
+#include "agent/hostlink.h"
 
 struct agent {
     struct config config;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "imagecopy.h"
+#include "agent/imagecopy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "image/image.h"
-#include "memory.h"
+#include "agent/memory.h"
 
 static int refuse(struct app_reply *refusal, int error, const char *text)
 {

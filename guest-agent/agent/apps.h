@@ -12,8 +12,8 @@
 #include <poll.h>
 
 #include "libcloister/app_protocol.h"
-#include "config.h"
-#include "enclaves.h"
+#include "agent/config.h"
+#include "agent/enclaves.h"
 
 #define APPS_MAX 1024u
 

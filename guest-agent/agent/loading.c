@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The steps of loading one enclave, each a request to the host and its reply. */
-#include "enclaves.h"
+#include "agent/enclaves.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "balloon.h"
-#include "log.h"
-#include "state.h"
+#include "agent/balloon.h"
+#include "agent/log.h"
+#include "agent/state.h"
 
 /* How many ADD requests are on their way at once: the next one travels while one is worked on. */
 #define ADDS_IN_FLIGHT 2u

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_AGENT_VCHAN_H
 #define CLOISTER_AGENT_VCHAN_H
 
-#include "transport.h"
+#include "agent/transport.h"
 
 /* Fills *transport. There is one in a process. */
 void vchan_transport(struct transport *transport);

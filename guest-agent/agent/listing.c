@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "listing.h"
+#include "agent/listing.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent.h"
+#include "agent/agent.h"
 
 /* One application's question; the host may have to be asked several times for it. */
 struct listing {

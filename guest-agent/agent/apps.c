@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "apps.h"
+#include "agent/apps.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "agent/log.h"
 
 /* More than any request carries, so that too many are seen as such and not cut off. */
 #define MAX_DESCRIPTORS 8u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "memory.h"
+#include "agent/memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>

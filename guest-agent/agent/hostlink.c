@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hostlink.h"
+#include "agent/hostlink.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <sys/utsname.h>
 #include <stdio.h>
 
-#include "log.h"
+#include "agent/log.h"
 
 /* A request from being queued to its reply. It is freed as soon as `done` was called. */
 struct request {
