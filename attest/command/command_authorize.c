@@ -13,9 +13,9 @@
 #include "cloister/report.h"
 #include "cloister/update.h"
 #include "cloister/verify.h"
-#include "command.h"
-#include "crypto.h"
-#include "refuse.h"
+#include "command/command.h"
+#include "verify/crypto.h"
+#include "verify/refuse.h"
 
 #define LAST_STATIC_PCR 15u
 /* Their last bytes (TPM 2.0 part 2, 6.5.2, 6.3, 6.8). */

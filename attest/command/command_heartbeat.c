@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "cloister/verify.h"
-#include "command.h"
-#include "flags.h"
-#include "refuse.h"
+#include "command/command.h"
+#include "verify/flags.h"
+#include "verify/refuse.h"
 
 static const char help[] =
     "usage: cloister-verify heartbeat --heartbeat FILE --nonce HEX --evidence FILE\n"

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "cloister/verify.h"
-#include "command.h"
-#include "empty_pcr.h"
-#include "refuse.h"
+#include "command/command.h"
+#include "verify/empty_pcr.h"
+#include "verify/refuse.h"
 
 static const char help[] =
     "usage: cloister-verify predict [OPTION...]\n\n"

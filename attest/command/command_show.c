@@ -7,10 +7,10 @@
 
 #include "cloister/eventlog.h"
 #include "cloister/verify.h"
-#include "command.h"
-#include "flags.h"
-#include "refuse.h"
-#include "tpm.h"
+#include "command/command.h"
+#include "verify/flags.h"
+#include "verify/refuse.h"
+#include "verify/tpm.h"
 
 static const char help[] =
     "usage: cloister-verify show --evidence FILE\n\n"

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "cloister/token.h"
-#include "command.h"
+#include "command/command.h"
 
 #define MAX_KEYS_SIZE (64u * 1024u)
 #define MAX_LEEWAY 3600u

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "command/command.h"
 
 int file_read(const char *path, size_t limit, uint8_t **data, size_t *size)
 {

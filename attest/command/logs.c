@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "refuse.h"
+#include "command/command.h"
+#include "verify/refuse.h"
 
 /* 0, -EACCES after a refusal, or STATUS_INPUT after having complained. */
 static int read_log(struct cloister_tracelog *log, const char *path, struct cloister_refusal *refusal)

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command.h"
-#include "refuse.h"
+#include "command/command.h"
+#include "verify/refuse.h"
 
 static json_object *made(json_object *value)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "command/command.h"
 
 #define MAX_PLAN_SIZE (1u << 20)
 

@@ -7,11 +7,11 @@
 
 #include <openssl/crypto.h>
 
-#include "base64.h"
-#include "json.h"
-#include "keyservice.h"
-#include "refuse.h"
-#include "wrap.h"
+#include "verify/base64.h"
+#include "verify/json.h"
+#include "keyservice/keyservice.h"
+#include "verify/refuse.h"
+#include "keyservice/wrap.h"
 
 #define TRANSPORT_TEXT (BASE64_ROOM(KEYVAULT_PUBLIC_SIZE) - 1)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "challenges.h"
+#include "keyservice/challenges.h"
 
 #include <errno.h>
 #include <string.h>

@@ -18,7 +18,7 @@
 #include <json-c/json.h>
 #include <stddef.h>
 
-#include "challenges.h"
+#include "keyservice/challenges.h"
 #include "cloister/token.h"
 #include "keyvault.h"
 

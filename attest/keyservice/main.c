@@ -9,8 +9,8 @@
 
 #include <openssl/crypto.h>
 
-#include "keyservice.h"
-#include "wrap.h"
+#include "keyservice/keyservice.h"
+#include "keyservice/wrap.h"
 
 #define MAX_JWKS (64u * 1024u)
 

@@ -13,7 +13,7 @@
 #include <event2/listener.h>
 #include <openssl/ssl.h>
 
-#include "keyservice.h"
+#include "keyservice/keyservice.h"
 
 #define TIMEOUT 10 /* s, of a connection on which nothing moves */
 #define MAX_HEADERS 8192

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "wrap.h"
+#include "keyservice/wrap.h"
 
 #include <errno.h>
 #include <stdbool.h>

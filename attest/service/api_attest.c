@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api.h"
-#include "jobs.h"
-#include "refuse.h"
-#include "verdict.h"
+#include "service/api.h"
+#include "service/jobs.h"
+#include "verify/refuse.h"
+#include "service/verdict.h"
 
 #include <openssl/rand.h>
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api.h"
+#include "service/api.h"
 
 void api_unknown_token(struct request *request)
 {

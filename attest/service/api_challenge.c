@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "api.h"
-#include "body.h"
-#include "challenge.h"
-#include "refuse.h"
+#include "service/api.h"
+#include "service/body.h"
+#include "service/challenge.h"
+#include "verify/refuse.h"
 
 void api_challenge(struct worker *worker, struct request *request)
 {

@@ -10,12 +10,12 @@
 
 #include <openssl/rand.h>
 
-#include "api.h"
-#include "base64.h"
-#include "body.h"
-#include "credential.h"
-#include "ekcert.h"
-#include "refuse.h"
+#include "service/api.h"
+#include "verify/base64.h"
+#include "service/body.h"
+#include "service/credential.h"
+#include "service/ekcert.h"
+#include "verify/refuse.h"
 
 #define SECRET 32u
 #define TICKET_LEAST_S 60u

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api.h"
-#include "refuse.h"
+#include "service/api.h"
+#include "verify/refuse.h"
 
 #define PAGE 1000u
 

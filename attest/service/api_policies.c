@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api.h"
-#include "refuse.h"
+#include "service/api.h"
+#include "verify/refuse.h"
 
 static void not_found(struct request *request)
 {

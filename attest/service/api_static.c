@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api.h"
+#include "service/api.h"
 
 /* openapi.json, as it is in the source. */
 extern const char openapi_json[];

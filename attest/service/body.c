@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "body.h"
+#include "service/body.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
-#include "json.h"
+#include "verify/base64.h"
+#include "verify/json.h"
 
 static bool printable(const char *text, size_t length)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "challenge.h"
+#include "service/challenge.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_SERVICE_CHALLENGE_H
 #define CLOISTER_SERVICE_CHALLENGE_H
 
-#include "store.h"
+#include "service/store.h"
 
 #define CHALLENGE_NONCE 32u
 #define CHALLENGE_FUTURE_S 60 /* how far the clocks of two instances may differ */

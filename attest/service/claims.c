@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "claims.h"
+#include "service/claims.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base64.h"
-#include "refuse.h"
+#include "verify/base64.h"
+#include "verify/refuse.h"
 
 /* Adds members; after a failure `bad` stays set. */
 struct writer {

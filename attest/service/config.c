@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config.h"
+#include "service/config.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "credential.h"
+#include "service/credential.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
-#include "tpm.h"
+#include "verify/tpm.h"
 
 #define SEED 32u /* the size of the name algorithm's digest */
 #define COORDINATE 32u

@@ -5,9 +5,9 @@
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
 
-#include "credential.h"
-#include "reader.h"
-#include "tpm.h"
+#include "service/credential.h"
+#include "verify/reader.h"
+#include "verify/tpm.h"
 
 #define TPM_ALG_AES 0x0006u
 #define TPM_ALG_CFB 0x0043u

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cwt.h"
+#include "service/cwt.h"
 
 #include <cbor.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
+#include "verify/base64.h"
 
 #define TAG_SIGN1 18u
 #define HEADER_ALG 1u

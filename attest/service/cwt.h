@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "signer.h"
+#include "service/signer.h"
 
 #define CWT_MAX (64u * 1024u)
 

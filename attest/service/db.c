@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "db.h"
+#include "service/db.h"
 
 #include <string.h>
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "db.h"
-#include "say.h"
+#include "service/db.h"
+#include "service/say.h"
 
 #define STATEMENT_MS "5000"
 #define CONNECT_S "3"

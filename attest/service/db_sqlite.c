@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db.h"
-#include "say.h"
+#include "service/db.h"
+#include "service/say.h"
 
 #define BUSY_MS 3000
 

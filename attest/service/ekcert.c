@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ekcert.h"
+#include "service/ekcert.h"
 
 #include <stdbool.h>
 #include <string.h>

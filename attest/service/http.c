@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "http.h"
+#include "service/http.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -19,9 +19,9 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
-#include "route.h"
-#include "say.h"
-#include "tls.h"
+#include "service/route.h"
+#include "service/say.h"
+#include "service/tls.h"
 
 #define MAX_HEADERS 8192
 #define BACKLOG 1024

@@ -10,8 +10,8 @@
 #ifndef CLOISTER_SERVICE_HTTP_H
 #define CLOISTER_SERVICE_HTTP_H
 
-#include "service.h"
-#include "worker.h"
+#include "service/service.h"
+#include "service/worker.h"
 
 struct http;
 

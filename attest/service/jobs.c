@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs.h"
+#include "service/jobs.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "say.h"
-#include "verdict.h"
+#include "service/say.h"
+#include "service/verdict.h"
 
 #define POLL_MS 250
 

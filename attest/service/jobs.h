@@ -7,7 +7,7 @@
 #ifndef CLOISTER_SERVICE_JOBS_H
 #define CLOISTER_SERVICE_JOBS_H
 
-#include "service.h"
+#include "service/service.h"
 
 #define JOBS_LEASE_S 20
 #define JOBS_LIFETIME_S 3600 /* of the result */

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "http.h"
-#include "jobs.h"
-#include "say.h"
-#include "service.h"
-#include "writer.h"
+#include "service/http.h"
+#include "service/jobs.h"
+#include "service/say.h"
+#include "service/service.h"
+#include "service/writer.h"
 
 /* Exit statuses, as in cloister-attestd(8). */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "policies.h"
+#include "service/policies.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "say.h"
-#include "store.h"
+#include "service/say.h"
+#include "service/store.h"
 
 #define KEPT 32u
 

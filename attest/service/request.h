@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store.h"
+#include "service/store.h"
 
 #define REQUEST_MAX_BODY (384u * 1024u) /* of any route */
 #define REQUEST_TOKEN_SIZE 128u

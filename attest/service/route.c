@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "route.h"
+#include "service/route.h"
 
 #include <string.h>
 
-#include "api.h"
+#include "service/api.h"
 
 #define KIB 1024u
 

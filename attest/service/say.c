@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "say.h"
+#include "service/say.h"
 
 #include <stdarg.h>
 #include <stdio.h>

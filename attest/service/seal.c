@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "seal.h"
+#include "service/seal.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include "base64.h"
+#include "verify/base64.h"
 
 #define VERSION 1u
 #define HEAD 2u

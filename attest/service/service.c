@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service.h"
+#include "service/service.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,11 +5,11 @@
 
 #include <stdatomic.h>
 
-#include "config.h"
-#include "ekcert.h"
-#include "policies.h"
-#include "seal.h"
-#include "signer.h"
+#include "service/config.h"
+#include "service/ekcert.h"
+#include "service/policies.h"
+#include "service/seal.h"
+#include "service/signer.h"
 
 struct service {
     struct config config;

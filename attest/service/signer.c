@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "signer.h"
+#include "service/signer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 
-#include "base64.h"
+#include "verify/base64.h"
 
 #define COORDINATE 32u
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store.h"
+#include "service/store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include <openssl/rand.h>
 
-#include "say.h"
+#include "service/say.h"
 
 #define SCHEMA "1"
 

@@ -11,8 +11,8 @@
 #define CLOISTER_SERVICE_STORE_H
 
 #include "cloister/verify.h"
-#include "db.h"
-#include "seal.h"
+#include "service/db.h"
+#include "service/seal.h"
 
 #define STORE_ID_SIZE 33u     /* of a host or job, 16 bytes as hexadecimal, with its zero */
 #define STORE_POLICY_SIZE 65u /* of a policy's id, with its zero */

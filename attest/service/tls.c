@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tls.h"
+#include "service/tls.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
-#include "config.h"
+#include "service/config.h"
 
 /* NULL after `why`. */
 SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size);

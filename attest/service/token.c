@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "token.h"
+#include "service/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
-#include "cwt.h"
+#include "verify/base64.h"
+#include "service/cwt.h"
 
 static char *make_jwt(json_object *claims, const struct signer *signer, EVP_PKEY_CTX *context)
 {

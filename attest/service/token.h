@@ -10,7 +10,7 @@
 
 #include <json-c/json.h>
 
-#include "signer.h"
+#include "service/signer.h"
 
 enum token_format { TOKEN_JWT, TOKEN_CWT };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "verdict.h"
+#include "service/verdict.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 
 #include <openssl/rand.h>
 
-#include "body.h"
-#include "challenge.h"
-#include "claims.h"
-#include "refuse.h"
-#include "token.h"
+#include "service/body.h"
+#include "service/challenge.h"
+#include "service/claims.h"
+#include "verify/refuse.h"
+#include "service/token.h"
 
 enum { CHALLENGE, EVIDENCE, POLICY, FORMAT, AUDIENCE, FIELDS };
 

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_SERVICE_VERDICT_H
 #define CLOISTER_SERVICE_VERDICT_H
 
-#include "worker.h"
+#include "service/worker.h"
 
 struct verdict {
     int status;  /* of the reply, HTTP */

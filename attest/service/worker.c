@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "worker.h"
+#include "service/worker.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "http.h"
-#include "route.h"
-#include "writer.h"
+#include "service/http.h"
+#include "service/route.h"
+#include "service/writer.h"
 
 /* Locking: `lock` protects the list. */
 struct workers {

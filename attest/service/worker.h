@@ -7,8 +7,8 @@
 #define CLOISTER_SERVICE_WORKER_H
 
 #include "cloister/verify.h"
-#include "request.h"
-#include "service.h"
+#include "service/request.h"
+#include "service/service.h"
 
 struct writer;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "writer.h"
+#include "service/writer.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "http.h"
-#include "say.h"
+#include "service/http.h"
+#include "service/say.h"
 
 #define MAX_BATCH 256u
 #define SWEEP_S 30

@@ -10,8 +10,8 @@
 #ifndef CLOISTER_SERVICE_WRITER_H
 #define CLOISTER_SERVICE_WRITER_H
 
-#include "request.h"
-#include "service.h"
+#include "service/request.h"
+#include "service/service.h"
 
 struct writer;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base64.h"
+#include "verify/base64.h"
 
 static const char letters[2][65] = {
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cose.h"
+#include "verify/cose.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "crypto.h"
+#include "verify/crypto.h"
 
 #include <errno.h>
 #include <string.h>

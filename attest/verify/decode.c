@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cose.h"
-#include "items.h"
+#include "verify/cose.h"
+#include "verify/items.h"
 
 static void read_pcrs(struct items *in, struct cloister_quote *quote)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "empty_pcr.h"
+#include "verify/empty_pcr.h"
 
 #include <stdio.h>
 #include <string.h>

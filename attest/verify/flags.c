@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "flags.h"
+#include "verify/flags.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "items.h"
+#include "verify/items.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include <cbor/callbacks.h>
 #include <cbor/streaming.h>
 
-#include "refuse.h"
+#include "verify/refuse.h"
 
 #define TAG_HEAD 0xc0u /* RFC 8949, 3.1: major type 6; tags below 24 stand in the same byte */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "json.h"
+#include "verify/json.h"
 
 #include <errno.h>
 #include <inttypes.h>

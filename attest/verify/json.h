@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "policy.h"
+#include "verify/policy.h"
 
 struct json_reader {
     char *why;

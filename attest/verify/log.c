@@ -5,8 +5,8 @@
 #include <openssl/evp.h>
 
 #include "cloister/eventlog.h"
-#include "reader.h"
-#include "tpm.h"
+#include "verify/reader.h"
+#include "verify/tpm.h"
 
 /* TCG PC Client Platform Firmware Profile 1.05. */
 #define EV_NO_ACTION 3u         /* 10.4.1 */

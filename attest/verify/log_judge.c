@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 
 #include "cloister/eventlog.h"
-#include "uefi.h"
+#include "verify/uefi.h"
 
 /* TCG PC Client Platform Firmware Profile 1.05, 10.4.1. */
 #define EV_EFI_VARIABLE_BOOT UINT32_C(0x80000002)

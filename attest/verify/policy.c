@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy.h"
+#include "verify/policy.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "cloister/abi.h"
-#include "flags.h"
-#include "json.h"
-#include "policy_boot.h"
+#include "verify/flags.h"
+#include "verify/json.h"
+#include "verify/policy_boot.h"
 
 #define MAX_ENCLAVES 4096u
 #define MAX_FLAGS 32u

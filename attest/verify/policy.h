@@ -4,7 +4,7 @@
 #define CLOISTER_VERIFY_POLICY_H
 
 #include "cloister/verify.h"
-#include "xen_version.h"
+#include "verify/xen_version.h"
 
 /* Values of one size, any of which is accepted. count 0: the policy does not say. */
 struct alternatives {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy_boot.h"
+#include "verify/policy_boot.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cloister/predict.h"
-#include "empty_pcr.h"
+#include "verify/empty_pcr.h"
 
 #define MAX_BOOTS 4096u
 

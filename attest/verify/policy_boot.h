@@ -3,7 +3,7 @@
 #ifndef CLOISTER_VERIFY_POLICY_BOOT_H
 #define CLOISTER_VERIFY_POLICY_BOOT_H
 
-#include "json.h"
+#include "verify/json.h"
 
 #define POLICY_LAST_PCR 15u /* those from 16 on can be reset at run time */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "refuse.h"
+#include "verify/refuse.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "refuse.h"
-#include "verification.h"
+#include "verify/refuse.h"
+#include "verify/verification.h"
 
 /* TCG PC Client Platform Firmware Profile 1.05, 3.3.4: settings and boot entries, and how they were used. */
 #define ENTRIES_PCR (1u << 1)

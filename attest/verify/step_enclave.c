@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "cloister/abi.h"
-#include "refuse.h"
-#include "verification.h"
+#include "verify/refuse.h"
+#include "verify/verification.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "flags.h"
-#include "refuse.h"
-#include "verification.h"
+#include "verify/flags.h"
+#include "verify/refuse.h"
+#include "verify/verification.h"
 
 int step_decode(struct verification *v)
 {

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "cloister/eventlog.h"
-#include "refuse.h"
-#include "verification.h"
+#include "verify/refuse.h"
+#include "verify/verification.h"
 
 int judge_log(struct verification *v, bool options, enum cloister_refusal_code code)
 {

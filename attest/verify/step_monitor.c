@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "cloister/abi.h"
-#include "flags.h"
-#include "refuse.h"
-#include "verification.h"
+#include "verify/flags.h"
+#include "verify/refuse.h"
+#include "verify/verification.h"
 
 /*
  * What must be set. `lockdown` is not where something was opened; what the policy allows of that it

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "refuse.h"
-#include "verification.h"
+#include "verify/refuse.h"
+#include "verify/verification.h"
 
 #define ATTRIBUTES_SET                                                                             \
     (TPM_OBJECT_FIXED_TPM | TPM_OBJECT_FIXED_PARENT | TPM_OBJECT_SENSITIVE_DATA_ORIGIN |           \

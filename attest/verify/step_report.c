@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "cloister/abi.h"
-#include "flags.h"
-#include "refuse.h"
-#include "verification.h"
+#include "verify/flags.h"
+#include "verify/refuse.h"
+#include "verify/verification.h"
 
 /* A heartbeat has nothing to say about an enclave: report.h. */
 static bool enclave_fields_zero(const struct cloister_report *report)

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
-#include "crypto.h"
-#include "json.h"
-#include "refuse.h"
-#include "token_keys.h"
+#include "verify/base64.h"
+#include "verify/crypto.h"
+#include "verify/json.h"
+#include "verify/refuse.h"
+#include "verify/token_keys.h"
 
 #define MAX_LEEWAY 3600u
 #define HEX_TEXT (2 * 64 + 1)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The issuer's key set. */
-#include "token_keys.h"
+#include "verify/token_keys.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
-#include "json.h"
+#include "verify/base64.h"
+#include "verify/json.h"
 
 #define COORDINATE_TEXT 43 /* 32 bytes in Base64 for URLs */
 #define ID_SIZE 64u

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "tpm.h"
+#include "verify/tpm.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "reader.h"
+#include "verify/reader.h"
 
 #define TPM_ECC_NIST_P256 0x0003u /* part 2, 6.4 */
 #define MAX_DIGEST 64u            /* TPM2B_DIGEST, TPM2B_DATA */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "cloister/abi.h"
-#include "crypto.h"
-#include "json.h"
-#include "verification.h"
+#include "verify/crypto.h"
+#include "verify/json.h"
+#include "verify/verification.h"
 
 struct cloister_tracelog {
     struct crypto crypto;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "uefi.h"
+#include "verify/uefi.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "reader.h"
+#include "verify/reader.h"
 
 #define MAX_NAME 1024u /* characters of a variable's name */
 

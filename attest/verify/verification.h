@@ -3,9 +3,9 @@
 #ifndef CLOISTER_VERIFY_VERIFICATION_H
 #define CLOISTER_VERIFY_VERIFICATION_H
 
-#include "crypto.h"
-#include "policy.h"
-#include "tpm.h"
+#include "verify/crypto.h"
+#include "verify/policy.h"
+#include "verify/tpm.h"
 
 struct verification {
     struct crypto *crypto;

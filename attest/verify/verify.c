@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "refuse.h"
-#include "verification.h"
+#include "verify/refuse.h"
+#include "verify/verification.h"
 
 struct cloister_verifier {
     struct crypto crypto;

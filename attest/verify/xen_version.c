@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "xen_version.h"
+#include "verify/xen_version.h"
 
 #include <string.h>
 

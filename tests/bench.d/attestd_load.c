@@ -29,8 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base64.h"
-#include "refuse.h"
+#include "verify/base64.h"
+#include "verify/refuse.h"
 #include "scene.h"
 
 #define TIMEOUT_S 10

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "cloister/abi.h"
-#include "refuse.h"
+#include "verify/refuse.h"
 #include "scene.h"
 
 static void write_file(const char *folder, const char *name, const void *data, size_t size)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "cloister/abi.h"
-#include "flags.h"
+#include "verify/flags.h"
 #include "refuses.h"
 
 static void start(void)

@@ -9,11 +9,11 @@
 #include <openssl/ec.h>
 
 #include "../suite.h"
-#include "base64.h"
-#include "keyservice.h"
-#include "refuse.h"
+#include "verify/base64.h"
+#include "keyservice/keyservice.h"
+#include "verify/refuse.h"
 #include "tokens.h"
-#include "wrap.h"
+#include "keyservice/wrap.h"
 
 static struct keyservice service;
 static struct issuer issuer;

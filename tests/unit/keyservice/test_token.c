@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../suite.h"
-#include "base64.h"
+#include "verify/base64.h"
 #include "tokens.h"
 
 static struct issuer issuers[3];

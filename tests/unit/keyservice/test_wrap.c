@@ -11,7 +11,7 @@
 
 #include "../suite.h"
 #include "transport.h"
-#include "wrap.h"
+#include "keyservice/wrap.h"
 
 /* What the enclave's runtime gives. */
 void cloister_wipe(void *memory, size_t size);

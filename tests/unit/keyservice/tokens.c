@@ -10,8 +10,8 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 
-#include "base64.h"
-#include "refuse.h"
+#include "verify/base64.h"
+#include "verify/refuse.h"
 
 uint8_t policy[32] = {1}, measurement[48] = {2}, author[32] = {3}, report_data[64] = {4};
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "body.h"
-#include "route.h"
+#include "service/body.h"
+#include "service/route.h"
 #include "../suite.h"
 
 static const struct field fields[] = {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config.h"
+#include "service/config.h"
 #include "../suite.h"
 
 #define NEEDED "certificate = /a\ncertificate-key = /b\nsigning-key = /c\nissuer = https://d\n"

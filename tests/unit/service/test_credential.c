@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "credential.h"
-#include "ekcert.h"
+#include "service/credential.h"
+#include "service/ekcert.h"
 #include "scene.h"
 #include "../suite.h"
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
-#include "challenge.h"
-#include "seal.h"
+#include "verify/base64.h"
+#include "service/challenge.h"
+#include "service/seal.h"
 #include "../suite.h"
 
 static const uint8_t key[SEAL_KEY_SIZE] = {1, 2, 3};

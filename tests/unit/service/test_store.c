@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store.h"
+#include "service/store.h"
 #include "../suite.h"
 
 static char folder[32];

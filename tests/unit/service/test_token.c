@@ -11,11 +11,11 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
-#include "base64.h"
-#include "claims.h"
+#include "verify/base64.h"
+#include "service/claims.h"
 #include "scene.h"
 #include "../suite.h"
-#include "token.h"
+#include "service/token.h"
 
 static struct signer signer;
 static EVP_PKEY_CTX *context;
