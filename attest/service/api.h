@@ -3,7 +3,7 @@
 #ifndef CLOISTER_SERVICE_API_H
 #define CLOISTER_SERVICE_API_H
 
-#include "service/worker.h"
+#include "server/worker.h"
 
 typedef void api_handler(struct worker *worker, struct request *request);
 

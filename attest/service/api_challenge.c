@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/api.h"
-#include "service/body.h"
+#include "server/body.h"
 #include "service/challenge.h"
 #include "verify/refuse.h"
 

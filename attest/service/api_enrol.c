@@ -12,7 +12,7 @@
 
 #include "service/api.h"
 #include "verify/base64.h"
-#include "service/body.h"
+#include "server/body.h"
 #include "service/credential.h"
 #include "service/ekcert.h"
 #include "verify/refuse.h"

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "service/http.h"
+#include "server/http.h"
 #include "service/jobs.h"
-#include "service/say.h"
+#include "server/say.h"
 #include "service/service.h"
-#include "service/writer.h"
+#include "server/writer.h"
 
 /* Exit statuses, as in cloister-attestd(8). */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };

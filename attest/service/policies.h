@@ -4,7 +4,7 @@
 #define CLOISTER_SERVICE_POLICIES_H
 
 #include "cloister/verify.h"
-#include "service/db.h"
+#include "server/db.h"
 
 struct policies;
 struct shared_policy {

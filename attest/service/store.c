@@ -8,7 +8,7 @@
 
 #include <openssl/rand.h>
 
-#include "service/say.h"
+#include "server/say.h"
 
 #define SCHEMA "1"
 

@@ -11,7 +11,7 @@
 #define CLOISTER_SERVICE_STORE_H
 
 #include "cloister/verify.h"
-#include "service/db.h"
+#include "server/db.h"
 #include "service/seal.h"
 
 #define STORE_ID_SIZE 33u     /* of a host or job, 16 bytes as hexadecimal, with its zero */

@@ -8,7 +8,7 @@
 
 #include <openssl/rand.h>
 
-#include "service/body.h"
+#include "server/body.h"
 #include "service/challenge.h"
 #include "service/claims.h"
 #include "verify/refuse.h"

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_SERVICE_VERDICT_H
 #define CLOISTER_SERVICE_VERDICT_H
 
-#include "service/worker.h"
+#include "server/worker.h"
 
 struct verdict {
     int status;  /* of the reply, HTTP */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/http.h"
+#include "server/http.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -19,9 +19,9 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
-#include "service/route.h"
-#include "service/say.h"
-#include "service/tls.h"
+#include "server/route.h"
+#include "server/say.h"
+#include "server/tls.h"
 
 #define MAX_HEADERS 8192
 #define BACKLOG 1024

@@ -11,7 +11,7 @@
 #define CLOISTER_SERVICE_HTTP_H
 
 #include "service/service.h"
-#include "service/worker.h"
+#include "server/worker.h"
 
 struct http;
 

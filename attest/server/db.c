@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/db.h"
+#include "server/db.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/request.h"
+#include "server/request.h"
 
 #include <stdarg.h>
 #include <stdio.h>

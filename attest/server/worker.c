@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/worker.h"
+#include "server/worker.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "service/http.h"
-#include "service/route.h"
-#include "service/writer.h"
+#include "server/http.h"
+#include "server/route.h"
+#include "server/writer.h"
 
 /* Locking: `lock` protects the list. */
 struct workers {

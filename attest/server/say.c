@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/say.h"
+#include "server/say.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "service/db.h"
-#include "service/say.h"
+#include "server/db.h"
+#include "server/say.h"
 
 #define STATEMENT_MS "5000"
 #define CONNECT_S "3"

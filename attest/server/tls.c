@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/tls.h"
+#include "server/tls.h"
 
 #include <stdio.h>
 

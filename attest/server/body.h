@@ -7,7 +7,7 @@
 #define CLOISTER_SERVICE_BODY_H
 
 #include "cloister/evidence.h"
-#include "service/request.h"
+#include "server/request.h"
 
 #define BODY_FIELDS 6u
 

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_SERVICE_ROUTE_H
 #define CLOISTER_SERVICE_ROUTE_H
 
-#include "service/request.h"
+#include "server/request.h"
 
 enum route_method { ROUTE_GET, ROUTE_PUT, ROUTE_POST, ROUTE_DELETE };
 

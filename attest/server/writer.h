@@ -10,7 +10,7 @@
 #ifndef CLOISTER_SERVICE_WRITER_H
 #define CLOISTER_SERVICE_WRITER_H
 
-#include "service/request.h"
+#include "server/request.h"
 #include "service/service.h"
 
 struct writer;

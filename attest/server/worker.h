@@ -7,7 +7,7 @@
 #define CLOISTER_SERVICE_WORKER_H
 
 #include "cloister/verify.h"
-#include "service/request.h"
+#include "server/request.h"
 #include "service/service.h"
 
 struct writer;

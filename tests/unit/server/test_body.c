@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "service/body.h"
-#include "service/route.h"
+#include "server/body.h"
+#include "server/route.h"
 #include "../suite.h"
 
 static const struct field fields[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/route.h"
+#include "server/route.h"
 
 #include <string.h>
 

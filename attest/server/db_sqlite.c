@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "service/db.h"
-#include "service/say.h"
+#include "server/db.h"
+#include "server/say.h"
 
 #define BUSY_MS 3000
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/body.h"
+#include "server/body.h"
 
 #include <stdlib.h>
 #include <string.h>

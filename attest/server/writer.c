@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/writer.h"
+#include "server/writer.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "service/http.h"
-#include "service/say.h"
+#include "server/http.h"
+#include "server/say.h"
 
 #define MAX_BATCH 256u
 #define SWEEP_S 30
