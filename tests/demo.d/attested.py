@@ -34,6 +34,18 @@ RELAXED = hosts.XEN_CMDLINE.replace("dom0-iommu=strict", "cloister=insecure-dma"
 OTHER = hosts.XEN_CMDLINE + " com1_irq=4"
 
 
+def chain(pcrs):
+    """What starts what, and in which PCR the policy wants which value (the first digits are shown)."""
+    def values(*numbers):
+        return [f"PCR {number}: {pcrs[number][:12]}..." for number in numbers]
+
+    return [{"part": "Firmware (OVMF)", "says": values("0", "2", "7")},
+            {"part": "GRUB", "says": values("4", "8", "9")},
+            {"part": "Xen with the monitor", "says": ["in PCR 9, its options in 8;", "its record: PCR 13"]},
+            {"part": "dom0, cloisterd", "says": ["kernel and initrd in 9;", "carries evidence, untrusted"]},
+            {"part": "Enclave", "says": ["measured by the monitor,", "which signs its report"]}]
+
+
 class AttestedHost:
     """An enrolled host as the service sees it: asks in its name."""
 
@@ -84,7 +96,7 @@ class Attested:
 
     def __init__(self, say, file):
         self.say, self.file = say, pathlib.Path(file)
-        self.result = {"ok": False, "released": False, "refusals": []}
+        self.result = {"ok": False, "released": False, "refusals": [], "chain": [], "steps": []}
         self.good = True  # until something is not refused as it must be
 
     # ---- the parts ----
@@ -118,6 +130,7 @@ class Attested:
             pcrs = json.loads(output)["pcrs"]
             boots.append({"name": name, "pcrs": {pcr: pcrs[pcr] for pcr in ("0", "2", "4", "7", "8", "9")}})
         host.configure(hosts.XEN_CMDLINE, hosts.KERNEL_CMDLINE)
+        self.result["chain"] = chain(boots[0]["pcrs"])
         good = images["good"]
         author = hashlib.sha256(good[896:960]).hexdigest()
         return {"name": "keyvaults", "attestation-keys": "enrolled", "boot": boots, "maximum-report-age": 600,

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """tests/demo's control: what some of its attacks get where they are made on the same Xen without Cloister."""
 
-import os
 import tempfile
 
 import stock
 import ways
-from harness import Machine, MachineError, stack
+from harness import Machine, stack
+from harness.qmp import Monitor
 
 MEMORY = 2048
 # Of the ways around the wall (tests/attack/ways.py): programs whose ways leave the machine as it was, and one that ends it.
@@ -39,9 +39,9 @@ def run(build, programs, say, show):
     say("the same Xen without Cloister: what some of these attacks get there")
     found = []
     with tempfile.TemporaryDirectory(prefix="cloister-demo-") as folder:
-        power = stock.Power(os.path.join(folder, "qmp"))
+        power = Monitor(folder)
         machine = Machine("demo-stock", xen=stack.xen(build, "stock"), memory=MEMORY, tools=False,
-                          xen_options=ways.XEN_OPTIONS, qemu_options=ways.DEVICES + power.options())
+                          xen_options=ways.XEN_OPTIONS, qemu_options=ways.DEVICES + power.options)
         with machine:
             host = ways.host_of(machine)
             programs.install(machine, door=True)
