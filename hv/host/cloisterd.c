@@ -44,7 +44,7 @@ static const char usage[] =
     "      --log-dir DIR      keep the trace log in DIR (" CONFIG_LOG_DIRECTORY ")\n"
     "      --state-dir DIR    keep quotas and counters in DIR (" CONFIG_STATE_DIRECTORY ")\n"
     "      --socket PATH      listen at PATH (" CONFIG_SOCKET ")\n"
-    "      --admission FILE   read the admission policy from FILE (" ADMISSION_FILE ")\n"
+    "      --admission FILE   read the admission policy from FILE (" CONFIG_ADMISSION ")\n"
     "      --libvirt URI      follow libvirt at URI (xen:///system); none: do without\n"
     "  -v, --verbose          say more\n"
     "  -h, --help\n"
@@ -130,7 +130,7 @@ static int load_admission(char *why, size_t why_size)
 {
     int rc = admission_load(&admission, config.admission, why, why_size);
 
-    if (rc == -ENOENT && !strcmp(config.admission, ADMISSION_FILE)) {
+    if (rc == -ENOENT && !strcmp(config.admission, CONFIG_ADMISSION)) {
         admission_free(&admission); /* the default policy */
         rc = 0;
     }

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agents/admission.h"
-#include "domains/quota.h"
+#include "base/size.h"
 #include "base/textfile.h"
 
 #define MAX_FILE (64u * 1024u)
@@ -19,7 +18,7 @@ void config_initialise(struct config *config)
         .log_directory = CONFIG_LOG_DIRECTORY,
         .state_directory = CONFIG_STATE_DIRECTORY,
         .socket = CONFIG_SOCKET,
-        .admission = ADMISSION_FILE,
+        .admission = CONFIG_ADMISSION,
         .libvirt_uri = "xen:///system",
         .log_file_size = 16u << 20,
         .log_files = 64,
@@ -51,7 +50,7 @@ static int set_file_size(struct config *config, const char *value)
 {
     uint64_t frames;
 
-    if (!quota_parse(value, &frames) || frames < MIN_LOG_FILE / 4 || frames > (1u << 20))
+    if (!size_parse(value, &frames) || frames < MIN_LOG_FILE / 4 || frames > (1u << 20))
         return -EINVAL;
     config->log_file_size = frames * 4096;
     return 0;

@@ -13,7 +13,6 @@
 
 #include "cloister/image.h"
 
-#define ADMISSION_FILE "/etc/cloister/admission.conf"
 #define ADMISSION_MAX_RULES 4096u
 
 enum admission_debug { ADMISSION_DEBUG_UNSAID, ADMISSION_DEBUG_NO, ADMISSION_DEBUG_YES,

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/errname.h"
 #include "base/jsonbytes.h"
 #include "base/digest.h"
-#include "log/record.h"
 #include "agents/serve.h"
 
 #define MAX_EVIDENCE (256u * 1024u) /* CLOISTER_EVIDENCE_MAX_SIZE */
@@ -24,7 +24,7 @@ static int error_of(json_object *answer)
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (json_object_object_get_ex(answer, "error", &name) &&
-            !strcmp(json_object_get_string(name), record_error_name(known[i])))
+            !strcmp(json_object_get_string(name), errname(known[i])))
             return known[i] == -EAGAIN ? -EIO : known[i]; /* COLLECT's own says something else */
     }
     return -EIO;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "agents/agents.h"
 #include "proof/counters.h"
 #include "domains/domains.h"
@@ -12,7 +13,6 @@
 #include "base/loop.h"
 #include "log/logfiles.h"
 #include "domains/quota.h"
-#include "log/record.h"
 #include "log/tracer.h"
 #include "monitor/views.h"
 
@@ -311,7 +311,7 @@ static json_object *answer_quota(json_object *request)
         int64_t value = json_object_get_int64(frames);
         uint64_t wanted = (uint64_t)value;
 
-        if (!json_object_is_type(frames, json_type_int) || value < 0 || wanted > QUOTA_MAX_FRAMES)
+        if (!json_object_is_type(frames, json_type_int) || value < 0 || wanted > SIZE_MAX_FRAMES)
             return view_refusal(-EINVAL, "frames is not a number of frames");
         refused = set_quota(domain, &wanted);
     } else if (json_object_object_get_ex(request, "default", &reset) &&

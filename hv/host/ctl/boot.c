@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* boot: the firmware's boot entries, their order, and the next boot's. It needs no daemon. */
+#include "base/errname.h"
 #include "monitor/bootentries.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "ctl/ctl.h"
-#include "log/record.h"
 #include "ctl/table.h"
 
 static void print_entry_of(const char *title, json_object *view, const char *key, const char *none)
@@ -48,7 +48,7 @@ static int fail(const struct ctl_options *options, int rc, const struct cloister
     char why[400];
 
     boot_describe(rc, head, why, sizeof(why));
-    return ctl_fail(options, CTL_PROBLEM, record_error_name(rc), "%s", why);
+    return ctl_fail(options, CTL_PROBLEM, errname(rc), "%s", why);
 }
 
 static int show(const struct ctl_options *options, struct hypercalls *monitor)
@@ -141,7 +141,7 @@ int command_boot(const struct ctl_options *options)
     }
     int rc = hypercall_open(&monitor, why, sizeof(why));
     if (rc)
-        return ctl_fail(options, CTL_PROBLEM, record_error_name(rc), "%s", why);
+        return ctl_fail(options, CTL_PROBLEM, errname(rc), "%s", why);
     int status = options->count ? change(options, monitor, &op) : show(options, monitor);
     hypercall_close(monitor);
     return status;

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/errname.h"
 #include "config.h"
 #include "ctl/ctl.h"
 #include "base/digest.h"
 #include "monitor/hypercall.h"
-#include "log/record.h"
 #include "log/verify.h"
 
 static void add(json_object *object, const char *key, uint64_t value)
@@ -81,7 +81,7 @@ int command_audit(const struct ctl_options *options)
         hypercall_close(monitor);
     }
     if (rc)
-        return ctl_fail(options, CTL_PROBLEM, record_error_name(rc), "%s", why);
+        return ctl_fail(options, CTL_PROBLEM, errname(rc), "%s", why);
     uint64_t violations = sum_of(&op, false) + sum_of(&op, true);
     if (options->json) {
         json_object *answer = json_object_new_object();
@@ -231,7 +231,7 @@ int command_verify_log(const struct ctl_options *options)
         usleep(100000);
     }
     if (rc)
-        return ctl_fail(options, CTL_PROBLEM, record_error_name(rc), "%s/%s cannot be read: %s",
+        return ctl_fail(options, CTL_PROBLEM, errname(rc), "%s/%s cannot be read: %s",
                         directory, result.file, strerror(-rc));
     if (options->json)
         print_json(options, &result);

@@ -6,8 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "ctl/client.h"
-#include "domains/quota.h"
 
 static char turns[8][32];
 static unsigned int turn;
@@ -16,7 +16,7 @@ const char *ctl_size(uint64_t frames)
 {
     char *text = turns[turn++ % 8];
 
-    quota_print(frames, text);
+    size_print(frames, text);
     return text;
 }
 

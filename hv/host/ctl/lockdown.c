@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* lockdown: what dom0 may of the machine. It needs no daemon. */
+#include "base/errname.h"
 #include "monitor/lockdown.h"
 
 #include <string.h>
 
 #include "ctl/ctl.h"
-#include "log/record.h"
 #include "ctl/table.h"
 
 static void print_state(json_object *view)
@@ -79,7 +79,7 @@ int command_lockdown(const struct ctl_options *options)
         hypercall_close(monitor);
     }
     if (!view)
-        return ctl_fail(options, CTL_PROBLEM, record_error_name(rc), "%s", why);
+        return ctl_fail(options, CTL_PROBLEM, errname(rc), "%s", why);
     bool closed = ctl_flag(view, "closed");
     if (options->json) {
         ctl_print_json(view);

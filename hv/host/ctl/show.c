@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "monitor/hypercall.h"
@@ -268,7 +269,7 @@ int command_quota(const struct ctl_options *options)
     uint64_t frames = 0;
     bool reset = options->count > 1 && !strcmp(options->arguments[1], "default");
 
-    if (options->count > 1 && !reset && !quota_parse(options->arguments[1], &frames))
+    if (options->count > 1 && !reset && !size_parse(options->arguments[1], &frames))
         return ctl_fail(options, CTL_USAGE, "EINVAL",
                         "'%s' is no size: 64M, 1G, 512K, a number of MiB, or 'default'",
                         options->arguments[1]);

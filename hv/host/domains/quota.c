@@ -9,84 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/size.h"
 #include "base/textfile.h"
-
-#define FRAME 4096u
-
-/* Digits at *text; false without any or beyond 64 bits. Moves *text behind them. */
-static bool parse_digits(const char **text, uint64_t *value)
-{
-    const char *at = *text;
-
-    *value = 0;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        if (__builtin_mul_overflow(*value, 10u, value) ||
-            __builtin_add_overflow(*value, (uint64_t)(*at - '0'), value))
-            return false;
-    }
-    bool any = at > *text;
-    *text = at;
-    return any;
-}
-
-static bool to_frames(uint64_t value, uint64_t unit, uint64_t *frames)
-{
-    uint64_t bytes;
-
-    if (__builtin_mul_overflow(value, unit, &bytes))
-        return false;
-    *frames = bytes / FRAME + (bytes % FRAME != 0);
-    return *frames <= QUOTA_MAX_FRAMES;
-}
-
-struct unit {
-    const char *name;
-    uint64_t bytes;
-};
-
-static bool find_unit(const struct unit *units, const char *name, size_t size, uint64_t *bytes)
-{
-    for (; units->name; units++) {
-        if (strlen(units->name) == size && !memcmp(units->name, name, size)) {
-            *bytes = units->bytes;
-            return true;
-        }
-    }
-    return false;
-}
-
-#define KI (UINT64_C(1) << 10)
-#define MI (UINT64_C(1) << 20)
-#define GI (UINT64_C(1) << 30)
-#define TI (UINT64_C(1) << 40)
-
-bool quota_parse(const char *text, uint64_t *frames)
-{
-    static const struct unit units[] = {
-        {"", MI},    {"K", KI}, {"k", KI},   {"KiB", KI}, {"M", MI}, {"MiB", MI},
-        {"G", GI},   {"GiB", GI}, {"T", TI}, {"TiB", TI}, {NULL, 0},
-    };
-    uint64_t value, unit;
-
-    if (!parse_digits(&text, &value))
-        return false;
-    if (*text == ' ' && text[1])
-        text++;
-    return find_unit(units, text, strlen(text), &unit) && to_frames(value, unit, frames);
-}
-
-void quota_print(uint64_t frames, char text[32])
-{
-    static const char *const names[] = {"KiB", "MiB", "GiB", "TiB"};
-    double size = (double)frames * 4;
-    unsigned int unit = 0;
-
-    while (size >= 1024 && unit < 3) {
-        size /= 1024;
-        unit++;
-    }
-    snprintf(text, 32, size == (double)(uint64_t)size ? "%.0f %s" : "%.1f %s", size, names[unit]);
-}
 
 static const char *skip_space(const char *text)
 {
@@ -134,12 +58,12 @@ static bool parse_attribute(const char **xml, const char **name, size_t *name_si
 bool quota_parse_metadata(const char *xml, uint64_t *frames)
 {
     /* libvirt's virScaleInteger: b and bytes, k/K.. and ..iB powers of 1,024, ..B powers of 1,000. */
-    static const struct unit units[] = {
-        {"b", 1},    {"bytes", 1},  {"k", KI},   {"K", KI},        {"KiB", KI},  {"M", MI},
-        {"MiB", MI}, {"G", GI},     {"GiB", GI}, {"T", TI},        {"TiB", TI},  {"KB", 1000},
+    static const struct size_unit units[] = {
+        {"b", 1},    {"bytes", 1},  {"k", SIZE_KI},   {"K", SIZE_KI},        {"KiB", SIZE_KI},  {"M", SIZE_MI},
+        {"MiB", SIZE_MI}, {"G", SIZE_GI},     {"GiB", SIZE_GI}, {"T", SIZE_TI},        {"TiB", SIZE_TI},  {"KB", 1000},
         {"MB", 1000000}, {"GB", 1000000000}, {"TB", UINT64_C(1000000000000)}, {NULL, 0},
     };
-    uint64_t unit = KI, value;
+    uint64_t unit = SIZE_KI, value;
 
     xml = element_start(xml);
     if (!xml)
@@ -153,13 +77,13 @@ bool quota_parse_metadata(const char *xml, uint64_t *frames)
             break;
         if (xml == start || !parse_attribute(&xml, &name, &name_size, &text, &size))
             return false;
-        if (name_size == 4 && !memcmp(name, "unit", 4) && !find_unit(units, text, size, &unit))
+        if (name_size == 4 && !memcmp(name, "unit", 4) && !size_find_unit(units, text, size, &unit))
             return false;
     }
     xml = skip_space(xml + 1);
-    if (!parse_digits(&xml, &value) || strncmp(skip_space(xml), "</", 2))
+    if (!size_digits(&xml, &value) || strncmp(skip_space(xml), "</", 2))
         return false;
-    return to_frames(value, unit, frames);
+    return size_to_frames(value, unit, frames);
 }
 
 bool quota_is_uuid(const char *uuid)
@@ -194,7 +118,7 @@ int quota_override(const char *directory, const char *uuid, uint64_t *frames)
     if (rc)
         return rc;
     text[strcspn(text, "\n")] = 0;
-    if (!quota_parse(text, frames))
+    if (!size_parse(text, frames))
         rc = -EINVAL;
     free(text);
     return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Enclave-memory quotas: as text, in libvirt's metadata, and as set by `cloisterctl quota`, which is
+ * Enclave-memory quotas: in libvirt's metadata, and as set by `cloisterctl quota`, which is
  * kept in one small file per domain UUID and overrides the metadata.
  */
 #ifndef CLOISTER_HOST_QUOTA_H
@@ -11,15 +11,6 @@
 #include <stdint.h>
 
 #define QUOTA_NAMESPACE "https://cloister.dev/xmlns/domain/1"
-#define QUOTA_MAX_FRAMES (UINT64_C(1) << 40) /* 4 PiB */
-
-/*
- * "64", "64M", "64MiB", "512K", "1G": MiB where no unit is given, powers of 1,024; rounded up to
- * whole frames. *frames: 4 KiB each. False: not a size, or more than QUOTA_MAX_FRAMES.
- */
-bool quota_parse(const char *text, uint64_t *frames);
-/* "64 MiB", "1.5 GiB", "12 KiB" */
-void quota_print(uint64_t frames, char text[32]);
 
 /*
  * The element as virDomainGetMetadata returns it: <enclave-memory unit='MiB'>64</enclave-memory>,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/errname.h"
 #include "monitor/lockdown.h"
 
 static const char *const event_names[] = {
@@ -36,17 +37,6 @@ static const char *const enclave_call_names[] = {
 const char *record_op_name(uint32_t op)
 {
     return NAME(op_names, op);
-}
-
-const char *record_error_name(int error)
-{
-    static _Thread_local char number[24];
-    const char *name = error ? strerrorname_np(error < 0 ? -error : error) : "OK";
-
-    if (name)
-        return name;
-    snprintf(number, sizeof(number), "errno %d", error < 0 ? -error : error);
-    return number;
 }
 
 static void write_domain(struct line *line, const char *key, uint16_t domain,
@@ -100,7 +90,7 @@ void record_write(struct line *line, const struct cloister_trace_record *record,
     line_number(line, "reason_code", record->reason);
     line_signed(line, "error", record->error);
     if (record->error)
-        line_text(line, "error_name", record_error_name(record->error));
+        line_text(line, "error_name", errname(record->error));
     write_domain(line, "domain", record->domain, actor);
     if (record->vcpu != CLOISTER_NO_VCPU)
         line_number(line, "vcpu", record->vcpu);

@@ -19,8 +19,6 @@ struct record_names {
 void record_write(struct line *line, const struct cloister_trace_record *record,
                   const struct record_names *actor, const struct record_names *target);
 
-/* "EPERM" for -EPERM; "errno 4095" for what has no name. */
-const char *record_error_name(int error);
 /* "CREATE" for CLOISTER_OP_CREATE; NULL if there is no such operation. */
 const char *record_op_name(uint32_t op);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log/record.h"
+#include "base/errname.h"
 
 #define ENTRIES 0x10000u
 #define OPTION_ACTIVE 0x1u /* LOAD_OPTION_* */
@@ -243,7 +243,7 @@ void boot_describe(int error, const struct cloister_head *head, char *text, size
         break;
     case CLOISTER_REASON_BOOT_FAILED:
         snprintf(text, size, "the firmware did not do it (%s): nothing was changed; its setup can",
-                 record_error_name(-(int)head->found));
+                 errname(-(int)head->found));
         break;
     default:
         snprintf(text, size, "%s", detail);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
+#include "base/errname.h"
 #include "monitor/hypercall.h"
-#include "log/record.h"
 
 void hypercall_describe(int error, const struct cloister_head *head, char *text, size_t size)
 {
-    const char *name = record_error_name(error);
+    const char *name = errname(error);
 
     if (!head || head->reason == CLOISTER_REASON_NONE)
         snprintf(text, size, "%s", name);

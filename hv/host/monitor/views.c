@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "base/errname.h"
 #include "base/digest.h"
-#include "log/record.h"
 
 json_object *view_text(const char *text, size_t size)
 {
@@ -26,7 +26,7 @@ json_object *view_refusal(int error, const char *message)
     json_object *answer = json_object_new_object();
 
     json_object_object_add(answer, "ok", json_object_new_boolean(false));
-    json_object_object_add(answer, "error", json_object_new_string(record_error_name(error)));
+    json_object_object_add(answer, "error", json_object_new_string(errname(error)));
     json_object_object_add(answer, "message", view_text(message, strlen(message)));
     return answer;
 }

@@ -4,6 +4,7 @@
  * kernel can make whoever asks a TPM wait for minutes. cloisterd starts it, looks how long each
  * command takes, and kills it.
  */
+#include "base/errname.h"
 #include "tpm/jobs.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "log/record.h"
 
 #define MAX_REQUEST (64u * 1024u)
 
@@ -85,7 +85,7 @@ int main(void)
     if (chip.warning[0])
         add_text(answer, "warning", chip.warning);
     if (rc) {
-        add_text(answer, "error", record_error_name(rc));
+        add_text(answer, "error", errname(rc));
         add_text(answer, "message", chip.why[0] ? chip.why : strerror(-rc));
     }
     puts(json_object_to_json_string_ext(answer,
