@@ -15,7 +15,7 @@
 #include "agents/agents.h"
 #include "proof/attestation.h"
 #include "base/background.h"
-#include "config.h"
+#include "settings/config.h"
 #include "control/control.h"
 #include "proof/counters.h"
 #include "domains/domains.h"

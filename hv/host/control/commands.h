@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "config.h"
+#include "settings/config.h"
 #include "monitor/hypercall.h"
 
 void commands_initialise(const struct config *config, struct hypercalls *monitor);

@@ -22,7 +22,7 @@
 #ifndef CLOISTER_HOST_CONTROL_H
 #define CLOISTER_HOST_CONTROL_H
 
-#include "config.h"
+#include "settings/config.h"
 #include "monitor/hypercall.h"
 
 __attribute__((warn_unused_result)) int control_initialise(const struct config *config,

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/errname.h"
-#include "config.h"
+#include "settings/config.h"
 #include "ctl/ctl.h"
 #include "base/digest.h"
 #include "monitor/hypercall.h"

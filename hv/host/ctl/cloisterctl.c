@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "settings/config.h"
 #include "ctl/ctl.h"
 
 struct command {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ctl/client.h"
-#include "config.h"
+#include "settings/config.h"
 #include "ctl/ctl.h"
 #include "log/logstate.h"
 #include "log/stream.h"

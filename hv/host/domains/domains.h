@@ -9,7 +9,7 @@
 #ifndef CLOISTER_HOST_DOMAINS_H
 #define CLOISTER_HOST_DOMAINS_H
 
-#include "config.h"
+#include "settings/config.h"
 #include "monitor/hypercall.h"
 
 enum domain_quota_source { QUOTA_UNSET, QUOTA_METADATA, QUOTA_OVERRIDE };

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config.h"
+#include "settings/config.h"
 #include "base/digest.h"
 #include "monitor/hypercall.h"
 

@@ -22,7 +22,7 @@
 
 #include <json-c/json.h>
 
-#include "config.h"
+#include "settings/config.h"
 #include "monitor/hypercall.h"
 
 /* After attestation_initialise(), which starts the TPM's helper. Both must stay. 0 or a negative errno. */

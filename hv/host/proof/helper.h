@@ -11,7 +11,7 @@
 
 #include <json-c/json.h>
 
-#include "config.h"
+#include "settings/config.h"
 
 #define HELPER_MAX_WAITING 64u
 #define HELPER_REPLIES 3 /* the process's descriptor on which it reads what it asked for */

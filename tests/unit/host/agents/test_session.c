@@ -900,6 +900,7 @@ int main(void)
     tcase_add_test(tests, patience_ends);
     tcase_add_test(tests, noise);
     TCase *evidence = tcase_create("evidence");
+    tcase_set_timeout(evidence, 120);
     tcase_add_checked_fixture(evidence, evidence_setup, evidence_teardown);
     tcase_add_loop_test(evidence, evidence_is_collected, 0,
                         sizeof(evidence_sizes) / sizeof(evidence_sizes[0]));

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config.h"
-#include "../suite.h"
+#include "settings/config.h"
+#include "../../suite.h"
 
 static struct config config;
 static char why[256];
