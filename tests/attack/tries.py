@@ -3,7 +3,6 @@
 (control, refused, how) and the text that goes with it."""
 
 import json
-import time
 
 import fixture
 from fixture import FOLDER, pattern_word

@@ -16,7 +16,7 @@ import time
 
 from scene import BUILD, SAMPLES, log_lines, wait_for
 from attestation import CONFIG, restart
-from identity import PROBE, probe
+from identity import PROBE
 from harness import MachineError, stack
 
 COUNTER = 21  # tests/enclaves/probe.h
@@ -129,7 +129,8 @@ def test_ledger(tap, machine):
     newest = seen["ledger"] = machine.pull(LEDGER, tenant="alice")
     for what, state, status, says in (
             ("an older state", older, 3, "not the newest"), ("no state", b"", 3, "not the newest"),
-            ("a changed one", newest[:-1] + bytes([newest[-1] ^ 1]), 1, "was changed"), ("a cut one", newest[:-1], 1, "was changed")):
+            ("a changed one", newest[:-1] + bytes([newest[-1] ^ 1]), 1, "was changed"),
+            ("a cut one", newest[:-1], 1, "was changed")):
         got = ledger(machine, "1000", state)
         tap.ok(got[0] == status and says in got[1], f"the ledger refuses {what}", got)
     tap.equal(ledger(machine, "", newest), (0, "70"), "nothing has happened to the newest")

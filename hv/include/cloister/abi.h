@@ -9,8 +9,9 @@
  * `op` is a CLOISTER_OP_*; `arg` points to that operation's structure, which starts with
  * struct cloister_head. Returns 0 or a negative errno. On return the structure is written back: with
  * results on success; with head.reason, head.found and head.allowed on a refusal (but for EPERM, ENOSYS
- * and EBUSY of IN_MULTICALL, and where it cannot be written: EFAULT). A refused operation changes nothing. Operations on many pages can be interrupted; Xen restarts them by itself, `done`
- * carries the progress, and a batch that fails at page k has done = k, with pages 0..k-1 done and
+ * and EBUSY of IN_MULTICALL, and where it cannot be written: EFAULT). A refused operation changes nothing.
+ * Operations on many pages can be interrupted; Xen restarts them by itself, `done` carries the progress,
+ * and a batch that fails at page k has done = k, with pages 0..k-1 done and
  * page k untouched.
  *
  * Errors of every control operation:

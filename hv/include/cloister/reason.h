@@ -93,7 +93,8 @@
     X(76, COUNTERS_PROOF, "this is not the TPM's word for the counters that were saved")           \
     X(77, COUNTER_VALUE, "the counter has another value than it was expected to have")             \
     X(78, LOCKDOWN, "the machine is Xen's: cloisterctl lockdown says what dom0 may, and what to do instead") \
-    X(79, HOST_INTREMAP, "interrupts are not remapped for each device: boot Xen without iommu=no-intremap, no-amd-iommu-perdev-intremap") \
+    X(79, HOST_INTREMAP, \
+      "interrupts are not remapped for each device: boot Xen without iommu=no-intremap, no-amd-iommu-perdev-intremap") \
     X(80, DOMAIN_BUILDING, "the domain is still being built: unpause it first")                    \
     X(81, ENCLAVE_MODE, "an enclave's calls to the monitor are for its own kernel mode only")      \
     X(82, DOMAIN_COUNTERS, "the domain has counters under its UUID: forget them first")            \

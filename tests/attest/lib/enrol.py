@@ -2,7 +2,6 @@
 """Enrolment: with a real TPM, and everything that must not enrol."""
 
 import base64
-import subprocess
 import time
 
 from service import Host, b64, openssl

@@ -2,7 +2,8 @@
 """Bochs: a machine with Intel's VMX and EPT, one CPU and no IOMMU.
 
 It is 3.0 as tests/lib/bochs/build makes it or, where that is not built or CLOISTER_BOCHS=bochs, Debian 12's
-package, 2.7, which does the same in 2.5 times the time. It boots from a CD made for the run. dom0's command server reaches us over the emulated network card:
+package, 2.7, which does the same in 2.5 times the time. It boots
+from a CD made for the run. dom0's command server reaches us over the emulated network card:
 10.0.2.2 is this machine. One tick is one instruction."""
 
 import os

@@ -782,7 +782,8 @@ END_TEST
 SUITE_MAIN("library", creates_calls_terminates, loads_from_a_path_and_a_pipe,
            refuses_what_is_no_image, tells_what_the_host_refused,
            notices_a_hypervisor_without_monitor, says_where_there_is_no_agent, lists,
-           collects_evidence, tells_why_there_is_no_evidence, limits_connections, closes_connections_that_break_the_rules, survives_random_packets,
+           collects_evidence, tells_why_there_is_no_evidence, limits_connections, closes_connections_that_break_the_rules,
+           survives_random_packets,
            refuses_a_second_question, ends_enclaves_with_their_process,
            leaves_a_childs_parent_alone, outlives_the_agent, does_not_take_a_socket_that_is_in_use,
            loads_many_at_once)

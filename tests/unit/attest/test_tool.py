@@ -238,7 +238,8 @@ def predict(tool):
     pathlib.Path("grub.plan").write_text("# before Xen\n\nfile grub.cfg\ncommand set root=hd0\n"
                                          "text 4 Calling EFI Application from Boot Option\n"
                                          f"separator 4\nevent 4 {'11' * 32} the boot loader\n", encoding="ascii")
-    boot = ["predict", "--grub", "grub.plan", "--xen", "xen.gz", "--cmdline", "iommu=force cloister-tpm=required", "--kernel", "vmlinuz",
+    boot = ["predict", "--grub", "grub.plan", "--xen", "xen.gz", "--cmdline", "iommu=force cloister-tpm=required", "--kernel",
+            "vmlinuz",
             "--kernel-cmdline", "ro", "--initrd", "initrd.img"]
     texts = ["set root=hd0", "multiboot2 /boot/xen.gz iommu=force cloister-tpm=required",
              "iommu=force cloister-tpm=required", "module2 /boot/vmlinuz ro", "ro",
@@ -269,7 +270,8 @@ def predict(tool):
                    says=f"PCR 9 differs: file {name}")
         pathlib.Path(name).write_bytes(good)
     difference = json.loads(tool.check("changed command line, as JSON", REFUSED, *boot[:5], "--cmdline",
-                                       "iommu=no cloister-tpm=required", *boot[7:], "--compare", "evidence.cbor", "--json"))["difference"]
+                                       "iommu=no cloister-tpm=required", *boot[7:], "--compare", "evidence.cbor",
+                                       "--json"))["difference"]
     tool.tap.ok(difference["pcr"] == 8 and "iommu=no" in difference["name"] and "iommu=force" in difference["log_says"],
             "it is named", json.dumps(difference))
     tool.sample(*values)
@@ -390,7 +392,8 @@ def value_errors(tool, boot, wanted):
             ("", "line 1: no SHA-256 PCR value"), ("sha1:\n 4 : 0x00\n", "no SHA-256 PCR value"),
             (f"24 {digest}", "line 1: \"INDEX VALUE\""), (f"-1 {digest}", "line 1: \"INDEX VALUE\""),
             (f"4 {digest}00", "line 1"), (f"4 {digest[1:]}", "line 1"), ("4", "line 1"), ("x", "line 1"),
-            (f"4 {digest} x", "line 1"), (f"4{digest}", "line 1"), (f"4 {digest[1:]}g", "line 1"), (f"4 {digest}\n4 {digest}", "line 2: this PCR"),
+            (f"4 {digest} x", "line 1"), (f"4{digest}", "line 1"), (f"4 {digest[1:]}g", "line 1"),
+            (f"4 {digest}\n4 {digest}", "line 2: this PCR"),
             (f"4 {digest}\0", "zero byte"), ("9" * 70000, "too large")):
         pathlib.Path("bad").write_text(text, encoding="ascii")
         tool.check(f"values: {text[:12]!r}", INPUT, *boot, "--pcrs", "bad", says=says)
