@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "server/db.h"
-#include "server/say.h"
+#include "base/say.h"
 
 #define STATEMENT_MS "5000"
 #define CONNECT_S "3"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "server/db.h"
-#include "server/say.h"
+#include "base/say.h"
 
 #define BUSY_MS 3000
 

@@ -20,7 +20,7 @@
 #include <event2/listener.h>
 
 #include "server/route.h"
-#include "server/say.h"
+#include "base/say.h"
 #include "server/tls.h"
 
 #define MAX_HEADERS 8192

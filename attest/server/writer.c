@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "server/http.h"
-#include "server/say.h"
+#include "base/say.h"
 
 #define MAX_BATCH 256u
 #define SWEEP_S 30

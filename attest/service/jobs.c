@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/say.h"
+#include "base/say.h"
 #include "service/verdict.h"
 
 #define POLL_MS 250

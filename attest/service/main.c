@@ -10,7 +10,7 @@
 
 #include "server/http.h"
 #include "service/jobs.h"
-#include "server/say.h"
+#include "base/say.h"
 #include "service/service.h"
 #include "server/writer.h"
 
@@ -165,6 +165,7 @@ int main(int argc, char **argv)
     int rc = EXIT_CONFIG;
 
     parse_arguments(argc, argv, &arguments);
+    say_initialise("cloister-attestd", SAY_INFO);
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);

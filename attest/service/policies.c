@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/say.h"
+#include "base/say.h"
 #include "service/store.h"
 
 #define KEPT 32u

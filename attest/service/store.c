@@ -8,7 +8,7 @@
 
 #include <openssl/rand.h>
 
-#include "server/say.h"
+#include "base/say.h"
 
 #define SCHEMA "1"
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "agent/listing.h"
-#include "agent/log.h"
+#include "base/say.h"
 #include "agent/relay.h"
 #include "agent/state.h"
 #include "agent/status.h"
@@ -70,7 +70,7 @@ int agent_start(struct agent *agent, const struct transport *transport)
     int error = state_open(agent->config.state);
 
     if (error) {
-        log_error("%s: %s", agent->config.state, strerror(-error));
+        say_error("%s: %s", agent->config.state, strerror(-error));
         return error;
     }
     error =
@@ -80,7 +80,7 @@ int agent_start(struct agent *agent, const struct transport *transport)
     enclaves_start(&agent->enclaves, &agent->config, agent->link, &enclave_events, agent);
     error = apps_new(&agent->config, &agent->enclaves, &services, &agent->apps);
     if (error) {
-        log_error("%s: %s", agent->config.socket,
+        say_error("%s: %s", agent->config.socket,
                   error == -EADDRINUSE ? "another agent listens there" : strerror(-error));
         hostlink_free(agent->link);
         return error;
@@ -89,7 +89,7 @@ int agent_start(struct agent *agent, const struct transport *transport)
         grant_raise_limit(agent->config.grant_limit);
     enclaves_adopt(&agent->enclaves);
     agent->started = now_ms();
-    log_info("version " CLOISTER_VERSION ", applications: %s", agent->config.socket);
+    say_info("version " CLOISTER_VERSION ", applications: %s", agent->config.socket);
     return 0;
 }
 
@@ -121,7 +121,7 @@ void agent_run(struct agent *agent, int stop)
         if (poll(events, count + 2, patience(agent)) < 0) {
             if (errno == EINTR)
                 continue;
-            log_error("poll: %s", strerror(errno));
+            say_error("poll: %s", strerror(errno));
             return;
         }
         agent->now = now_ms();

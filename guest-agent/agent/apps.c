@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "base/say.h"
 
 /* More than any request carries, so that too many are seen as such and not cut off. */
 #define MAX_DESCRIPTORS 8u
@@ -147,7 +147,7 @@ int apps_connect(struct apps *apps, int descriptor)
     if (process_find(peer.pid, &app->owner.process))
         app->owner.process = (struct process){0};
     apps->list[apps->count++] = app;
-    log_debug("application %d of user %u connected", (int)peer.pid, peer.uid);
+    say_debug("application %d of user %u connected", (int)peer.pid, peer.uid);
     return 0;
 }
 
@@ -160,7 +160,7 @@ static void accept_one(struct apps *apps)
         return;
     error = apps_connect(apps, descriptor);
     if (error)
-        log_warning("an application was not let in: %s", strerror(-error));
+        say_warning("an application was not let in: %s", strerror(-error));
 }
 
 static void send_reply(struct app *app, uint32_t number, const struct app_reply *reply,
@@ -375,7 +375,7 @@ unsigned int apps_sweep(struct apps *apps)
         }
         apps->list[i] = apps->list[--apps->count];
         enclaves_owner_gone(apps->enclaves, app->owner.app);
-        log_debug("application %d disconnected", (int)app->owner.process.pid);
+        say_debug("application %d disconnected", (int)app->owner.process.pid);
         close(app->socket);
         free(app);
         closed++;

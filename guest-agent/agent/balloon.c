@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/log.h"
+#include "base/say.h"
 #include "agent/memory.h"
 
 #define FOLDER "/sys/devices/system/xen_memory/xen_memory0/"
@@ -46,7 +46,7 @@ int balloon_shrink(uint64_t kb, uint64_t keep)
         return error;
     if (kb >= target || memory_available() < kb * 1024 + keep)
         return -ENOMEM;
-    log_debug("balloon: %" PRIu64 " KiB less", kb);
+    say_debug("balloon: %" PRIu64 " KiB less", kb);
     return write_target(target - kb);
 }
 
@@ -57,9 +57,9 @@ void balloon_grow(uint64_t kb)
     if (!kb)
         return;
     if (read_kb(FOLDER "target_kb", &target) || write_target(target + kb))
-        log_warning("cannot take back %" PRIu64 " KiB from the host", kb);
+        say_warning("cannot take back %" PRIu64 " KiB from the host", kb);
     else
-        log_debug("balloon: %" PRIu64 " KiB more", kb);
+        say_debug("balloon: %" PRIu64 " KiB more", kb);
 }
 
 bool balloon_settled(void)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/log.h"
+#include "base/say.h"
 #include "agent/vchan.h"
 
 enum { EXIT_USAGE = 2 };
@@ -99,12 +99,12 @@ static int configure(struct config *config, const struct options *options)
     if (error == -ENOENT && !options->config)
         error = 0;
     if (error) {
-        log_error("%s", problem);
+        say_error("%s", problem);
         return error;
     }
     if (options->socket) {
         if (options->socket[0] != '/' || strlen(options->socket) >= sizeof(config->socket)) {
-            log_error("--socket needs an absolute path of up to 107 bytes");
+            say_error("--socket needs an absolute path of up to 107 bytes");
             return -EINVAL;
         }
         strcpy(config->socket, options->socket);
@@ -122,7 +122,7 @@ int main(int count, char **words)
     int signals;
 
     parse_options(count, words, &options);
-    log_start(options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    say_initialise("cloister-agent", options.verbose ? SAY_DEBUG : SAY_INFO);
     if (configure(&agent.config, &options))
         return EXIT_FAILURE;
     if (options.check) {
@@ -140,14 +140,14 @@ int main(int count, char **words)
     sigprocmask(SIG_BLOCK, &set, NULL);
     signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0) {
-        log_error("signalfd: %s", strerror(errno));
+        say_error("signalfd: %s", strerror(errno));
         return EXIT_FAILURE;
     }
     vchan_transport(&transport);
     if (agent_start(&agent, &transport))
         return EXIT_FAILURE;
     agent_run(&agent, signals);
-    log_info("ending");
+    say_info("ending");
     agent_stop(&agent);
     close(signals);
     return EXIT_SUCCESS;

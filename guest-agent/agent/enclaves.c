@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/balloon.h"
-#include "agent/log.h"
+#include "base/say.h"
 #include "agent/state.h"
 
 void enclaves_start(struct enclaves *table, const struct config *config, struct hostlink *link,
@@ -86,7 +86,7 @@ static void adopt_one(void *context, const struct state_entry *entry)
     enclave->grant = GRANT_NONE;
     enclave->next = table->first;
     table->first = enclave;
-    log_info("enclave %" PRIu32 " belongs to process %d, which still runs", entry->id,
+    say_info("enclave %" PRIu32 " belongs to process %d, which still runs", entry->id,
              (int)entry->process.pid);
 }
 
@@ -223,7 +223,7 @@ static void destroyed(void *context, int error, const struct cloister_msg_reply 
     } else if (error == -EBUSY || error == -EAGAIN || error == -EINTR || error == -ENOMEM) {
         return; /* stays ENDING; the next tick asks again */
     } else if (error && error != -ENOENT) {
-        log_error("enclave %" PRIu32 " cannot be destroyed: %s", enclave->id, strerror(-error));
+        say_error("enclave %" PRIu32 " cannot be destroyed: %s", enclave->id, strerror(-error));
         if (!enclave->outcome.error)
             app_refuse(&enclave->outcome, error, APP_ORIGIN_HOST,
                        "the host cannot destroy the enclave: %s", strerror(-error));
@@ -319,7 +319,7 @@ static void orphan_destroyed(void *context, int error, const struct cloister_msg
     (void)body;
     (void)size;
     if (error && reply && error != -ENOENT)
-        log_error("an orphaned enclave cannot be destroyed: %s", strerror(-error));
+        say_error("an orphaned enclave cannot be destroyed: %s", strerror(-error));
 }
 
 static void destroy_orphan(struct enclaves *table, uint32_t id)
@@ -327,9 +327,9 @@ static void destroy_orphan(struct enclaves *table, uint32_t id)
     const struct cloister_msg_enclave body = {.enclave = id};
     const struct hostlink_part part = {&body, sizeof(body)};
 
-    log_info("enclave %" PRIu32 " belongs to nobody: destroyed", id);
+    say_info("enclave %" PRIu32 " belongs to nobody: destroyed", id);
     if (hostlink_request(table->link, CLOISTER_MSG_DESTROY, &part, 1, orphan_destroyed, NULL))
-        log_warning("enclave %" PRIu32 " stays until the next connection", id);
+        say_warning("enclave %" PRIu32 " stays until the next connection", id);
 }
 
 /* The list is complete: what the host does not have is gone. */
@@ -340,7 +340,7 @@ static void listed_all(struct enclaves *table)
     for (enclave = table->first; enclave; enclave = next) {
         next = enclave->next;
         if (enclave->unconfirmed && enclave->step == ENCLAVE_LIVING) {
-            log_warning("the host has no enclave %" PRIu32 " any more", enclave->id);
+            say_warning("the host has no enclave %" PRIu32 " any more", enclave->id);
             enclave_forget(enclave, false);
         }
     }
@@ -356,7 +356,7 @@ static void listed(void *context, int error, const struct cloister_msg_reply *re
 
     if (error || size % sizeof(*info)) {
         if (reply)
-            log_error("the host daemon cannot list our enclaves: %s",
+            say_error("the host daemon cannot list our enclaves: %s",
                       error ? strerror(-error) : "malformed list");
         return;
     }
@@ -386,7 +386,7 @@ static void ask_list(struct enclaves *table, uint32_t start)
 
     table->list_start = start;
     if (hostlink_request(table->link, CLOISTER_MSG_LIST, &part, 1, listed, table))
-        log_warning("cannot ask the host for our enclaves; trying on the next connection");
+        say_warning("cannot ask the host for our enclaves; trying on the next connection");
 }
 
 void enclaves_link_up(struct enclaves *table)

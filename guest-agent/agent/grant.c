@@ -11,7 +11,7 @@
 #include <xen/sys/gntalloc.h>
 
 #include "cloister/image.h"
-#include "agent/log.h"
+#include "base/say.h"
 
 #define DEVICE "/dev/xen/gntalloc"
 #define LIMIT "/sys/module/xen_gntalloc/parameters/limit"
@@ -83,16 +83,16 @@ void grant_raise_limit(unsigned long pages)
     FILE *file = fopen(LIMIT, "r+e");
 
     if (!file) {
-        log_debug("%s: %s", LIMIT, strerror(errno));
+        say_debug("%s: %s", LIMIT, strerror(errno));
         return;
     }
     if (fscanf(file, "%lu", &limit) == 1 && limit < pages) {
         rewind(file);
         if (fprintf(file, "%lu\n", pages) < 0 || fflush(file))
-            log_warning("cannot raise the limit of xen-gntalloc to %lu pages: %s", pages,
+            say_warning("cannot raise the limit of xen-gntalloc to %lu pages: %s", pages,
                         strerror(errno));
         else
-            log_info("xen-gntalloc may now grant %lu pages (before: %lu)", pages, limit);
+            say_info("xen-gntalloc may now grant %lu pages (before: %lu)", pages, limit);
     }
     fclose(file);
 }

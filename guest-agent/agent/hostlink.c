@@ -7,7 +7,7 @@
 #include <sys/utsname.h>
 #include <stdio.h>
 
-#include "agent/log.h"
+#include "base/say.h"
 
 /* A request from being queued to its reply. It is freed as soon as `done` was called. */
 struct request {
@@ -193,10 +193,10 @@ static void greeted(void *context, int error, const struct cloister_msg_reply *r
     (void)size;
     if (!error) {
         link->state = HOSTLINK_UP;
-        log_info("connected to the host daemon");
+        say_info("connected to the host daemon");
         link->events.up(link->context);
     } else if (reply) {
-        log_error("the host daemon does not accept this agent: %s", strerror(-error));
+        say_error("the host daemon does not accept this agent: %s", strerror(-error));
     }
 }
 
@@ -222,18 +222,18 @@ static int take_reply(struct hostlink *link, const struct cloister_message *mess
     struct cloister_msg_reply reply;
 
     if (message->type != CLOISTER_MSG_REPLY || message->reserved || message->size < sizeof(reply)) {
-        log_error("the host daemon sent a message of type %u and %u bytes", message->type,
+        say_error("the host daemon sent a message of type %u and %u bytes", message->type,
                   message->size);
         return -EPROTO;
     }
     /* A reply must belong to the oldest request, which must have been sent. */
     if (!link->first || link->first == link->unsent || message->number != link->first->number) {
-        log_error("the host daemon answered request %u out of turn", message->number);
+        say_error("the host daemon answered request %u out of turn", message->number);
         return -EPROTO;
     }
     memcpy(&reply, body, sizeof(reply));
     if (reply.error > 0 || reply.error < -4095) {
-        log_error("the host daemon sent a result of %d", reply.error);
+        say_error("the host daemon sent a result of %d", reply.error);
         return -EPROTO;
     }
     end_first(link, reply.error, &reply, body + sizeof(reply), message->size - sizeof(reply));
@@ -275,7 +275,7 @@ static int pump_in(struct hostlink *link)
 
     memcpy(&message, link->input, sizeof(message));
     if (message.magic != CLOISTER_MESSAGE_MAGIC || message.size > CLOISTER_MAX_BODY) {
-        log_error("what the host daemon sends is no message");
+        say_error("what the host daemon sends is no message");
         return -EPROTO;
     }
     if (link->received < sizeof(message) + message.size)
@@ -315,7 +315,7 @@ static void try_open(struct hostlink *link)
     error = link->transport.open(link->transport.context);
     if (error) {
         if (!link->warned)
-            log_error("cannot offer a channel to the host: %s (is this a Xen guest, and are "
+            say_error("cannot offer a channel to the host: %s (is this a Xen guest, and are "
                       "xen-gntalloc and xen-evtchn loaded?)",
                       strerror(-error));
         link->warned = true;
@@ -335,7 +335,7 @@ static bool offer_stands(struct hostlink *link)
     link->look_at = link->now + HOSTLINK_LOOK;
     if (link->transport.offered(link->transport.context))
         return true;
-    log_info("this guest has moved: its channel to the host is offered again");
+    say_info("this guest has moved: its channel to the host is offered again");
     reset(link, -ECONNRESET);
     return false;
 }
@@ -375,13 +375,13 @@ void hostlink_run(struct hostlink *link, uint64_t now)
             in = pump_in(link);
         if (in < 0 || out < 0) {
             if (link->state == HOSTLINK_UP)
-                log_warning("the link to the host daemon ended");
+                say_warning("the link to the host daemon ended");
             reset(link, in < 0 ? in : out);
             return;
         }
     }
     if (link->first && link->first->deadline <= now) {
-        log_warning("the host daemon has not answered request %u in time", link->first->number);
+        say_warning("the host daemon has not answered request %u in time", link->first->number);
         reset(link, -ETIMEDOUT);
     }
 }

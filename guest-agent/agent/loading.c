@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/balloon.h"
-#include "agent/log.h"
+#include "base/say.h"
 #include "agent/state.h"
 
 /* How many ADD requests are on their way at once: the next one travels while one is worked on. */
@@ -117,9 +117,9 @@ static void initialised(void *context, int error, const struct cloister_msg_repl
     };
     error = state_save(table->config->state, &entry);
     if (error)
-        log_warning("enclave %" PRIu32 " will not survive a restart of the agent: %s", enclave->id,
+        say_warning("enclave %" PRIu32 " will not survive a restart of the agent: %s", enclave->id,
                     strerror(-error));
-    log_info("enclave %" PRIu32 " (%.64s, %" PRIu64 " pages) for process %d of user %u",
+    say_info("enclave %" PRIu32 " (%.64s, %" PRIu64 " pages) for process %d of user %u",
              enclave->id, enclave->image.header->name, enclave->frames,
              (int)enclave->owner.process.pid, enclave->owner.uid);
 

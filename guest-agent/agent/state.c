@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/log.h"
+#include "base/say.h"
 
 #define FORMAT "1 %" PRIu32 " %d %" PRIu64 " %" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIu64 " .\n"
 #define SCAN "1 %" SCNu32 " %d %" SCNu64 " %" SCNx64 " %" SCNx64 " %" SCNu64 " %" SCNu64 " %c"
@@ -108,7 +108,7 @@ void state_load(const char *folder, void (*found)(void *context, const struct st
         if (load_one(dirfd(directory), item->d_name, &entry)) {
             found(context, &entry);
         } else {
-            log_warning("%s/%s is not of this agent: removed", folder, item->d_name);
+            say_warning("%s/%s is not of this agent: removed", folder, item->d_name);
             unlinkat(dirfd(directory), item->d_name, 0);
         }
     }

@@ -3,8 +3,8 @@
  * Going into the background without a supervisor: the command that the operator typed returns when
  * the daemon is ready, and fails, with the message on the terminal, when it is not.
  */
-#ifndef CLOISTER_HOST_BACKGROUND_H
-#define CLOISTER_HOST_BACKGROUND_H
+#ifndef CLOISTER_BASE_BACKGROUND_H
+#define CLOISTER_BASE_BACKGROUND_H
 
 /* Returns in the background process; the foreground one waits and exits. Before any thread. */
 __attribute__((warn_unused_result)) int background_enter(void);

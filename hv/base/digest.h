@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SHA-256 (FIPS 180-4), and digests as lower-case hexadecimal text. */
-#ifndef CLOISTER_HOST_DIGEST_H
-#define CLOISTER_HOST_DIGEST_H
+#ifndef CLOISTER_BASE_DIGEST_H
+#define CLOISTER_BASE_DIGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes in JSON: standard base64 with padding (RFC 4648, 4). */
-#ifndef CLOISTER_HOST_JSONBYTES_H
-#define CLOISTER_HOST_JSONBYTES_H
+#ifndef CLOISTER_BASE_JSONBYTES_H
+#define CLOISTER_BASE_JSONBYTES_H
 
 #include <json-c/json.h>
 #include <stddef.h>

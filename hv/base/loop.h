@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The main thread's event loop: descriptors, a tick, and work that is done a piece at a time. */
-#ifndef CLOISTER_HOST_LOOP_H
-#define CLOISTER_HOST_LOOP_H
+#ifndef CLOISTER_BASE_LOOP_H
+#define CLOISTER_BASE_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

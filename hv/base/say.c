@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <syslog.h>
 
-static const char *program = "cloisterd";
+static const char *program = "cloister";
 static enum say_level threshold = SAY_INFO;
 static bool journal, to_syslog;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the daemon says to its operator: one line per message on standard error, with the priority
- * prefix that journald understands when it is the reader (sd-daemon(3)).
+ * prefix that journald understands when it is the reader (sd-daemon(3)). Any thread may call say().
  */
-#ifndef CLOISTER_HOST_SAY_H
-#define CLOISTER_HOST_SAY_H
+#ifndef CLOISTER_BASE_SAY_H
+#define CLOISTER_BASE_SAY_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Small text files: read whole and bounded, written so that a crash leaves the old or the new one. */
-#ifndef CLOISTER_HOST_TEXTFILE_H
-#define CLOISTER_HOST_TEXTFILE_H
+#ifndef CLOISTER_BASE_TEXTFILE_H
+#define CLOISTER_BASE_TEXTFILE_H
 
 #include <stddef.h>
 

@@ -3,8 +3,8 @@
  * Work that may wait for the disk, beside the main thread: one piece at a time, each a thread of its own. Main
  * thread only.
  */
-#ifndef CLOISTER_HOST_WORKER_H
-#define CLOISTER_HOST_WORKER_H
+#ifndef CLOISTER_BASE_WORKER_H
+#define CLOISTER_BASE_WORKER_H
 
 __attribute__((warn_unused_result)) int worker_initialise(void);
 /* A piece that is under way is left alone: the process ends, and what it does must bear that. */

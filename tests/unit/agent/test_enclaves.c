@@ -16,7 +16,7 @@
 #include "fake_host.h"
 #include "fake_image.h"
 #include "fake_system.h"
-#include "agent/log.h"
+#include "base/say.h"
 #include "agent/state.h"
 
 #define TIMEOUT 5000u
@@ -134,7 +134,7 @@ static void start(void)
 {
     char folder[] = "/tmp/cloister-test-XXXXXX";
 
-    log_start(0);
+    say_initialise("test", 0);
     memset(&host, 0, offsetof(struct fake_host, in));
     memset(&answers, 0, sizeof(answers));
     images = 0;

@@ -14,7 +14,7 @@
 #include "agent/config.h"
 #include "fake_image.h"
 #include "agent/imagecopy.h"
-#include "agent/log.h"
+#include "base/say.h"
 #include "agent/process.h"
 #include "agent/state.h"
 
@@ -22,7 +22,7 @@ static char folder[64];
 
 static void start(void)
 {
-    log_start(0);
+    say_initialise("test", 0);
     strcpy(folder, "/tmp/cloister-test-XXXXXX");
     REQUIRE(mkdtemp(folder));
 }

@@ -7,7 +7,7 @@
 
 #include "fake_host.h"
 #include "agent/hostlink.h"
-#include "agent/log.h"
+#include "base/say.h"
 
 #define TIMEOUT 5000u
 
@@ -39,7 +39,7 @@ static void start(void)
     static const struct hostlink_events events = {up, down};
     struct transport transport;
 
-    log_start(0);
+    say_initialise("test", 0);
     memset(ends, 0, sizeof(ends));
     ups = downs = 0;
     fake_host_start(&host, &transport);

@@ -23,7 +23,7 @@
 #include "fake_host.h"
 #include "fake_image.h"
 #include "fake_system.h"
-#include "agent/log.h"
+#include "base/say.h"
 #include "libcloister/world.h"
 
 static char folder[64];
@@ -136,7 +136,7 @@ static unsigned int open_files(void)
 
 static void start(void)
 {
-    log_start(0);
+    say_initialise("test", 0);
     strcpy(folder, "/tmp/cloister-test-XXXXXX");
     REQUIRE(mkdtemp(folder));
     fake_system_start();
