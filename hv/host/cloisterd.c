@@ -118,10 +118,8 @@ static int load_config(const struct arguments *arguments, char *why, size_t why_
     if (rc == -ENOENT && !arguments->config_file)
         rc = 0;
     for (unsigned int i = 0; i < arguments->setting_count && !rc; i++) {
-        rc = config_set(&config, arguments->settings[i].key, arguments->settings[i].value);
-        if (rc)
-            snprintf(why, why_size, "'%s' is no value for %s", arguments->settings[i].value,
-                     arguments->settings[i].key);
+        rc = config_set(&config, arguments->settings[i].key, arguments->settings[i].value, why,
+                        why_size);
     }
     return rc;
 }

@@ -13,11 +13,7 @@
 #define CONFIG_LOG_DIRECTORY "/var/log/cloister"
 #define CONFIG_STATE_DIRECTORY "/var/lib/cloister"
 #define CONFIG_TPM "/dev/tpmrm0"
-#define CONFIG_KEY_HANDLE 0x8100c105u
-#define CONFIG_TPM_TIMEOUT 60u
-#define CONFIG_COUNTER_INTERVAL 1u
-#define CONFIG_COUNTER_COMMITS 200u
-#define CONFIG_ANCHOR_INTERVAL 60u
+#define CONFIG_KEY_HANDLE "0x8100c105"
 #define CONFIG_EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
 #define CONFIG_TPM_HELPER CLOISTER_LIBEXEC "/cloister-tpm"
 #define CONFIG_TEXT 108u /* what fits into sockaddr_un.sun_path */
@@ -43,11 +39,9 @@ struct config {
 
 void config_initialise(struct config *config);
 
-/* One setting by its name in the file. -ENOENT: no such setting, -EINVAL: not a value for it. */
+/* The four of base/settings.h, for this table. */
 __attribute__((warn_unused_result)) int config_set(struct config *config, const char *key,
-                                                   const char *value);
-
-/* "key = value" lines, '#' comments. -EINVAL: `why` names the line. Keeps *config on failure. */
+                                                   const char *value, char *why, size_t why_size);
 __attribute__((warn_unused_result)) int config_parse(struct config *config, const char *text,
                                                      char *why, size_t why_size);
 __attribute__((warn_unused_result)) int config_load(struct config *config, const char *path,

@@ -35,17 +35,17 @@ START_TEST(settings)
     ck_assert_str_eq(config.event_log, "");
     ck_assert_str_eq(config.tpm_helper, "/h");
     ck_assert_uint_eq(config.counter_interval, 86400);
-    ck_assert_int_eq(config_set(&config, "counter-interval", "none"), 0);
+    ck_assert_int_eq(config_set(&config, "counter-interval", "none", why, sizeof(why)), 0);
     ck_assert_uint_eq(config.counter_interval, 0);
     ck_assert_uint_eq(config.counter_commits, 1);
-    ck_assert_int_eq(config_set(&config, "counter-commits-per-day", "unlimited"), 0);
+    ck_assert_int_eq(config_set(&config, "counter-commits-per-day", "unlimited", why, sizeof(why)), 0);
     ck_assert_uint_eq(config.counter_commits, 0);
     ck_assert_int_eq(config_parse(&config, "tpm=none\ntpm-key-handle=0x817FFFFF\nevent-log=/e", why,
                                   sizeof(why)), 0);
     ck_assert_str_eq(config.tpm, "");
     ck_assert_uint_eq(config.tpm_key_handle, 0x817fffff);
     ck_assert_str_eq(config.event_log, "/e");
-    ck_assert_int_eq(config_set(&config, "tpm", "swtpm:path=/s"), 0);
+    ck_assert_int_eq(config_set(&config, "tpm", "swtpm:path=/s", why, sizeof(why)), 0);
     ck_assert_str_eq(config.tpm, "swtpm:path=/s");
 }
 END_TEST
@@ -68,6 +68,9 @@ START_TEST(refusals)
         {"log-files = 3x", "'3x' is no value"},
         {"socket = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "is no value for socket"},
+        {"log-files = 3\nlog-files = 3", "line 2: log-files is set twice"},
+        {"tpm-timeout = 60\n#\ntpm-timeout = 61", "line 3: tpm-timeout is set twice"},
+        {"log-file-size = 4K", "a size from 64K to 4G is expected"},
         {"= x", "there is no setting ''"},
         {"tpm =", "'' is no value for tpm"},
         {"tpm = tpm0", "'tpm0' is no value for tpm"},
