@@ -142,7 +142,8 @@ def page(result):
              f"{' But ' + text(result['newer_xen']) + '.' if result.get('newer_xen') else ''}</p>",
              "<ul>", *(f"<li>{one}</li>" for one in facts(result)), "</ul>",
              "<h2>What starts what</h2>", chain(result["chain"]),
-             f"<h2>{'Who else asked for the key' if attested else 'Who tried to get in'}</h2>", refusals(result) if attested else attacks(result)]
+             f"<h2>{'Who else asked for the key' if attested else 'Who tried to get in'}</h2>",
+             refusals(result) if attested else attacks(result)]
     if result["steps"]:
         parts += ["<h2>How long it took</h2>", bars(result["steps"]),
                   '<p class="soft">Under emulation, on the machine that ran the demo.</p>']
