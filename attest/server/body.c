@@ -70,8 +70,8 @@ static void take_field(struct json_reader *in, const struct field *field, json_o
     }
     taken->given = true;
     if (field->type == FIELD_NUMBER) {
-        taken->number = json_object_get_int64(value);
-        if (taken->number < field->least || taken->number > field->most) {
+        if (!json_whole(value, &taken->number) || taken->number < field->least ||
+            taken->number > field->most) {
             json_refuse(in, field->name, "%u to %u expected", field->least, field->most);
         }
         return;

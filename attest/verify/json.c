@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "verify/json_text.h"
+
 #define MAX_DEPTH 8
 #define MAX_ALTERNATIVES 100000u
 
@@ -78,6 +80,13 @@ void json_truth(struct json_reader *in, const char *path, json_object *value, bo
     }
 }
 
+bool json_whole(json_object *value, int64_t *number)
+{
+    *number = json_object_get_int64(value);
+    return json_object_is_type(value, json_type_int) &&
+           (*number < 0 || json_object_get_uint64(value) <= INT64_MAX);
+}
+
 void json_number(struct json_reader *in, const char *path, json_object *value, uint32_t least,
                  uint32_t most, uint32_t *number)
 {
@@ -86,10 +95,9 @@ void json_number(struct json_reader *in, const char *path, json_object *value, u
     if (!is_type(in, path, value, json_type_int)) {
         return;
     }
-    found = json_object_get_int64(value);
-    if (found < least || found > most) {
-        json_refuse(in, path, "%" PRIu32 "..%" PRIu32 " expected, not %" PRId64, least, most,
-                    found);
+    if (!json_whole(value, &found) || found < least || found > most) {
+        json_refuse(in, path, "%" PRIu32 "..%" PRIu32 " expected, not %s", least, most,
+                    json_object_get_string(value));
         return;
     }
     *number = (uint32_t)found;
@@ -193,35 +201,50 @@ static size_t count_members(json_object *value)
     return count;
 }
 
-/*
- * How many members the text has: the colons of valid JSON that are in no string. SIZE_MAX if there
- * is an apostrophe outside strings: json-c takes it for a quotation mark, even when it is strict.
- */
-static size_t count_colons(const char *text, size_t size)
-{
-    size_t count = 0;
-    bool quoted = false;
-
-    for (size_t i = 0; i < size; i++) {
-        if (quoted && text[i] == '\\') {
-            i++;
-        } else if (text[i] == '"') {
-            quoted = !quoted;
-        } else if (text[i] == '\'' && !quoted) {
-            return SIZE_MAX;
-        } else if (text[i] == ':' && !quoted) {
-            count++;
-        }
-    }
-    return count;
-}
-
 static bool only_spaces(const char *text, const char *end)
 {
     while (text < end && (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n')) {
         text++;
     }
     return text == end;
+}
+
+/* What json-c does not say. */
+static void judge_text(struct json_reader *in, const char *text, size_t size, json_object *document)
+{
+    const struct json_text found = json_text_scan(text, size);
+    char member[40] = "";
+
+    if (found.wrong) {
+        for (size_t i = 0; i < found.member_size && i < sizeof(member) - 1; i++) {
+            const char c = found.member[i];
+
+            member[i] = c < 0x20 || c > 0x7e ? '?' : c;
+        }
+        json_refuse(in, member, "%s, byte %zu", found.wrong, found.at);
+    } else if (count_members(document) != found.members) {
+        /* json-c keeps the last of equal members; which was meant is not for us to guess. */
+        json_refuse(in, "", "a member occurs twice");
+    }
+}
+
+static void judge_parse(struct json_reader *in, json_tokener *tokener, const char *text,
+                        size_t size, json_object *document)
+{
+    const enum json_tokener_error error = json_tokener_get_error(tokener);
+    const size_t end = json_tokener_get_parse_end(tokener);
+
+    if (error == json_tokener_continue) {
+        json_refuse(in, "", "no JSON: it ends too early, at byte %zu", size);
+    } else if (error != json_tokener_success) {
+        json_refuse(in, "", "no JSON, byte %zu: %s", end, json_tokener_error_desc(error));
+    } else if (!only_spaces(text + end, text + size)) {
+        json_refuse(in, "", "something follows the object");
+    } else if (!json_object_is_type(document, json_type_object)) {
+        json_refuse(in, "", "an object expected");
+    } else {
+        judge_text(in, text, size, document);
+    }
 }
 
 json_object *json_document(struct json_reader *in, const char *text, size_t size)
@@ -240,19 +263,7 @@ json_object *json_document(struct json_reader *in, const char *text, size_t size
     }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     document = json_tokener_parse_ex(tokener, text, (int)size);
-    if (json_tokener_get_error(tokener) != json_tokener_success) {
-        json_refuse(in, "", "no JSON, byte %zu: %s", json_tokener_get_parse_end(tokener),
-                    json_tokener_error_desc(json_tokener_get_error(tokener)));
-    } else if (!only_spaces(text + json_tokener_get_parse_end(tokener), text + size)) {
-        json_refuse(in, "", "something follows the object");
-    } else if (!json_object_is_type(document, json_type_object)) {
-        json_refuse(in, "", "an object expected");
-    } else if (count_colons(text, size) == SIZE_MAX) {
-        json_refuse(in, "", "no JSON: an apostrophe is no quotation mark");
-    } else if (count_members(document) != count_colons(text, size)) {
-        /* json-c keeps the last of equal members; which was meant is not for us to guess. */
-        json_refuse(in, "", "a member occurs twice");
-    }
+    judge_parse(in, tokener, text, size, document);
     json_tokener_free(tokener);
     if (in->rc) {
         json_object_put(document);

@@ -33,8 +33,14 @@ void json_version(struct json_reader *in, const char *path, json_object *value, 
 size_t json_count(struct json_reader *in, const char *path, json_object *value, size_t most);
 
 /*
- * Parses strictly; an object whose members occur once, to be released with json_object_put(). NULL:
- * see `why`.
+ * A whole number that fits into 64 bits with a sign. json-c gives INT64_MAX for greater ones, and
+ * zero or a part for what is no whole number: then false.
+ */
+__attribute__((warn_unused_result)) bool json_whole(json_object *value, int64_t *number);
+
+/*
+ * Parses strictly, and refuses what json_text.h lists; an object whose members occur once, to be
+ * released with json_object_put(). NULL: see `why`.
  */
 json_object *json_document(struct json_reader *in, const char *text, size_t size);
 

@@ -126,7 +126,7 @@ static const struct {
     {"{\"name\": 1}", "name"},
     {"{\"name\": \"\"}", "name"},
     {"{\"name\": null}", "name"},
-    {"{\"name\": \"a\\u0000b\"}", "printable"},
+    {"{\"name\": \"a\\u0000b\"}", "name: a zero byte in a text"},
     {"{\"name\": \"a\\u001b[2Jb\"}", "printable"},
     {"{\"name\": \"0123456789012345678901234567890123456789012345678901234567890123\"}", "name"},
     {"{\"attestation-keys\": \"any\"}", "attestation-keys"},
