@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "verify/base64.h"
 #include "cloister/token.h"
 #include "command/command.h"
 
@@ -15,8 +16,9 @@
 static const char help[] =
     "usage: cloister-verify token --token FILE --keys FILE --issuer URL --audience NAME\n"
     "           --policy HEX --report-data HEX (--measurement HEX | --author HEX) [OPTION...]\n\n"
-    "Checks a token of cloister-attestd (a JWT) as whoever hands something to an enclave must.\n\n"
-    "  --token FILE        the token; white space at its end does not count\n"
+    "Checks a token of cloister-attestd as whoever hands something to an enclave must.\n\n"
+    "  --token FILE        the token: a JWT, or a CWT, as its bytes or in Base64; white space at\n"
+    "                      the end of text does not count\n"
     "  --keys FILE         the issuer's key set, from URL/v1/jwks.json\n"
     "  --issuer URL        who must have issued it\n"
     "  --audience NAME     who it must be for\n"
@@ -38,6 +40,7 @@ struct inputs {
     struct cloister_token_keys *keys;
     uint8_t *token;
     size_t size;
+    bool cwt;
 };
 
 static int take_hex(char **argv, const char *option, uint8_t *bytes, size_t size,
@@ -105,6 +108,31 @@ static int take_option(char **argv, int option, void *inputs)
     }
 }
 
+#define CBOR_TAG 6u /* RFC 8949, 3.1: the major type of a CWT's first byte, which no text has */
+
+/* A JWT has dots, which Base64 has not. What is neither stays as it is, and is refused as a JWT. */
+static void take_form(struct inputs *in)
+{
+    uint8_t *bytes;
+    ssize_t size;
+
+    in->cwt = in->size && in->token[0] >> 5 == CBOR_TAG;
+    while (!in->cwt && in->size && strchr(" \r\n", in->token[in->size - 1])) {
+        in->size--;
+    }
+    if (in->cwt || !in->size || memchr(in->token, '.', in->size)) {
+        return;
+    }
+    bytes = malloc(in->size / 4 * 3 + 2);
+    size = bytes ? base64_decode(BASE64_STANDARD, (const char *)in->token, in->size, bytes) : -1;
+    if (size > 0 && bytes[0] >> 5 == CBOR_TAG) {
+        memcpy(in->token, bytes, (size_t)size);
+        in->size = (size_t)size;
+        in->cwt = true;
+    }
+    free(bytes);
+}
+
 static int read_inputs(struct inputs *in)
 {
     uint8_t *text;
@@ -121,9 +149,9 @@ static int read_inputs(struct inputs *in)
         complain("%s: %s", in->keys_path, why);
         return STATUS_INPUT;
     }
-    rc = file_read(in->token_path, CLOISTER_TOKEN_MAX_SIZE + 2, &in->token, &in->size);
-    while (!rc && in->size && strchr(" \r\n", in->token[in->size - 1])) {
-        in->size--;
+    rc = file_read(in->token_path, 2 * CLOISTER_TOKEN_MAX_SIZE, &in->token, &in->size);
+    if (!rc) {
+        take_form(in);
     }
     return rc;
 }
@@ -161,8 +189,10 @@ static int judge(struct inputs *in)
     int rc;
 
     in->expectation.now = time(NULL);
-    rc = cloister_token_verify((const char *)in->token, in->size, in->keys, &in->expectation,
-                               &refusal);
+    rc = in->cwt
+             ? cloister_token_verify_cwt(in->token, in->size, in->keys, &in->expectation, &refusal)
+             : cloister_token_verify((const char *)in->token, in->size, in->keys, &in->expectation,
+                                     &refusal);
     if (rc && rc != -EACCES) {
         complain("OpenSSL failed, or out of memory");
         return STATUS_INPUT;

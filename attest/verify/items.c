@@ -13,24 +13,17 @@
 
 #define TAG_HEAD 0xc0u /* RFC 8949, 3.1: major type 6; tags below 24 stand in the same byte */
 
-enum item_kind {
-    ITEM_NUMBER,
-    ITEM_BYTES,
-    ITEM_ARRAY,
-    ITEM_MAP,
-    ITEM_TAG,
-    ITEM_INDEFINITE,
-    ITEM_OTHER,
-};
-
 static const char *const kind_names[] = {
-    "unsigned number", "byte string", "array", "map", "tag", "indefinite length", "another type",
-};
-
-struct item {
-    enum item_kind kind;
-    uint64_t value; /* the number, size, count or tag */
-    const uint8_t *data;
+    [ITEM_NUMBER] = "unsigned number",
+    [ITEM_NEGATIVE] = "negative number",
+    [ITEM_BYTES] = "byte string",
+    [ITEM_TEXT] = "text string",
+    [ITEM_ARRAY] = "array",
+    [ITEM_MAP] = "map",
+    [ITEM_TAG] = "tag",
+    [ITEM_TRUTH] = "true or false",
+    [ITEM_INDEFINITE] = "indefinite length",
+    [ITEM_OTHER] = "another type",
 };
 
 static void set(void *context, enum item_kind kind, uint64_t value, const uint8_t *data)
@@ -85,27 +78,27 @@ static void on_indefinite(void *context)
 
 static void on_negint8(void *context, uint8_t value)
 {
-    set(context, ITEM_OTHER, value, NULL);
+    set(context, ITEM_NEGATIVE, value, NULL);
 }
 
 static void on_negint16(void *context, uint16_t value)
 {
-    set(context, ITEM_OTHER, value, NULL);
+    set(context, ITEM_NEGATIVE, value, NULL);
 }
 
 static void on_negint32(void *context, uint32_t value)
 {
-    set(context, ITEM_OTHER, value, NULL);
+    set(context, ITEM_NEGATIVE, value, NULL);
 }
 
 static void on_negint64(void *context, uint64_t value)
 {
-    set(context, ITEM_OTHER, value, NULL);
+    set(context, ITEM_NEGATIVE, value, NULL);
 }
 
 static void on_string(void *context, cbor_data data, size_t size)
 {
-    set(context, ITEM_OTHER, size, data);
+    set(context, ITEM_TEXT, size, data);
 }
 
 static void on_float(void *context, float value)
@@ -127,7 +120,7 @@ static void on_simple(void *context)
 
 static void on_boolean(void *context, bool value)
 {
-    set(context, ITEM_OTHER, value, NULL);
+    set(context, ITEM_TRUTH, value, NULL);
 }
 
 static const struct cbor_callbacks callbacks = {
@@ -196,32 +189,61 @@ static size_t shortest_head(uint64_t value)
            value <= UINT32_MAX ? 5 : 9;
 }
 
-/* Takes one item of this kind; false after a refusal. */
-static bool take(struct items *items, enum item_kind kind, const char *what, struct item *item)
+/* How many bytes its head has, of `read`; 0: any number will do. */
+static size_t head_size(const struct item *item, size_t read)
+{
+    switch (item->kind) {
+    case ITEM_TRUTH:
+    case ITEM_OTHER:
+        return 0;
+    case ITEM_BYTES:
+    case ITEM_TEXT:
+        return read - item->value;
+    default:
+        return read;
+    }
+}
+
+/* Takes one item, of a kind that `wanted` names; false after a refusal. */
+static bool take_any(struct items *items, const char *wanted, const char *what, struct item *item)
 {
     struct cbor_decoder_result result;
+    size_t head;
 
     if (items->rc) {
         return false;
     }
     *item = (struct item){.kind = ITEM_OTHER};
     result = cbor_stream_decode(items->data, items->left, &callbacks, item);
+    head = head_size(item, result.read);
     if (result.status == CBOR_DECODER_NEDATA || items->left == 0) {
-        items_refuse(items, CLOISTER_REFUSED_TRUNCATED, kind_names[kind], "the end", what);
+        items_refuse(items, CLOISTER_REFUSED_TRUNCATED, wanted, "the end", what);
     } else if (result.status != CBOR_DECODER_FINISHED) {
-        items_refuse(items, CLOISTER_REFUSED_BAD_TYPE, kind_names[kind], "no CBOR", what);
+        items_refuse(items, CLOISTER_REFUSED_BAD_TYPE, wanted, "no CBOR", what);
     } else if (item->kind == ITEM_INDEFINITE) {
-        items_refuse(items, CLOISTER_REFUSED_NOT_DETERMINISTIC, kind_names[kind],
-                     kind_names[ITEM_INDEFINITE], what);
-    } else if (item->kind != kind) {
-        items_refuse(items, CLOISTER_REFUSED_BAD_TYPE, kind_names[kind], kind_names[item->kind],
+        items_refuse(items, CLOISTER_REFUSED_NOT_DETERMINISTIC, wanted, kind_names[ITEM_INDEFINITE],
                      what);
-    } else if (result.read - (kind == ITEM_BYTES ? item->value : 0) != shortest_head(item->value)) {
+    } else if (head && head != shortest_head(item->value)) {
         items_refuse(items, CLOISTER_REFUSED_NOT_DETERMINISTIC, "the shortest head",
                      "a longer one", what);
     } else {
         items->data += result.read;
         items->left -= result.read;
+    }
+    return !items->rc;
+}
+
+bool items_any(struct items *items, const char *what, struct item *item)
+{
+    return take_any(items, "an item", what, item);
+}
+
+/* Takes one item of this kind; false after a refusal. */
+static bool take(struct items *items, enum item_kind kind, const char *what, struct item *item)
+{
+    if (take_any(items, kind_names[kind], what, item) && item->kind != kind) {
+        items_refuse(items, CLOISTER_REFUSED_BAD_TYPE, kind_names[kind], kind_names[item->kind],
+                     what);
     }
     return !items->rc;
 }

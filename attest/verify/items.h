@@ -20,6 +20,25 @@ struct items {
     struct cloister_refusal *refusal;
 };
 
+enum item_kind {
+    ITEM_NUMBER,
+    ITEM_NEGATIVE, /* -1 - value */
+    ITEM_BYTES,
+    ITEM_TEXT,
+    ITEM_ARRAY,
+    ITEM_MAP,
+    ITEM_TAG,
+    ITEM_TRUTH, /* value: 0 or 1 */
+    ITEM_INDEFINITE,
+    ITEM_OTHER, /* null, undefined, floating point */
+};
+
+struct item {
+    enum item_kind kind;
+    uint64_t value; /* the number, size, count or tag */
+    const uint8_t *data;
+};
+
 /* A map whose keys are unsigned numbers. */
 struct items_map {
     const char *name;
@@ -37,6 +56,8 @@ __attribute__((warn_unused_result)) int items_end(struct items *items);
 uint64_t items_number(struct items *items, uint64_t least, uint64_t most, const char *what);
 struct cloister_bytes items_bytes(struct items *items, size_t least, size_t most, const char *what);
 uint64_t items_array(struct items *items, uint64_t least, uint64_t most, const char *what);
+/* Whatever comes next, but for what is not deterministic; of an array or map its head. False: no. */
+bool items_any(struct items *items, const char *what, struct item *item);
 /* `tag`: below 24. */
 void items_tag(struct items *items, uint8_t tag, const char *what);
 /* Is the next item a tag? Reads nothing. */

@@ -18,6 +18,8 @@ struct cloister_token_keys {
         char id[ID_SIZE];
         uint8_t point[64];
     } keys[CLOISTER_TOKEN_MAX_KEYS];
+    size_t unfit_count;
+    char unfit[CLOISTER_TOKEN_MAX_KEYS][ID_SIZE]; /* keys on P-256 that are not for verifying */
 };
 
 static const char *text_of(json_object *key, const char *name)
@@ -43,13 +45,53 @@ static bool take_coordinate(json_object *key, const char *name, uint8_t coordina
     return true;
 }
 
+/* Absent, or exactly this text. */
+static bool may_be(json_object *key, const char *name, const char *text)
+{
+    json_object *value;
+
+    return !json_object_object_get_ex(key, name, &value) ||
+           (json_object_is_type(value, json_type_string) &&
+            !strcmp(json_object_get_string(value), text));
+}
+
+/* RFC 7517, 4.3: a list of texts, or absent. */
+static bool may_verify(json_object *key)
+{
+    json_object *list;
+    bool found = false;
+
+    if (!json_object_object_get_ex(key, "key_ops", &list)) {
+        return true;
+    }
+    for (size_t i = 0;
+         json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
+        json_object *operation = json_object_array_get_idx(list, i);
+
+        found = found || (json_object_is_type(operation, json_type_string) &&
+                          !strcmp(json_object_get_string(operation), "verify"));
+    }
+    return found;
+}
+
+/* Its name alone is kept, so that a token can be refused for the right reason. */
+static void pass_over(struct cloister_token_keys *keys, const char *id)
+{
+    if (keys->unfit_count < CLOISTER_TOKEN_MAX_KEYS && *id && strlen(id) < ID_SIZE) {
+        strcpy(keys->unfit[keys->unfit_count++], id);
+    }
+}
+
 /* Keys of another kind, or for another use, are passed over (RFC 7517, 5). */
 static void take_key(struct json_reader *in, struct cloister_token_keys *keys, json_object *key)
 {
-    const char *id = text_of(key, "kid"), *use = text_of(key, "use"), *alg = text_of(key, "alg");
+    const char *id = text_of(key, "kid");
 
-    if (strcmp(text_of(key, "kty"), "EC") != 0 || strcmp(text_of(key, "crv"), "P-256") != 0 ||
-        (*use && strcmp(use, "sig") != 0) || (*alg && strcmp(alg, "ES256") != 0)) {
+    if (strcmp(text_of(key, "kty"), "EC") != 0 || strcmp(text_of(key, "crv"), "P-256") != 0) {
+        return;
+    }
+    if (!may_be(key, "use", "sig") || !may_be(key, "alg", "ES256") || !may_verify(key)) {
+        pass_over(keys, id);
         return;
     }
     if (keys->count == CLOISTER_TOKEN_MAX_KEYS) {
@@ -84,8 +126,8 @@ int cloister_token_keys_parse(const char *json, size_t size, struct cloister_tok
         take_key(&in, found, json_object_array_get_idx(list, i));
     }
     json_object_put(document);
-    if (!found->count) {
-        json_refuse(&in, "keys", "no key on P-256 that signs");
+    if (!found->count && !found->unfit_count) {
+        json_refuse(&in, "keys", "no key on P-256");
     }
     if (in.rc) {
         free(found);
@@ -108,4 +150,14 @@ const uint8_t *token_keys_find(const struct cloister_token_keys *keys, const cha
         }
     }
     return NULL;
+}
+
+bool token_keys_unfit(const struct cloister_token_keys *keys, const char *id)
+{
+    for (size_t i = 0; i < keys->unfit_count; i++) {
+        if (strcmp(keys->unfit[i], id) == 0) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -5,14 +5,17 @@
  *
  * ## The steps
  *
- * cloister_token_verify() takes these steps in this order and stops at the first that fails.
+ * cloister_token_verify() for a JWT and cloister_token_verify_cwt() for a CWT take these steps in this
+ * order and stop at the first that fails.
  *
- *   1  form       a JWS in compact form (RFC 7515, 7.1) with alg ES256 and without "crit"
- *   2  key        its "kid" is in the issuer's key set
+ *   1  form       a JWS in compact form (RFC 7515, 7.1), or a COSE_Sign1 with its tag (RFC 8392, 7.2;
+ *                 RFC 9052, 4.2), with alg ES256 and without "crit"; of a COSE_Sign1 all headers are
+ *                 protected
+ *   2  key        its "kid" is in the issuer's key set, and that key is for verifying
  *   3  signature  that key signed it
  *   4  issuer     "iss" is the one expected
  *   5  audience   "aud" is the one expected: a token for somebody else is worth nothing here
- *   6  time       "nbf" <= now + leeway, "exp" > now - leeway
+ *   6  time       "nbf" <= now + leeway, "exp" > now - leeway, both whole seconds from 1970 to 9999
  *   7  policy     the evidence was judged by the policy expected, and that has no bypass
  *   8  enclave    one of "submods" carries the report data expected
  *   9  code       that enclave is no debug enclave, and has the measurement or the author expected,
@@ -37,8 +40,9 @@
     X(MALFORMED, "token-malformed", "this is no signed token")                                     \
     X(ALGORITHM, "token-algorithm", "the token is not signed by ES256 alone")                      \
     X(KEY_UNKNOWN, "token-key-unknown", "the token's key is not one of the issuer's")              \
+    X(KEY_USE, "token-key-use", "the token's key is not for verifying")                            \
     X(SIGNATURE_WRONG, "token-signature-wrong", "the token is not signed by its key")              \
-    X(CLAIMS, "token-claims", "the token lacks a claim, or one has another type than it must")     \
+    X(CLAIMS, "token-claims", "the token lacks a claim, or one is not what it must be")            \
     X(ISSUER, "token-issuer", "the token is by another issuer")                                    \
     X(AUDIENCE, "token-audience", "the token is for somebody else")                                \
     X(NOT_YET_VALID, "token-not-yet-valid", "the token is not valid yet")                          \
@@ -70,7 +74,8 @@ const char *cloister_token_refusal_text(enum cloister_token_refusal_code code);
 struct cloister_token_keys;
 
 /*
- * Reads a JWK set (RFC 7517, 5), what the service serves at /v1/jwks.json. 0; -EINVAL: `why` (if not
+ * Reads a JWK set (RFC 7517, 5), what the service serves at /v1/jwks.json. Keys that are not for
+ * verifying ES256, by "use", "alg" or "key_ops" (4.2 to 4.4), verify nothing. 0; -EINVAL: `why` (if not
  * NULL) says what is wrong, no key on P-256 included; -ENOMEM.
  */
 __attribute__((warn_unused_result)) int
@@ -101,5 +106,10 @@ __attribute__((warn_unused_result)) int
 cloister_token_verify(const char *token, size_t size, const struct cloister_token_keys *keys,
                       const struct cloister_token_expectation *expectation,
                       struct cloister_token_refusal *refusal);
+/* The same for a CWT, as its bytes: what the service answers is Base64 of them. */
+__attribute__((warn_unused_result)) int
+cloister_token_verify_cwt(const uint8_t *token, size_t size, const struct cloister_token_keys *keys,
+                          const struct cloister_token_expectation *expectation,
+                          struct cloister_token_refusal *refusal);
 
 #endif

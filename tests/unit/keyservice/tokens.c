@@ -118,8 +118,8 @@ json_object *claims_enclave(json_object *claims)
     return json_object_object_get(json_object_object_get(submods, "enclave-0"), "cloister");
 }
 
-/* r || s of an ECDSA-Sig-Value. */
-static void sign(const struct issuer *issuer, const char *text, uint8_t signature[64])
+void issuer_sign(const struct issuer *issuer, const uint8_t *data, size_t data_size,
+                 uint8_t signature[64])
 {
     uint8_t der[80];
     const uint8_t *at = der;
@@ -128,7 +128,7 @@ static void sign(const struct issuer *issuer, const char *text, uint8_t signatur
     ECDSA_SIG *pair;
 
     ck_assert_int_eq(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, issuer->key), 1);
-    ck_assert_int_eq(EVP_DigestSign(context, der, &size, (const uint8_t *)text, strlen(text)), 1);
+    ck_assert_int_eq(EVP_DigestSign(context, der, &size, data, data_size), 1);
     EVP_MD_CTX_free(context);
     pair = d2i_ECDSA_SIG(NULL, &at, (long)size);
     ck_assert_ptr_nonnull(pair);
@@ -150,7 +150,7 @@ char *token_sign(const struct issuer *issuer, const char *header, json_object *c
     used = base64_encode(BASE64_URL, (const uint8_t *)header, strlen(header), token);
     token[used++] = '.';
     used += base64_encode(BASE64_URL, (const uint8_t *)body, strlen(body), token + used);
-    sign(issuer, token, signature);
+    issuer_sign(issuer, (const uint8_t *)token, used, signature);
     token[used++] = '.';
     base64_encode(BASE64_URL, signature, sizeof(signature), token + used);
     json_object_put(claims);

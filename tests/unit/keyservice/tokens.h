@@ -22,6 +22,10 @@ void issuer_make(struct issuer *issuer, const char *id);
 /* A JWK set of these keys, to be freed. */
 char *issuer_jwks(const struct issuer *issuers, size_t count);
 
+/* ES256: r || s. */
+void issuer_sign(const struct issuer *issuer, const uint8_t *data, size_t data_size,
+                 uint8_t signature[64]);
+
 /* Claims that the expectation accepts. */
 extern uint8_t policy[32], measurement[48], author[32], report_data[64];
 struct cloister_token_expectation expectation_make(void);
