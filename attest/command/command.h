@@ -79,6 +79,20 @@ int logs_compare(const char *const *paths, size_t count, const struct cloister_c
 /* Complains about an error of cloister_plan_*() with this file or text; returns STATUS_INPUT. */
 int plan_failed(int rc, const char *what);
 
+/*
+ * Compares a plan with the PCR values and the event log in evidence, or in files (`log` NULL: none).
+ * What is wrong with a log, and why it was not used, is said. 0 or 1 as cloister_plan_compare(), or a
+ * negative errno after having complained.
+ */
+int predict_compare_evidence(const struct cloister_plan *plan, const char *path,
+                             struct cloister_difference *difference);
+int predict_compare_values(const struct cloister_plan *plan, const char *path, const char *log,
+                           struct cloister_difference *difference);
+/* A difference as JSON; as text, on standard output. */
+json_object *predict_difference(const struct cloister_difference *difference);
+void predict_print_difference(const struct cloister_plan *plan,
+                              const struct cloister_difference *difference);
+
 /* Hexadecimal text to bytes: -1, or how many (at most `room`). */
 int hex_read(const char *text, uint8_t *bytes, size_t room);
 

@@ -162,126 +162,12 @@ static json_object *describe(const struct cloister_plan *plan, const struct inpu
     return object;
 }
 
-/* Every planned event of a PCR: what can be the reason where nothing tells which. */
-static void print_candidates(const struct cloister_plan *plan, uint32_t pcr)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        if (plan->events[i].pcr == pcr) {
-            printf("    perhaps   %s\n", plan->events[i].name);
-        }
-    }
-}
-
-static void print_difference(const struct cloister_plan *plan,
-                             const struct cloister_difference *difference)
-{
-    char expected[65], found[65];
-
-    hex_text(difference->expected, 32, expected, sizeof(expected));
-    hex_text(difference->found, 32, found, sizeof(found));
-    if (difference->planned) {
-        printf("PCR %u differs: %s\n", difference->pcr, difference->planned->name);
-    } else if (difference->in_log) {
-        printf("PCR %u differs: more was measured than planned\n", difference->pcr);
-    } else {
-        printf("PCR %u differs\n", difference->pcr);
-        print_candidates(plan, difference->pcr);
-    }
-    printf("    expected  %s\n    found     %s%s%s\n", expected, found,
-           *difference->said ? " " : "", difference->said);
-}
-
-static json_object *describe_difference(const struct cloister_difference *difference)
-{
-    json_object *object = out_new();
-
-    out_count(object, "pcr", difference->pcr);
-    if (difference->planned) {
-        out_text(object, "name", difference->planned->name);
-    }
-    out_truth(object, "from_log", difference->in_log);
-    out_hex(object, "expected", difference->expected, 32);
-    out_hex(object, "found", difference->found, 32);
-    out_text(object, "log_says", difference->said);
-    return object;
-}
-
-/* 0 or 1 as cloister_plan_compare(), or a negative errno after having complained. */
-static int compare_evidence(const struct cloister_plan *plan, const char *path,
-                            struct cloister_difference *difference)
-{
-    static struct cloister_evidence evidence;
-    uint8_t *data;
-    size_t size;
-    int rc = -EINVAL;
-
-    if (file_read(path, CLOISTER_EVIDENCE_MAX_SIZE, &data, &size)) {
-        return -EIO;
-    }
-    if (cloister_evidence_decode(data, size, &evidence, NULL)) {
-        complain("%s is no evidence", path);
-    } else if (evidence.quote.attest.size == 0) {
-        complain("%s has no quote", path);
-    } else {
-        rc = cloister_plan_compare(plan, evidence.quote.pcrs, evidence.quote.pcr_count,
-                                   evidence.log, difference);
-        if (rc < 0) {
-            complain("%s: its event log is malformed", path);
-        }
-    }
-    free(data);
-    return rc;
-}
-
-/* A PCR that is planned but has no value would count as not different. */
-static bool has_all(const struct cloister_plan *plan, const struct cloister_pcr *pcrs, size_t count,
-                    const char *path)
-{
-    uint32_t known = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        known |= 1u << pcrs[i].index;
-    }
-    for (size_t i = 0; i < plan->count; i++) {
-        if (!(known & 1u << plan->events[i].pcr)) {
-            complain("%s: no value of PCR %u, which is predicted", path, plan->events[i].pcr);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The same for values and a log as files. */
-static int compare_values(const struct cloister_plan *plan, const struct inputs *in,
-                          struct cloister_difference *difference)
-{
-    struct cloister_pcr pcrs[CLOISTER_EVIDENCE_PCRS];
-    struct cloister_bytes log = {NULL, 0};
-    uint8_t *data = NULL;
-    size_t count;
-    int rc;
-
-    if (pcrs_read(in->pcrs, pcrs, &count) || !has_all(plan, pcrs, count, in->pcrs) ||
-        (in->log && file_read(in->log, CLOISTER_EVIDENCE_MAX_LOG, &data, &log.size))) {
-        return -EIO;
-    }
-    log.data = data;
-    rc = cloister_plan_compare(plan, pcrs, count, log, difference);
-    if (rc == -EBADMSG) {
-        complain("%s: the event log is malformed", in->log);
-    } else if (rc < 0) {
-        complain("%s cannot be compared: %s", in->pcrs, strerror(-rc));
-    }
-    free(data);
-    return rc;
-}
-
 static int report(const struct cloister_plan *plan, const struct inputs *in)
 {
     struct cloister_difference difference;
     json_object *object;
-    int rc = in->compare ? compare_evidence(plan, in->compare, &difference)
-             : in->pcrs  ? compare_values(plan, in, &difference)
+    int rc = in->compare ? predict_compare_evidence(plan, in->compare, &difference)
+             : in->pcrs  ? predict_compare_values(plan, in->pcrs, in->log, &difference)
                          : 0;
 
     if (in->boot.xen && !requires_tpm(in)) {
@@ -300,11 +186,11 @@ static int report(const struct cloister_plan *plan, const struct inputs *in)
             out_truth(object, "tpm_required", requires_tpm(in));
         }
         if (rc) {
-            out_add(object, "difference", describe_difference(&difference));
+            out_add(object, "difference", predict_difference(&difference));
         }
         out_print(object);
     } else if (rc) {
-        print_difference(plan, &difference);
+        predict_print_difference(plan, &difference);
     } else {
         print_text(plan);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What differs between a plan and a machine. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cloister/eventlog.h"
@@ -80,6 +81,25 @@ static int compare_log(const struct cloister_plan *plan, uint32_t pcr, struct cl
     return rc;
 }
 
+/*
+ * All events are as planned, and the log leads to the value: then it started with another one. That
+ * is so after TPM2_Startup from another locality (Boot Guard, TXT: TPM 2.0 part 3, 9.3), and in the
+ * PCRs of a dynamic root of trust.
+ */
+static void say_start(const struct cloister_replay *replay, struct cloister_difference *difference)
+{
+    difference->start = true;
+    difference->in_log = true;
+    difference->planned = NULL;
+    memset(difference->expected, 0, 32);
+    memset(difference->found, difference->pcr >= 17 && difference->pcr <= 22 ? 0xff : 0, 32);
+    if (difference->pcr == 0) {
+        difference->found[31] = replay->locality;
+        snprintf(difference->said, sizeof(difference->said), "StartupLocality %u",
+                 replay->locality);
+    }
+}
+
 static int explain(const struct cloister_plan *plan, int planned, struct cloister_bytes log,
                    struct cloister_difference *difference)
 {
@@ -90,15 +110,23 @@ static int explain(const struct cloister_plan *plan, int planned, struct cloiste
     if (planned == 1) {
         difference->planned = next_planned(plan, difference->pcr, &position);
     }
-    if (log.size == 0 || (difference->planned && difference->planned->reference)) {
+    if (log.size == 0) {
         return 1;
     }
     rc = cloister_log_replay(log, &replay);
     if (rc) {
         return rc;
     }
-    if (memcmp(replay.pcrs[difference->pcr], difference->found, 32) == 0) {
-        rc = compare_log(plan, difference->pcr, log, difference);
+    if (memcmp(replay.pcrs[difference->pcr], difference->found, 32) != 0) {
+        difference->other_log = true;
+        return 1;
+    }
+    if (difference->planned && difference->planned->reference) {
+        return 1;
+    }
+    rc = compare_log(plan, difference->pcr, log, difference);
+    if (rc == 0) {
+        say_start(&replay, difference);
     }
     return rc < 0 ? rc : 1;
 }

@@ -13,6 +13,7 @@
 
 /* TPM 2.0 part 2, 6.3: TPM_ALG_ID. */
 #define TPM_ALG_RSA 0x0001u
+#define TPM_ALG_SHA1 0x0004u
 #define TPM_ALG_SHA256 0x000bu
 #define TPM_ALG_NULL 0x0010u
 #define TPM_ALG_RSASSA 0x0014u

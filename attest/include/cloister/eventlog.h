@@ -5,7 +5,8 @@
  *
  * The format is the TCG PC Client crypto-agile log (Platform Firmware Profile 1.05, 10.2): one
  * event in the old format that names the digest algorithms, then TCG_PCR_EVENT2 events. Only the
- * SHA-256 bank is looked at; an event without a SHA-256 digest makes the log malformed. Only
+ * SHA-256 bank is looked at. An event may lack the digests of other banks, as on machines that have
+ * banks switched off; one that is extended without a SHA-256 digest makes the log malformed. Only
  * digests are extended: descriptions, event types and other banks' digests are covered by no quote,
  * prove nothing, and may be another's words.
  *
@@ -64,7 +65,8 @@ struct cloister_replay {
     uint8_t pcrs[CLOISTER_EVIDENCE_PCRS][32];
     uint32_t events;
     size_t offset;     /* of the malformed event, after -EBADMSG */
-    const char *wrong; /* what is wrong there */
+    const char *wrong; /* what is wrong there: a static text */
+    uint8_t locality;  /* of TPM2_Startup, which PCR 0 starts with; 0 unless the log says another */
 };
 
 /* 0, -EBADMSG, or -EIO if OpenSSL fails. */

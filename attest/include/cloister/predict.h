@@ -142,6 +142,8 @@ struct cloister_difference {
     uint8_t expected[32];
     uint8_t found[32];  /* digests of the event where `in_log`, values of the PCR elsewhere */
     bool in_log;        /* the log told it */
+    bool start;         /* and that all events are as planned: expected and found are start values */
+    bool other_log;     /* the log leads to another value: it was not used */
     char said[96];      /* what stands in its place, by the log, printable; "": it ends there */
 };
 

@@ -141,17 +141,21 @@ static const struct {
     uint8_t value;
     const char *wrong;
 } changes[] = {
-    {0, 1, "no crypto-agile log"},    {4, 4, "no crypto-agile log"},
-    {28, 36, "list of digest"},       {28, 255, "list of digest"},
-    {32, 's', "no crypto-agile log"}, {47, '3', "no crypto-agile log"},
+    {0, 1, "the format of TPM 1.2"},  {0, 24, "no event log"},
+    {4, 4, "the format of TPM 1.2"},  {28, 36, "list of digest"},
+    {28, 255, "list of digest"},      {31, 1, "the log ends in this event"},
+    {32, 's', "the format of TPM 1.2"}, {47, '3', "the format of TPM 1.2"},
     {56, 0, "list of digest"},        {56, 9, "too many"},
-    {59, 1, "too many"},              {62, 65, "a digest's size"},
-    {64, 0x0c, "no SHA-256"},         {66, 20, "no SHA-256"},
+    {59, 1, "too many"},              {62, 65, "the size of a digest"},
+    {62, 0, "the size of a digest"},  {64, 0x0c, "no SHA-256 bank"},
+    {60, 0x0b, "the size of a digest"}, {64, 4, "listed twice"},
+    {66, 20, "the size of a digest"},
     {68, 1, "list of digest"},        {69, 24, "PCR's index"},
-    {72, 1, "PCR's index"},           {77, 1, "number of digests"},
-    {77, 3, "number of digests"},     {80, 1, "number of digests"},
-    {81, 0x0c, "a digest"},           {81, 0x0b, "digest"},
-    {103, 0x04, "digest"},            {140, 1, "size of its data"},
+    {72, 1, "PCR's index"},           {77, 0, "no SHA-256 digest"},
+    {77, 1, "no SHA-256 digest"},     {77, 3, "more digests"},
+    {80, 1, "more digests"},          {81, 0x0c, "does not list"},
+    {81, 0x0b, "does not list"},      {103, 0x04, "two digests of one algorithm"},
+    {140, 1, "the log ends in this event"},
 };
 
 START_TEST(malformed)
