@@ -12,30 +12,17 @@
 
 #include <openssl/evp.h>
 
+#include "verify/application.h"
 #include "cloister/predict.h"
 
 #define MAX_APPLICATION (512u << 20)
-#define MAX_SECTIONS 96u /* PE Format, "COFF File Header" */
-#define COFF_SIZE 24u    /* the "PE" signature and the COFF header */
-#define SECTION_SIZE 40u
+#define COFF_SIZE 24u       /* the "PE" signature and the COFF header */
 #define CHECKSUM_OFFSET 64u /* in the optional header */
 #define CERTIFICATE_ENTRY 4u /* of the data directories */
+#define SIGNED_ALIGNMENT                                                                           \
+    8u /* "The Attribute Certificate Table": of what stands before a signature */
 
-struct piece {
-    uint32_t offset, size;
-};
-
-struct image {
-    const uint8_t *data;
-    size_t size;
-    size_t checksum, certificate; /* where these fields stand */
-    size_t header_size;
-    size_t certificate_size;
-    uint32_t section_count;
-    struct piece sections[MAX_SECTIONS];
-};
-
-static uint32_t little(const struct image *image, size_t offset, size_t size)
+uint32_t application_number(const struct application *image, size_t offset, size_t size)
 {
     uint32_t value = 0;
 
@@ -46,37 +33,40 @@ static uint32_t little(const struct image *image, size_t offset, size_t size)
 }
 
 /* Is [offset, offset + size) in the file? */
-static bool within(const struct image *image, size_t offset, size_t size)
+static bool within(const struct application *image, size_t offset, size_t size)
 {
     return offset <= image->size && size <= image->size - offset;
 }
 
 static int compare_pieces(const void *a, const void *b)
 {
-    const struct piece *left = a, *right = b;
+    const struct application_piece *left = a, *right = b;
 
     return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
-static int read_sections(struct image *image, size_t table)
+static int read_sections(struct application *image, size_t table)
 {
-    if (!within(image, table, (size_t)image->section_count * SECTION_SIZE)) {
+    if (!within(image, table, (size_t)image->section_count * APPLICATION_SECTION_SIZE)) {
         return -EBADMSG;
     }
     for (uint32_t i = 0; i < image->section_count; i++) {
-        struct piece *section = &image->sections[i];
+        struct application_piece *section = &image->sections[i];
 
-        section->size = little(image, table + i * SECTION_SIZE + 16, 4);
-        section->offset = section->size ? little(image, table + i * SECTION_SIZE + 20, 4) : 0;
+        section->size = application_number(image, table + i * APPLICATION_SECTION_SIZE + 16, 4);
+        section->offset =
+            section->size ? application_number(image, table + i * APPLICATION_SECTION_SIZE + 20, 4)
+                          : 0;
         if (!within(image, section->offset, section->size)) {
             return -EBADMSG;
         }
     }
+    image->table = table;
     qsort(image->sections, image->section_count, sizeof(image->sections[0]), compare_pieces);
     return 0;
 }
 
-static int read_image(struct image *image)
+static int read_image(struct application *image)
 {
     size_t coff, optional, optional_size, directories;
     uint32_t magic;
@@ -84,37 +74,37 @@ static int read_image(struct image *image)
     if (!within(image, 0, 64) || memcmp(image->data, "MZ", 2) != 0) {
         return -EBADMSG;
     }
-    coff = little(image, 60, 4);
+    coff = application_number(image, 60, 4);
     if (!within(image, coff, COFF_SIZE + 2) || memcmp(image->data + coff, "PE\0\0", 4) != 0) {
         return -EBADMSG;
     }
-    image->section_count = little(image, coff + 6, 2);
-    optional_size = little(image, coff + 20, 2);
+    image->section_count = application_number(image, coff + 6, 2);
+    optional_size = application_number(image, coff + 20, 2);
     optional = coff + COFF_SIZE;
-    magic = little(image, optional, 2);
+    magic = application_number(image, optional, 2);
     directories = magic == 0x20b ? 112 : 96; /* PE32+ or PE32 */
-    if ((magic != 0x20b && magic != 0x10b) || image->section_count > MAX_SECTIONS ||
+    if ((magic != 0x20b && magic != 0x10b) || image->section_count > APPLICATION_MAX_SECTIONS ||
         optional_size < directories + 8 * (CERTIFICATE_ENTRY + 1) ||
         !within(image, optional, optional_size) ||
-        little(image, optional + directories - 4, 4) <= CERTIFICATE_ENTRY) {
+        application_number(image, optional + directories - 4, 4) <= CERTIFICATE_ENTRY) {
         return -EBADMSG;
     }
-    image->header_size = little(image, optional + 60, 4);
+    image->header_size = application_number(image, optional + 60, 4);
     image->checksum = optional + CHECKSUM_OFFSET;
     image->certificate = optional + directories + 8 * CERTIFICATE_ENTRY;
-    image->certificate_size = little(image, image->certificate + 4, 4);
+    image->certificate_size = application_number(image, image->certificate + 4, 4);
     if (!within(image, image->header_size, 0) || image->header_size < image->certificate + 8) {
         return -EBADMSG;
     }
     return read_sections(image, optional + optional_size);
 }
 
-static bool add(EVP_MD_CTX *context, const struct image *image, size_t from, size_t to)
+static bool add(EVP_MD_CTX *context, const struct application *image, size_t from, size_t to)
 {
     return from <= to && EVP_DigestUpdate(context, image->data + from, to - from) == 1;
 }
 
-static int digest_image(const struct image *image, uint8_t digest[32])
+static int digest_image(const struct application *image, uint8_t digest[32])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     size_t hashed = image->header_size, end = image->size - image->certificate_size;
@@ -124,7 +114,7 @@ static int digest_image(const struct image *image, uint8_t digest[32])
                 add(context, image, image->certificate + 8, image->header_size);
 
     for (uint32_t i = 0; i < image->section_count && good; i++) {
-        const struct piece *section = &image->sections[i];
+        const struct application_piece *section = &image->sections[i];
 
         good = add(context, image, section->offset, (size_t)section->offset + section->size);
         hashed += section->size;
@@ -137,7 +127,7 @@ static int digest_image(const struct image *image, uint8_t digest[32])
     return good ? 0 : -EIO;
 }
 
-static int read_file(const char *path, struct image *image, uint8_t **data)
+static int read_file(const char *path, struct application *image, uint8_t **data)
 {
     FILE *file = fopen(path, "re");
     long size = -1;
@@ -162,11 +152,32 @@ static int read_file(const char *path, struct image *image, uint8_t **data)
     return rc;
 }
 
+/* Adds the event, with what there is to be said about the file. */
+static int add_event(struct cloister_plan *plan, uint32_t pcr, const uint8_t digest[32],
+                     const char *path, const struct application *image)
+{
+    struct cloister_planned *event;
+    char *name;
+    int rc;
+
+    if (asprintf(&name, "application %s", path) < 0) {
+        return -ENOMEM;
+    }
+    rc = cloister_plan_digest(plan, pcr, digest, name);
+    free(name);
+    if (!rc) {
+        event = &plan->events[plan->count - 1];
+        event->application = true;
+        event->outside = application_outside(image);
+        event->unaligned = !image->certificate_size && image->size % SIGNED_ALIGNMENT;
+    }
+    return rc;
+}
+
 int cloister_plan_application(struct cloister_plan *plan, uint32_t pcr, const char *path)
 {
-    struct image image = {0};
+    struct application image = {0};
     uint8_t *data, digest[32];
-    char *name;
     int rc = read_file(path, &image, &data);
 
     if (!rc) {
@@ -178,14 +189,9 @@ int cloister_plan_application(struct cloister_plan *plan, uint32_t pcr, const ch
     if (!rc) {
         rc = digest_image(&image, digest);
     }
+    if (!rc) {
+        rc = add_event(plan, pcr, digest, path, &image);
+    }
     free(data);
-    if (rc) {
-        return rc;
-    }
-    if (asprintf(&name, "application %s", path) < 0) {
-        return -ENOMEM;
-    }
-    rc = cloister_plan_digest(plan, pcr, digest, name);
-    free(name);
     return rc;
 }

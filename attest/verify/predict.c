@@ -35,9 +35,7 @@ int cloister_plan_digest(struct cloister_plan *plan, uint32_t pcr, const uint8_t
     if (!copy) {
         return -ENOMEM;
     }
-    events[plan->count].pcr = pcr;
-    events[plan->count].reference = false;
-    events[plan->count].name = copy;
+    events[plan->count] = (struct cloister_planned){.pcr = pcr, .name = copy};
     memcpy(events[plan->count].digest, digest, 32);
     plan->count++;
     return 0;

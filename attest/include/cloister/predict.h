@@ -61,6 +61,12 @@ struct cloister_planned {
     bool reference; /* digest is the PCR's value, not extended into it */
     uint8_t digest[32];
     char *name; /* "file xen.gz", "command multiboot2 /boot/xen.gz" */
+    /* Of an application: */
+    bool application;
+    bool unaligned;      /* not signed, and of a size that is no multiple of 8: signing fills it up, and
+                            changes its digest */
+    const char *outside; /* started as Xen's unified image, it takes something from elsewhere, which its
+                            digest does not cover: a static text; NULL: it does not */
 };
 
 struct cloister_plan {
@@ -116,12 +122,21 @@ struct cloister_grub_xen {
 
 /*
  * multiboot2 FOLDER/XEN XEN_CMDLINE; module2 FOLDER/KERNEL KERNEL_CMDLINE; module2 --nounzip
- * FOLDER/INITRD. The same errors; -EILSEQ: a command line has what GRUB's script reader changes (quotes,
- * backslashes, $ ; | & < >, blanks at the ends or more than one between words), so that it measures
- * another text than this.
+ * FOLDER/INITRD. The same errors; -EILSEQ: a command line, the folder or a file's name has what GRUB's
+ * script reader changes (below), so that it measures another text than this.
  */
 __attribute__((warn_unused_result)) int
 cloister_plan_grub_xen(struct cloister_plan *plan, const struct cloister_grub_xen *boot);
+
+/*
+ * Why the arguments of a command in GRUB's script, words with one blank between them, do not reach the
+ * command as they stand here: a static text that names the character. NULL: they do, and both GRUB's
+ * measurements of them (the command and the command line) are this text. GRUB 2.06,
+ * grub-core/script/yylex.l and parser.y; commands/wildcard.c; lib/cmdline.c.
+ */
+const char *cloister_grub_changes(const char *text);
+/* The same of one word: a folder's or a file's name, which has no blanks. */
+const char *cloister_grub_changes_path(const char *text);
 
 /*
  * Whether Xen, started with this command line, runs only with a TPM that vouches for its monitor
