@@ -23,10 +23,14 @@ static const char help[] =
     "  --kernel-cmdline TEXT  its command line\n"
     "  --initrd FILE          dom0's initial RAM disk\n"
     "  --folder PATH          where GRUB finds these files (default: /boot)\n"
-    "  --reference PCRS       values of PCRs 0 to 7 that the plan does not tell, from a machine that\n"
-    "                         booted as it should: what tpm2_pcrread printed there. Without PCRs 0,\n"
+    "  --reference PCRS       values of PCRs 0 to 7 that the plan does not tell, from a machine "
+    "that\n"
+    "                         booted as it should: what tpm2_pcrread printed there. Without PCRs "
+    "0,\n"
     "                         2 and 7 no configuration is whole, and policies refuse it.\n"
     "  --unified              the plan is that of Xen's unified image: no PCR 8 and 9\n"
+    "  --insecure-incomplete-image\n"
+    "                         take a unified image that reads something from elsewhere\n"
     "  --insecure-empty-pcrs  take values that prove nothing: zeros, ff, separators alone\n"
     "  --compare EVIDENCE     say what differs from the PCR values in this evidence, which is not\n"
     "                         verified; with its event log down to the file\n"
@@ -39,7 +43,7 @@ static const char help[] =
 struct inputs {
     struct cloister_grub_xen boot;
     const char *grub, *reference, *compare, *pcrs, *log;
-    bool unified, empty, json;
+    bool unified, incomplete, empty, json;
 };
 
 /* Bit n: the plan has PCR n. */
@@ -92,6 +96,40 @@ static int check_values(const struct cloister_plan *plan, const struct inputs *i
         }
     }
     return 0;
+}
+
+/*
+ * Of a unified image PCR 4 must cover all that it boots: of the application that is started last,
+ * behind a shim. 0 or STATUS_INPUT.
+ */
+static int check_image(const struct cloister_plan *plan, const struct inputs *in)
+{
+    const struct cloister_planned *image = NULL;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->events[i].pcr == CLOISTER_PCR_LOADER && plan->events[i].application) {
+            image = &plan->events[i];
+        }
+    }
+    if (!in->unified || in->incomplete || !image || !image->outside) {
+        return 0;
+    }
+    complain("%s is no whole unified image: %s, which nothing measures", image->name,
+             image->outside);
+    return STATUS_INPUT;
+}
+
+/* A signature begins at a multiple of 8, and the bytes that fill up to it are measured, too. */
+static void warn_unaligned(const struct cloister_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->events[i].unaligned) {
+            complain(
+                "%s is not signed, and its size is no multiple of 8: once it is signed, another "
+                "value is measured",
+                plan->events[i].name);
+        }
+    }
 }
 
 static void warn_incomplete(const struct cloister_plan *plan, const struct inputs *in)
@@ -179,6 +217,7 @@ static int report(const struct cloister_plan *plan, const struct inputs *in)
     }
     if (!in->compare && !in->pcrs) {
         warn_incomplete(plan, in);
+        warn_unaligned(plan);
     }
     if (in->json) {
         object = describe(plan, in);
@@ -197,6 +236,13 @@ static int report(const struct cloister_plan *plan, const struct inputs *in)
     return rc ? STATUS_REFUSED : STATUS_ACCEPTED;
 }
 
+static const char *file_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : path;
+}
+
 /* Names the file that cannot be read, which the library does not. */
 static int check_files(const struct cloister_grub_xen *boot)
 {
@@ -210,11 +256,44 @@ static int check_files(const struct cloister_grub_xen *boot)
     return 0;
 }
 
+/* What GRUB would not measure as it stands: the option, and why. */
+static int check_words(const struct cloister_grub_xen *boot)
+{
+    const struct {
+        const char *option, *text;
+        const char *(*judge)(const char *text);
+    } words[] = {
+        {"--cmdline", boot->xen_cmdline, cloister_grub_changes},
+        {"--kernel-cmdline", boot->kernel_cmdline, cloister_grub_changes},
+        {"--folder", boot->folder, cloister_grub_changes_path},
+        {"--xen", file_name(boot->xen), cloister_grub_changes_path},
+        {"--kernel", file_name(boot->kernel), cloister_grub_changes_path},
+        {"--initrd", file_name(boot->initrd), cloister_grub_changes_path},
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *why = words[i].text ? words[i].judge(words[i].text) : NULL;
+        char shown[101];
+
+        if (why) {
+            snprintf(shown, sizeof(shown), "%s", words[i].text);
+            for (char *c = shown; *c; c++) {
+                *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
+            }
+            complain("%s: GRUB does not hand '%s' over as it stands: %s", words[i].option, shown,
+                     why);
+            return STATUS_INPUT;
+        }
+    }
+    return 0;
+}
+
 static int predict(const struct inputs *in)
 {
     struct cloister_plan plan = {NULL, 0};
-    int rc = check_files(&in->boot);
+    int rc = check_words(&in->boot);
 
+    rc = rc ? rc : check_files(&in->boot);
     if (!rc && in->grub) {
         rc = plan_read(&plan, in->grub, &in->boot);
     } else if (!rc) {
@@ -224,9 +303,8 @@ static int predict(const struct inputs *in)
     if (!rc && in->reference) {
         rc = plan_reference(&plan, in->reference);
     }
-    if (!rc) {
-        rc = check_values(&plan, in);
-    }
+    rc = rc ? rc : check_image(&plan, in);
+    rc = rc ? rc : check_values(&plan, in);
     if (!rc) {
         rc = report(&plan, in);
     }
@@ -250,8 +328,11 @@ static bool take_option(int option, struct inputs *in)
         ['L'] = &in->log,
     };
 
-    bool *const truth = option == 'j' ? &in->json : option == 'u' ? &in->unified
-                        : option == 'E' ? &in->empty : NULL;
+    bool *const truth = option == 'j'   ? &in->json
+                        : option == 'u' ? &in->unified
+                        : option == 'I' ? &in->incomplete
+                        : option == 'E' ? &in->empty
+                                        : NULL;
 
     if (truth) {
         *truth = true;
@@ -279,6 +360,7 @@ int command_predict(int argc, char **argv)
         {"pcrs", required_argument, NULL, 'p'},
         {"log", required_argument, NULL, 'L'},
         {"unified", no_argument, NULL, 'u'},
+        {"insecure-incomplete-image", no_argument, NULL, 'I'},
         {"insecure-empty-pcrs", no_argument, NULL, 'E'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},

@@ -12,8 +12,10 @@
 int plan_failed(int rc, const char *what)
 {
     complain("%s cannot be measured: %s", what,
-             rc == -EILSEQ ? "GRUB measures a command line in another form than it stands here, if it has"
-                             " quotes, \\ $ ; | & < > or needless blanks" : strerror(-rc));
+             rc == -EINVAL    ? "this is no line of a plan (see PLANS in cloister-verify(1))"
+             : rc == -EBADMSG ? "this is no PE file"
+             : rc == -EEXIST  ? "this stands there twice"
+                              : strerror(-rc));
     return STATUS_INPUT;
 }
 
@@ -79,6 +81,65 @@ static int add_line(struct cloister_plan *plan, char *line)
     return add_to_pcr(plan, line, text);
 }
 
+/* Can a text of this line have line breaks? */
+static bool goes_on(const char *line)
+{
+    static const char *const words[] = {"command ", "kernel-cmdline ", "module-cmdline ", "text "};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (!strncmp(line, words[i], strlen(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * The next line without its line break, and with those that go on with its text: "|" stands for the
+ * break before them. NULL: no more.
+ */
+static char *next_line(char **cursor, unsigned int *number)
+{
+    char *line = strsep(cursor, "\n");
+
+    ++*number;
+    while (line && *cursor && **cursor == '|' && goes_on(line)) {
+        char *more = strsep(cursor, "\n"), *end = line + strlen(line);
+
+        ++*number;
+        *end++ = '\n';
+        memmove(end, more + 1, strlen(more + 1) + 1);
+    }
+    return line;
+}
+
+static int take_line(struct cloister_plan *plan, char *line, const struct cloister_grub_xen *boot,
+                     bool *loaded)
+{
+    int rc;
+
+    if (!*line || *line == '#') {
+        return 0;
+    }
+    if (strcmp(line, "xen") != 0) {
+        return add_line(plan, line);
+    }
+    rc = *loaded ? -EEXIST : cloister_plan_grub_xen(plan, boot);
+    *loaded = true;
+    return rc;
+}
+
+/* A zero byte or a carriage return would be measured with the text that it stands in. */
+static int check_bytes(const char *path, const uint8_t *data, size_t size)
+{
+    if (memchr(data, 0, size) || memchr(data, '\r', size)) {
+        complain("%s has %s: a plan is text, with line feeds alone", path,
+                 memchr(data, 0, size) ? "zero bytes" : "carriage returns");
+        return STATUS_INPUT;
+    }
+    return 0;
+}
+
 int plan_read(struct cloister_plan *plan, const char *path, const struct cloister_grub_xen *boot)
 {
     bool loaded = false;
@@ -88,21 +149,14 @@ int plan_read(struct cloister_plan *plan, const char *path, const struct cloiste
     unsigned int number = 0;
     int rc = file_read(path, MAX_PLAN_SIZE, &data, &size);
 
+    rc = rc ? rc : check_bytes(path, data, size);
     if (rc) {
+        free(data);
         return rc;
     }
-    if (strlen((char *)data) != size) {
-        rc = -EINVAL;
-    }
     cursor = (char *)data;
-    while (!rc && (line = strsep(&cursor, "\n"))) {
-        number++;
-        if (!strcmp(line, "xen")) {
-            rc = loaded ? -EEXIST : cloister_plan_grub_xen(plan, boot);
-            loaded = true;
-        } else if (*line && *line != '#') {
-            rc = add_line(plan, line);
-        }
+    while (!rc && (line = next_line(&cursor, &number))) {
+        rc = take_line(plan, line, boot, &loaded);
     }
     free(data);
     snprintf(where, sizeof(where), "%s, line %u,", path, number);

@@ -134,15 +134,6 @@ int cloister_plan_reference(struct cloister_plan *plan, uint32_t pcr, const uint
     return rc;
 }
 
-/* Does GRUB's script reader give these words on as they stand here? */
-static bool plain_words(const char *text)
-{
-    size_t size = strlen(text);
-
-    return !strpbrk(text, "\"'\\$;|&<>\t\n") && !strstr(text, "  ") && *text != ' ' &&
-           (!size || text[size - 1] != ' ');
-}
-
 /*
  * One loader command: the command as text, then the file that it opens, then the command line that
  * it hands over. (grub-core/script/execute.c; loader/multiboot.c; lib/cmdline.c.)
@@ -153,7 +144,8 @@ static int plan_load(struct cloister_plan *plan, const char *command, const char
     char *text;
     int rc;
 
-    if (!plain_words(cmdline)) {
+    if (cloister_grub_changes(cmdline) || cloister_grub_changes_path(folder) ||
+        cloister_grub_changes_path(last_component(path))) {
         return -EILSEQ;
     }
     if (asprintf(&text, "%s %s/%s%s%s", command, folder, last_component(path), *cmdline ? " " : "",
