@@ -29,10 +29,15 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int complain_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Reads a whole file into memory that the caller frees; `limit`: the largest that makes sense.
- * STATUS_GOOD, or STATUS_FILE or STATUS_REFUSED (too large) after having complained. */
+/* Reads a whole file, or what comes from a pipe, into memory that the caller frees; `limit`: the
+ * largest that makes sense. STATUS_GOOD, or STATUS_FILE or STATUS_REFUSED (too large) after having
+ * complained. */
 int file_read(const char *path, uint64_t limit, uint8_t **data, size_t *size);
-/* Replaces a file in one step: nobody ever sees a part of it. STATUS_GOOD or STATUS_FILE. */
+/*
+ * Makes a regular file, or replaces one in one step: nobody ever sees a part of it. What is no regular
+ * file is never replaced: a character device or pipe gets the data, a link's target is written anew; a
+ * folder, socket or block device is refused. STATUS_GOOD or STATUS_FILE.
+ */
 int file_write(const char *path, const uint8_t *data, size_t size);
 
 /* The largest image there can be. */
