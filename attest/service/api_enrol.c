@@ -119,7 +119,7 @@ static bool believe(struct worker *worker, struct request *request, const struct
 {
     const struct taken *certificate = &body->fields[EK_CERTIFICATE];
     uint8_t named[STORE_DIGEST];
-    const char *why = NULL;
+    char why[400];
     int rc = store_ticket_get(worker->db, enrolment->ticket, service_seconds(), named);
 
     if (rc == -EIO) {
@@ -133,11 +133,8 @@ static bool believe(struct worker *worker, struct request *request, const struct
     } else if (!certificate->given) {
         refuse_key(request, "ek_certificate",
                    "it is needed, for the ticket does not name the endorsement key");
-    } else {
-        why = ekcert_check(worker->service->ek_roots, certificate->bytes, ek);
-        if (why) {
-            refuse_key(request, "ek_certificate", why);
-        }
+    } else if (!ekcert_check(worker->service->ek_roots, certificate->bytes, ek, why, sizeof(why))) {
+        refuse_key(request, "ek_certificate", why);
     }
     return !request->status;
 }

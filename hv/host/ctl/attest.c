@@ -164,7 +164,7 @@ static void print_tpm(json_object *answer)
     if (ctl_member(answer, "ek_certificate") &&
         !json_bytes_read(ctl_text(answer, "ek_certificate"), certificate, sizeof(certificate),
                          &size))
-        printf("endorsement key  with a certificate of its manufacturer, %zu bytes\n", size);
+        printf("endorsement key  with its manufacturer's certificates, %zu bytes\n", size);
     else
         puts("endorsement key  without a certificate");
 }

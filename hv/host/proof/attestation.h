@@ -4,7 +4,7 @@
  * identity or the TPM answer. Bytes are base64, nonces hexadecimal, 16 to 64 bytes. "Evidence" is
  * cloister/evidence.h's.
  *
- *   tpm        -> ek_public, ak_public (TPM2B_PUBLIC), ek_certificate (DER, or null): what a
+ *   tpm        -> ek_public, ak_public (TPM2B_PUBLIC), ek_certificate (DER, CAs' behind it; or null): what a
  *                 service needs to enrol this host
  *   activate   -> secret: what that service hid in credential_blob (TPM2B_ID_OBJECT) and
  *                 encrypted_secret (TPM2B_ENCRYPTED_SECRET)

@@ -55,6 +55,7 @@ void chip_release(struct chip *chip, struct chip_key *key);
 __attribute__((warn_unused_result)) int chip_attestation_key(struct chip *chip,
                                                              struct chip_key *key);
 
+/* DER, without what fills up the TPM's indices. */
 struct chip_certificate {
     size_t size; /* 0: the manufacturer left none */
     uint8_t der[CHIP_CERTIFICATE_MAX];
@@ -63,6 +64,13 @@ struct chip_certificate {
  * has one. */
 __attribute__((warn_unused_result)) int
 chip_endorsement_key(struct chip *chip, struct chip_key *key, struct chip_certificate *certificate);
+
+/*
+ * Puts the certificates of the CAs between that one and the manufacturer's root behind it, where the TPM
+ * has them (0x01c00100 and so on). What is no certificate, or not for everybody, is left out, with a warning.
+ */
+__attribute__((warn_unused_result)) int chip_certificate_chain(struct chip *chip,
+                                                               struct chip_certificate *certificate);
 
 /* Quotes PCRs of the SHA-256 bank, bit n of `pcrs` is PCR n; the values are those quoted. */
 struct chip_quote {

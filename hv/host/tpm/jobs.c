@@ -55,6 +55,8 @@ int job_identity(struct chip *chip, json_object *request, json_object *answer)
     if (!rc)
         rc = chip_endorsement_key(chip, &endorsement, &certificate);
     if (!rc)
+        rc = chip_certificate_chain(chip, &certificate);
+    if (!rc)
         rc = add_public(chip, answer, "ek_public", &endorsement.public);
     if (!rc) {
         json_object_object_add(answer, "ek_certificate",

@@ -13,9 +13,9 @@
  *     asks back {"question": {"nonce_tpm"}} on a line of its own, and reads the line nonce_caller, space, hmac
  *     (base64) from descriptor 3
  *
- * ek_public and ak_public are TPM2B_PUBLIC, credential_blob is a TPM2B_ID_OBJECT, encrypted_secret
- * a TPM2B_ENCRYPTED_SECRET, secret what was hidden in them; bytes are base64. extend to hmac are 32 bytes each:
- * cloister/abi.h, "Counters over power failures". An answer also has
+ * ek_public and ak_public are TPM2B_PUBLIC, ek_certificate is DER with those of CAs behind it, credential_blob is a
+ * TPM2B_ID_OBJECT, encrypted_secret a TPM2B_ENCRYPTED_SECRET, secret what was hidden in them; bytes are base64. extend to
+ * hmac are 32 bytes each: cloister/abi.h, "Counters over power failures". An answer also has
  * "ok", and may have "warning"; where "ok" is false: "error" (an errno's name), "message".
  */
 #ifndef CLOISTER_HOST_TPM_JOBS_H

@@ -4,11 +4,15 @@
 #include <string.h>
 
 #include "tpm/chip.h"
+#include "cloister/certificate.h"
 #include "tpm/internal.h"
 
 /* EK Credential Profile, 2.2.1.4: where manufacturers put the certificates. */
 #define CERTIFICATE_RSA 0x01c00002u
 #define CERTIFICATE_ECC 0x01c0000au
+/* 2.2.1.5: those of the CAs between, from the first index on, one behind the other. */
+#define CERTIFICATE_CHAIN 0x01c00100u
+#define CERTIFICATE_CHAIN_LAST 0x01c001ffu
 #define NV_PIECE 512u /* every TPM gives that much at once */
 
 /* --- templates -------------------------------------------------------------------------------- */
@@ -161,16 +165,6 @@ int chip_attestation_key(struct chip *chip, struct chip_key *key)
 
 /* --- the endorsement key ---------------------------------------------------------------------- */
 
-/* The DER object at the beginning: manufacturers fill up the index. */
-static size_t der_size(const uint8_t *der, size_t size)
-{
-    size_t whole = size > 4 && der[0] == 0x30 && der[1] == 0x82
-                       ? 4 + ((size_t)der[2] << 8) + der[3]
-                       : 0;
-
-    return whole <= size ? whole : 0;
-}
-
 static int read_nv(struct chip *chip, ESYS_TR index, uint16_t size, uint8_t *to)
 {
     int rc = 0;
@@ -192,13 +186,19 @@ static int read_nv(struct chip *chip, ESYS_TR index, uint16_t size, uint8_t *to)
     return rc;
 }
 
-static int read_certificate(struct chip *chip, uint32_t handle,
-                            struct chip_certificate *certificate)
+static void warn(struct chip *chip, uint32_t handle, const char *what)
 {
+    snprintf(chip->warning, sizeof(chip->warning), "the TPM's index %#x: %s", handle, what);
+}
+
+/* What stands at an index, as to[*size]; 0 bytes: there is none, or not for us. */
+static int read_index(struct chip *chip, uint32_t handle, uint8_t *to, size_t room, size_t *size)
+{
+    const TPMA_NV readable = TPMA_NV_AUTHREAD | TPMA_NV_WRITTEN;
     TPM2B_NV_PUBLIC *public = NULL;
     ESYS_TR index;
 
-    certificate->size = 0;
+    *size = 0;
     chip_begin(chip, "TPM2_NV_ReadPublic");
     TSS2_RC got = Esys_TR_FromTPMPublic(chip->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE,
                                         ESYS_TR_NONE, &index);
@@ -207,20 +207,72 @@ static int read_certificate(struct chip *chip, uint32_t handle,
     chip_begin(chip, "TPM2_NV_ReadPublic");
     int rc = chip_end(chip, Esys_NV_ReadPublic(chip->esys, index, ESYS_TR_NONE, ESYS_TR_NONE,
                                                ESYS_TR_NONE, &public, NULL));
-    uint16_t size = rc ? 0 : public->nvPublic.dataSize;
-    Esys_Free(public);
-    if (!rc && size > sizeof(certificate->der))
-        rc = chip_fail(chip, -EIO, "the certificate at %#x has %u bytes, more than %u", handle,
-                       size, CHIP_CERTIFICATE_MAX);
-    if (!rc)
-        rc = read_nv(chip, index, size, certificate->der);
     if (rc)
         return rc;
-    certificate->size = der_size(certificate->der, size);
-    if (!certificate->size)
-        snprintf(chip->warning, sizeof(chip->warning),
-                 "what stands at the TPM's index %#x is no certificate", handle);
-    return 0;
+    const uint16_t held = public->nvPublic.dataSize;
+    const TPMA_NV attributes = public->nvPublic.attributes;
+    Esys_Free(public);
+    if ((attributes & readable) != readable || held > room) {
+        warn(chip, handle, held > room ? "more than there is room for" : "it has no content that anybody may read");
+        return 0;
+    }
+    rc = read_nv(chip, index, held, to);
+    if (!rc)
+        *size = held;
+    return rc;
+}
+
+/*
+ * Keeps the certificates of what stands from der[size] on, `more` bytes, one behind the other; what fills
+ * up an index goes. Returns how many bytes at the end are the beginning of another.
+ */
+static size_t keep_certificates(struct chip *chip, uint32_t handle,
+                                struct chip_certificate *certificate, size_t more)
+{
+    struct cloister_bytes rest = {certificate->der + certificate->size, more}, one;
+    const char *why = NULL;
+    int rc;
+
+    while ((rc = cloister_certificate_next(&rest, &one, &why)) == 1) {
+        memmove(certificate->der + certificate->size, one.data, one.size);
+        certificate->size += one.size;
+    }
+    if (rc == -EBADMSG)
+        warn(chip, handle, why);
+    if (rc != -ENODATA)
+        return 0;
+    memmove(certificate->der + certificate->size, rest.data, rest.size);
+    return rest.size;
+}
+
+static int read_certificate(struct chip *chip, uint32_t handle,
+                            struct chip_certificate *certificate)
+{
+    size_t size;
+
+    certificate->size = 0;
+    int rc = read_index(chip, handle, certificate->der, sizeof(certificate->der), &size);
+    if (!rc && keep_certificates(chip, handle, certificate, size))
+        warn(chip, handle, "a certificate that is cut off");
+    return rc;
+}
+
+int chip_certificate_chain(struct chip *chip, struct chip_certificate *certificate)
+{
+    size_t begun = 0, size = 1; /* a certificate may go on in the next index */
+    uint32_t handle = CERTIFICATE_CHAIN;
+    int rc = 0;
+
+    for (; !rc && certificate->size && size && handle <= CERTIFICATE_CHAIN_LAST; handle++) {
+        const size_t used = certificate->size + begun;
+
+        rc = read_index(chip, handle, certificate->der + used, sizeof(certificate->der) - used, &size);
+        if (!rc && size)
+            begun = keep_certificates(chip, handle, certificate, begun + size);
+    }
+    if (!rc && begun)
+        warn(chip, CERTIFICATE_CHAIN, "the last certificate from here on is cut off");
+    return rc;
 }
 
 int chip_endorsement_key(struct chip *chip, struct chip_key *key,

@@ -60,7 +60,7 @@ def each_field(world, service, path, body, how, optional, free):
             if not (wrong is None and field in optional):
                 tried({**rest, field: wrong}, f"{field}: {name}")
         if isinstance(value, str):
-            oversized = {"/v1/attest": 370000, "/v1/tickets": 900, "/v1/hosts/enrol": 6000}.get(path, 3000)
+            oversized = {"/v1/attest": 370000, "/v1/tickets": 900, "/v1/hosts/enrol": 11000}.get(path, 3000)
             tried({**rest, field: "A" * oversized}, f"{field}: oversized")
             if field not in free + ["challenge", "enrolment", "policy"]:
                 for name, wrong in (("a letter fewer", value[:-1]), ("white space", value + "\n"),

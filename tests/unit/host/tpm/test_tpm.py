@@ -167,6 +167,66 @@ def identity(helper):
     return first
 
 
+def certificate(folder, name, *arguments):
+    """A certificate as another CA would have it, DER."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    f"{folder}/{name}.key", "-subj", f"/CN={name}", "-days", "2", "-outform", "der", "-out",
+                    f"{folder}/{name}.der", *arguments], check=True, stderr=subprocess.DEVNULL)
+    return pathlib.Path(folder, f"{name}.der").read_bytes()
+
+
+class Indices:
+    """NV indices from 0x01c00100 on, and what the helper makes of them."""
+
+    def __init__(self, helper):
+        self.helper, self.tpm, self.defined = helper, helper.tpm, []
+
+    def put(self, *contents, attributes="ownerwrite|ownerread|authread|no_da"):
+        while self.defined:
+            self.tpm.run("tpm2_nvundefine", self.defined.pop(), "-C", "o")
+        for i, content in enumerate(contents):
+            index, path = hex(0x01c00100 + i), f"{self.tpm.folder}/nv"
+            self.tpm.run("tpm2_nvdefine", index, "-C", "o", "-s", str(len(content)), "-a", attributes)
+            self.defined.append(index)
+            pathlib.Path(path).write_bytes(content)
+            self.tpm.run("tpm2_nvwrite", index, "-C", "o", "-i", path)
+
+    def check(self, name, wanted, warns=None):
+        answer = self.helper.good(f"chain: {name}", "identity")
+        found = base64.b64decode(answer["ek_certificate"])
+        self.helper.tap.equal(found.hex(), wanted.hex(), f"chain: {name}: the certificates")
+        said = answer.get("warning", "")
+        self.helper.tap.ok(warns in said if warns else not said, f"chain: {name}: what is warned of", said)
+
+
+def chain(helper, first):
+    """The certificates between, as manufacturers leave them: whole or not, filled up, in several indices."""
+    own, indices = base64.b64decode(first["ek_certificate"]), Indices(helper)
+    one, two = certificate(helper.tpm.folder, "one"), certificate(helper.tpm.folder, "two")
+    indices.put(one + two)
+    indices.check("two in one index", own + one + two)
+    indices.put(one, two)
+    indices.check("one in each", own + one + two)
+    indices.put(one + two[:100], two[100:300], two[300:])
+    indices.check("one that goes on in the next index", own + one + two)
+    for filling in b"\0", b"\xff", b"\x5a":
+        indices.put(one + filling * 200, two + filling * 77)
+        indices.check(f"filled up with {filling.hex()}", own + one + two)
+    indices.put(b"\x10\x01\0" + struct.pack(">H", len(one)) + one, b"\x10\x01\0" + struct.pack(">H", len(two) + 2) + b"\x10\x02" + two)
+    indices.check("in the form of TPM 1.2", own + one + two)
+    indices.put(one, two[:-1])
+    indices.check("one that is cut off", own + one, "index 0x1c00100: the last certificate from here on is cut off")
+    indices.put(one, b"what is this?")
+    indices.check("no certificate", own + one, "index 0x1c00101: neither DER")
+    indices.put(bytes(600))
+    indices.check("an empty index", own)
+    indices.put(one, attributes="ownerwrite|ownerread|no_da")
+    indices.check("an index for the owner alone", own, "index 0x1c00100: it has no content that anybody may read")
+    indices.put(one * 2, one * 3)
+    indices.check("many", own + one * 5)
+    indices.put(one)  # and so it stays: each_command() has these commands, too
+
+
 def evidence(helper, verify, first):
     tap, tpm = helper.tap, helper.tpm
     tpm.run("tpm2_pcrextend", f"13:sha256={hashlib.sha256(record()).hexdigest()}")
@@ -443,6 +503,7 @@ def main():
         helper = Helper(tap, tpm, path, library)
         try:
             first = identity(helper)
+            chain(helper, first)
             evidence(helper, verify, first)
             event_log(helper)
             bad_requests(helper)
