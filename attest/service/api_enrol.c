@@ -25,7 +25,10 @@
 /* What the sealed context of an enrolment carries. */
 struct enrolment {
     int64_t expires;
-    uint8_t ticket[STORE_DIGEST], ek_digest[STORE_DIGEST], ak_digest[STORE_DIGEST];
+    uint8_t ticket[STORE_DIGEST], ak_digest[STORE_DIGEST];
+    uint8_t ek_digest[STORE_DIGEST]; /* of the key alone: what the host is known by */
+    uint8_t
+        sent_digest[STORE_DIGEST]; /* of the TPM2B_PUBLIC that was sent: what a ticket may name */
     uint8_t secret_digest[STORE_DIGEST];
 };
 
@@ -127,7 +130,8 @@ static bool believe(struct worker *worker, struct request *request, const struct
     } else if (rc) {
         reply_error(request, 401, "unauthorized", "this ticket is not known, used, or too old");
     } else if (memcmp(named, no_digest, sizeof(named))) {
-        if (memcmp(named, enrolment->ek_digest, sizeof(named))) {
+        if (memcmp(named, enrolment->ek_digest, sizeof(named)) &&
+            memcmp(named, enrolment->sent_digest, sizeof(named))) {
             refuse_key(request, "ek_public", "the ticket is for another endorsement key");
         }
     } else if (!certificate->given) {
@@ -194,7 +198,8 @@ void api_enrol(struct worker *worker, struct request *request)
         refuse_key(request, "ak_public", why);
     } else if (!sha256(request->token, strlen(request->token), enrolment.ticket) ||
                !sha256(body.fields[EK_PUBLIC].bytes.data, body.fields[EK_PUBLIC].bytes.size,
-                       enrolment.ek_digest)) {
+                       enrolment.sent_digest) ||
+               !credential_ek_digest(ek, enrolment.ek_digest)) {
         reply_unavailable(request);
     } else if (believe(worker, request, &body, ek, &enrolment)) {
         offer(worker, request, ek, &enrolment);
@@ -215,7 +220,8 @@ static int apply_activation(struct db *db, struct request *request)
     struct store_host host = activation->host;
     char token[STORE_ID_SIZE + sizeof(activation->secret)];
     json_object *object;
-    int rc = store_host_enrol(db, activation->enrolment.ticket, service_seconds(), &host);
+    int rc = store_host_enrol(db, activation->enrolment.ticket, service_seconds(),
+                              activation->enrolment.sent_digest, &host);
 
     if (rc == -ENOENT) {
         reply_error(request, 401, "unauthorized", "the ticket has been used, or is too old");

@@ -25,6 +25,13 @@
 EVP_PKEY *credential_ek(struct cloister_bytes public, const char **why);
 
 /*
+ * SHA-256 of the TPM2B_PUBLIC that template L-1 or L-2 gives with this key: what the host may send in
+ * another way (attributes, authPolicy, zeros before a coordinate) does not change it. False: OpenSSL
+ * failed.
+ */
+__attribute__((warn_unused_result)) bool credential_ek_digest(EVP_PKEY *ek, uint8_t digest[32]);
+
+/*
  * The attestation key in a TPM2B_PUBLIC: a restricted signing key that was made in its TPM and is
  * fixed there, ECDSA P-256 with SHA-256. `digest` gets SHA-256 of its TPMT_PUBLIC: its Name without
  * the algorithm (part 1, 16). False after `why`.

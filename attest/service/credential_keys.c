@@ -115,6 +115,70 @@ EVP_PKEY *credential_ek(struct cloister_bytes public, const char **why)
     return key;
 }
 
+/* The profile's templates, B.3.3 and B.3.4, with a key in them. */
+struct template
+{
+    uint8_t bytes[2 + CREDENTIAL_PUBLIC_MAX];
+    size_t used;
+};
+
+static void put(struct template *public, uint64_t value, size_t size)
+{
+    for (size_t i = size; i-- > 0;) {
+        public->bytes[public->used++] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+/* A number as a TPM2B of `size` bytes. */
+static bool put_number(struct template *public, EVP_PKEY *key, const char *parameter, int size)
+{
+    BIGNUM *number = NULL;
+    bool good;
+
+    put(public, (uint64_t)size, 2);
+    good = EVP_PKEY_get_bn_param(key, parameter, &number) == 1 &&
+           BN_bn2binpad(number, public->bytes + public->used, size) == size;
+    public->used += (size_t)size;
+    BN_free(number);
+    return good;
+}
+
+bool credential_ek_digest(EVP_PKEY *ek, uint8_t digest[32])
+{
+    /* PolicyA for SHA-256: B.6.3. */
+    static const uint8_t policy[32] = {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8,
+                                       0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24,
+                                       0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64,
+                                       0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa};
+    const bool rsa = EVP_PKEY_is_a(ek, "RSA");
+    struct template public = {.used = 2};
+    bool good;
+
+    put(&public, rsa ? TPM_ALG_RSA : TPM_ALG_ECC, 2);
+    put(&public, TPM_ALG_SHA256, 2);
+    put(&public, EK_WANTED | TPM_OBJECT_ADMIN_WITH_POLICY, 4);
+    put(&public, sizeof(policy), 2);
+    memcpy(public.bytes + public.used, policy, sizeof(policy));
+    public.used += sizeof(policy);
+    put(&public, TPM_ALG_AES, 2);
+    put(&public, 128, 2);
+    put(&public, TPM_ALG_CFB, 2);
+    put(&public, TPM_ALG_NULL, 2); /* scheme */
+    if (rsa) {
+        put(&public, 8 * TPM_RSA_SIZE, 2);
+        put(&public, 0, 4); /* the default exponent */
+        good = put_number(&public, ek, OSSL_PKEY_PARAM_RSA_N, TPM_RSA_SIZE);
+    } else {
+        put(&public, TPM_ECC_NIST_P256, 2);
+        put(&public, TPM_ALG_NULL, 2); /* KDF */
+        good = put_number(&public, ek, OSSL_PKEY_PARAM_EC_PUB_X, 32) &&
+               put_number(&public, ek, OSSL_PKEY_PARAM_EC_PUB_Y, 32);
+    }
+    public.bytes[0] = (uint8_t)((public.used - 2) >> 8);
+    public.bytes[1] = (uint8_t)(public.used - 2);
+    return good && EVP_Digest(public.bytes, public.used, digest, NULL, EVP_sha256(), NULL) == 1;
+}
+
 bool credential_ak(struct cloister_bytes public, uint8_t digest[32], const char **why)
 {
     struct cloister_bytes inner = unwrap(public);

@@ -27,6 +27,9 @@
                 "($1, $2, $3, $4, $5) "                                                            \
                 "ON CONFLICT (ek_digest) DO UPDATE SET ak_digest = excluded.ak_digest, "           \
                 "token_digest = excluded.token_digest, enrolled = excluded.enrolled RETURNING id") \
+    X(HOST_RENAME, "UPDATE hosts SET ek_digest = $1 WHERE ek_digest = $2 AND NOT EXISTS "          \
+                   "(SELECT 1 FROM hosts WHERE ek_digest = $1)")                                   \
+    X(HOST_FORGET, "DELETE FROM hosts WHERE ek_digest = $1")                                       \
     X(HOST_DELETE, "DELETE FROM hosts WHERE id = $1")                                              \
     X(HOST_SUCCESS, "UPDATE hosts SET last_attempt = $1, last_success = $2, last_reason = '' "     \
                     "WHERE id = $3 AND token_digest = $4")                                         \
@@ -296,11 +299,25 @@ static void id_row(void *context, const struct db_value *columns, size_t count)
     take_text(&columns[0], context, STORE_ID_SIZE);
 }
 
+/* A host that is known by this digest of its EK is known by the new one, or is one too many. */
+static int take_former(struct db *db, const struct store_host *host, const uint8_t *former)
+{
+    int rc;
+
+    if (!memcmp(former, host->ek_digest, STORE_DIGEST)) {
+        return 0;
+    }
+    rc = done(RUN(db, HOST_RENAME, NULL, NULL, DB_BLOB(host->ek_digest, STORE_DIGEST),
+                  DB_BLOB(former, STORE_DIGEST)));
+    return rc ? rc : done(RUN(db, HOST_FORGET, NULL, NULL, DB_BLOB(former, STORE_DIGEST)));
+}
+
 int store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST], int64_t now,
-                     struct store_host *host)
+                     const uint8_t former[STORE_DIGEST], struct store_host *host)
 {
     int rc = changed(RUN(db, TICKET_USE, NULL, NULL, DB_BLOB(ticket, STORE_DIGEST), DB_INT(now)));
 
+    rc = rc ? rc : take_former(db, host, former);
     if (rc) {
         return rc;
     }

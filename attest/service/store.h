@@ -21,7 +21,7 @@
 
 struct store_host {
     char id[STORE_ID_SIZE];
-    uint8_t ek_digest[STORE_DIGEST];              /* SHA-256 of the EK's TPM2B_PUBLIC */
+    uint8_t ek_digest[STORE_DIGEST];              /* credential_ek_digest() */
     uint8_t ak_digest[STORE_DIGEST];              /* SHA-256 of the AK's TPMT_PUBLIC */
     uint8_t token_digest[STORE_DIGEST];           /* SHA-256 of its bearer token's secret */
     int64_t enrolled, last_attempt, last_success; /* 0: never */
@@ -53,10 +53,12 @@ STORE_ACTION store_host_list(struct db *db, const char *after, uint32_t limit, s
                              void *context);
 /*
  * Uses the ticket up and enters the host. A host with this EK is replaced but keeps its id, which
- * `host` gets. -ENOENT: the ticket is unknown, used, or past `now`.
+ * `host` gets. `former`: SHA-256 of the TPM2B_PUBLIC that it has sent, by which earlier versions knew
+ * it; a second host that they made of this EK is removed. -ENOENT: the ticket is unknown, used, or past
+ * `now`.
  */
 STORE_ACTION store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST], int64_t now,
-                              struct store_host *host);
+                              const uint8_t former[STORE_DIGEST], struct store_host *host);
 STORE_ACTION store_host_delete(struct db *db, const char *id);
 
 /* Tickets. An EK digest of zeros: any EK that has a certificate. */

@@ -36,6 +36,8 @@ def real_tpm(world, service, kind):
             return
         done = activate(service, offer.json, secret)
         world.status(done, 200, f"swtpm, {kind} EK: activate")
+        listed = service.admin("GET", f"/v1/hosts/{done.json['host']}").json["ek_sha256"]
+        tap.equal(listed, sha256(ek), f"swtpm, {kind} EK: it is known by the TPM's own TPM2B_PUBLIC")
         tpm.must("pcrextend", f"13:sha256={world.maker.ask('record')}")
 
         def evidence(nonce):
@@ -91,7 +93,8 @@ def certificates(world, keys):
         ("for TLS servers", issue("ca", "extendedKeyUsage=serverAuth"), 403),
         ("a CA's own", issue("ca", usage, "basicConstraints=critical,CA:true"), 403),
         ("another key's", issue("ca", usage, key="other.pem") if _other(folder) else b"", 403),
-        ("truncated", good[:-1], 403), ("more behind", good + b"x", 403), ("no certificate", b"hello", 403),
+        ("truncated", good[:-1], 403), ("more behind", good + b"xy", 403), ("ff behind", good + b"\xff" * 900, 200),
+        ("in the form of TPM 1.2", b"\x10\x01\0" + len(good).to_bytes(2, "big") + good, 200), ("no certificate", b"hello", 403),
         ("a byte changed", good[:-5] + bytes([good[-5] ^ 1]) + good[-4:], 403), ("none", None, 403),
     ]
     for name, der, wanted in cases:
@@ -100,9 +103,45 @@ def certificates(world, keys):
     world.status(enrol(service, world.ticket(service, ek_sha256="00" * 31 + "01"), soft.public, ak, b64(good)), 403,
                  "a good certificate, but the ticket names another EK")
     service.stop()
+    chains(world, keys, soft, ak, issue)
     bare = world.service(name="no-roots")
     world.status(enrol(bare, world.ticket(bare), soft.public, ak, b64(good)), 403, "a certificate, but no roots")
     return bare
+
+
+def chains(world, keys, soft, ak, issue):
+    """CAs between the certificate and a root: handed over, listed, or missing by name."""
+    folder = world.folder
+
+    def authority(name, above):
+        """A CA of this name by another; its certificate, DER."""
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / f"{name}.key",
+                "-subj", f"/CN={name}", "-out", folder / f"{name}.csr")
+        (folder / "caext").write_text("basicConstraints=critical,CA:true\n", encoding="ascii")
+        openssl("x509", "-req", "-in", folder / f"{name}.csr", "-CA", f"{above}.pem", "-CAkey", f"{above}.key", "-days", "2",
+                "-extfile", folder / "caext", "-out", folder / f"{name}.pem")
+        return openssl("x509", "-in", folder / f"{name}.pem", "-outform", "DER")
+
+    one = authority("between-1", str(keys.path("ca.pem")).removesuffix(".pem"))
+    two = authority("between-2", folder / "between-1")
+    leaf = openssl("x509", "-req", "-in", keys.path("service.csr"), "-force_pubkey", folder / "ek.pem", "-CA",
+                   folder / "between-2.pem", "-CAkey", folder / "between-2.key", "-days", "2", "-outform", "DER")
+    service = world.service(name="chains", ek_roots=keys.path("ca.pem"))
+    for name, sent, wanted, says in (
+            ("all handed over", leaf + two + one, 200, ""), ("in another order", leaf + one + two, 200, ""),
+            ("filled up behind", leaf + two + one + b"\xff" * 100, 200, ""),
+            ("nothing between", leaf, 403, "its issuer's certificate is missing, 'CN=between-2'"),
+            ("the first between alone", leaf + two, 403, "its issuer's certificate is missing, 'CN=between-1'"),
+            ("the wrong one", leaf + one, 403, "'CN=between-2'"), ("something else behind", leaf + b"hello", 403, "behind its certificate"),
+            ("too many", leaf + two * 9, 403, "more than 9")):
+        reply = enrol(service, world.ticket(service), soft.public, ak, b64(sent))
+        world.status(reply, wanted, f"EK certificate, CAs between: {name}")
+        world.tap.ok(says in reply.json.get("message", ""), "it says so", repr(reply))
+    service.stop()
+    service = world.service(name="listed", ek_roots=folder / "between-2.pem")
+    world.status(enrol(service, world.ticket(service), soft.public, ak, b64(leaf)), 200, "the CA between is listed, its root is not")
+    world.status(enrol(service, world.ticket(service), soft.public, ak, b64(issue("ca"))), 403, "what its root signed is not believed")
+    service.stop()
 
 
 def _spki():
@@ -190,6 +229,27 @@ def anew(world, service, ek, ak, first):
     world.status(service.post("/v1/challenge", token=second["token"]), 200, "enrolled anew: the new token")
 
 
+def one_key(world, service):
+    """One endorsement key is one host, whatever else the public area says."""
+    ek, ak = SoftEk("ecc"), world.maker.bytes("key")
+    plain = ek.public
+    hosts = []
+    for name, public in (("as it is", plain), ("noDA", plain[:8] + bytes([plain[8] ^ 0x04]) + plain[9:]),
+                         ("userWithAuth", plain[:9] + bytes([plain[9] ^ 0x40]) + plain[10:]),
+                         ("another authPolicy", plain[:12] + b"\x5a" * 32 + plain[44:]),
+                         ("no authPolicy", (len(plain) - 34).to_bytes(2, "big") + plain[2:10] + b"\0\0" + plain[44:]),
+                         ("as it is, again", plain)):
+        offer = enrol(service, world.ticket(service, ek_sha256=sha256(public)), public, ak)
+        world.status(offer, 200, f"one EK, {name}: enrol")
+        hosts.append(activate(service, offer.json, ek.activate(ak, *parts(offer.json))).json)
+        world.tap.equal(hosts[-1].get("host"), hosts[0]["host"], f"one EK, {name}: one host")
+        for number, host in enumerate(hosts):
+            wanted = 200 if number == len(hosts) - 1 else 401
+            world.status(service.post("/v1/challenge", token=host["token"]), wanted, f"one EK, {name}: token {number + 1}")
+    listed = service.admin("GET", f"/v1/hosts/{hosts[0]['host']}").json["ek_sha256"]
+    world.status(enrol(service, world.ticket(service, ek_sha256=listed), plain, ak), 200, "a ticket by what the list of hosts says")
+
+
 def late(world):
     service = world.service(name="late", enrolment_lifetime=1)
     ek, ak = SoftEk("ecc"), world.maker.bytes("key")
@@ -206,5 +266,6 @@ def run(world):
         real_tpm(world, service, kind)
     bad_keys(world, service)
     steps(world, service)
+    one_key(world, service)
     service.stop()
     late(world)

@@ -154,6 +154,34 @@ START_TEST(credentials_differ)
 }
 END_TEST
 
+/* What a host can send otherwise does not change what it is known by; another key does. */
+START_TEST(ek_identity)
+{
+    static const size_t places[] = {8, 9, 16, 40}; /* attributes, authPolicy */
+    uint8_t changed[sizeof(ek)], wanted[32], found[32];
+    const char *why;
+    EVP_PKEY *key = credential_ek((struct cloister_bytes){ek, ek_size}, &why);
+
+    ck_assert(credential_ek_digest(key, wanted));
+    EVP_PKEY_free(key);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        memcpy(changed, ek, ek_size);
+        changed[places[i]] ^= places[i] < 10 ? 0x40 : 0x5a;
+        key = credential_ek((struct cloister_bytes){changed, ek_size}, &why);
+        ck_assert_msg(key, "byte %zu: %s", places[i], why);
+        ck_assert(credential_ek_digest(key, found));
+        ck_assert_msg(!memcmp(found, wanted, 32), "byte %zu", places[i]);
+        EVP_PKEY_free(key);
+    }
+    for (int rsa = 0; rsa < 2; rsa++) {
+        key = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+        ck_assert(credential_ek_digest(key, found));
+        ck_assert_mem_ne(found, wanted, 32);
+        EVP_PKEY_free(key);
+    }
+}
+END_TEST
+
 START_TEST(no_certificates)
 {
     uint8_t der[EKCERT_MAX];
@@ -188,6 +216,7 @@ int main(void)
     tcase_add_test(tcase, changed_keys);
     tcase_add_test(tcase, large_sizes);
     tcase_add_test(tcase, credentials_differ);
+    tcase_add_test(tcase, ek_identity);
     tcase_add_test(tcase, no_certificates);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

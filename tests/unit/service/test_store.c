@@ -59,7 +59,7 @@ static int enrol(uint8_t number, const char *id, struct store_host *host)
     strcpy(host->id, id);
     memcpy(host->token_digest, token, sizeof(token));
     ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 100)), 0);
-    return IN_TRANSACTION(store_host_enrol(db, ticket, 50, host));
+    return IN_TRANSACTION(store_host_enrol(db, ticket, 50, host->ek_digest, host));
 }
 
 START_TEST(key_stays)
@@ -82,10 +82,44 @@ START_TEST(tickets)
     ck_assert_int_eq(store_ticket_get(db, ticket, 99, got), 0);
     ck_assert_mem_eq(got, named, sizeof(got));
     ck_assert_int_eq(store_ticket_get(db, ticket, 100, got), -ENOENT);
-    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 100, &host)), -ENOENT);
-    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, named, 1, &host)), -ENOENT);
-    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 1, &host)), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 1, &host)), -ENOENT);
+    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 100, none, &host)), -ENOENT);
+    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, named, 1, none, &host)), -ENOENT);
+    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 1, none, &host)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 1, none, &host)), -ENOENT);
+}
+END_TEST
+
+static int enrol_former(uint8_t number, uint8_t former_number, const char *id, struct store_host *host)
+{
+    const uint8_t ticket[STORE_DIGEST] = {number, 1}, former[STORE_DIGEST] = {former_number};
+
+    *host = (struct store_host){.enrolled = 6, .ek_digest = {number}, .ak_digest = {number, 2}};
+    strcpy(host->id, id);
+    ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 100)), 0);
+    return IN_TRANSACTION(store_host_enrol(db, ticket, 50, former, host));
+}
+
+/* Earlier versions knew a host by what it had sent: it is found, and is one host from then on. */
+START_TEST(former_digests)
+{
+    struct store_host host, again;
+
+    ck_assert_int_eq(enrol(11, "old", &host), 0);
+    ck_assert_int_eq(enrol(12, "other", &host), 0);
+    ck_assert_int_eq(enrol_former(21, 11, "new", &again), 0);
+    ck_assert_str_eq(again.id, "old");
+    ck_assert_int_eq(store_host_get(db, "old", &host), 0);
+    ck_assert_uint_eq(host.ek_digest[0], 21);
+    ck_assert_int_eq(enrol_former(21, 99, "newer", &again), 0); /* sent otherwise */
+    ck_assert_str_eq(again.id, "old");
+    ck_assert_int_eq(enrol_former(21, 21, "newest", &again), 0);
+    ck_assert_str_eq(again.id, "old");
+    /* One that was made of the same key is gone, and so is its token. */
+    ck_assert_int_eq(enrol(13, "second", &host), 0);
+    ck_assert_int_eq(enrol_former(21, 13, "newest", &again), 0);
+    ck_assert_str_eq(again.id, "old");
+    ck_assert_int_eq(store_host_get(db, "second", &host), -ENOENT);
+    ck_assert_int_eq(store_host_get(db, "other", &host), 0);
 }
 END_TEST
 
@@ -216,6 +250,7 @@ int main(void)
     tcase_add_test(tcase, key_stays);
     tcase_add_test(tcase, tickets);
     tcase_add_test(tcase, hosts);
+    tcase_add_test(tcase, former_digests);
     tcase_add_test(tcase, attempts);
     tcase_add_test(tcase, rolled_back);
     tcase_add_test(tcase, swept);
