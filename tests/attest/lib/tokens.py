@@ -136,6 +136,22 @@ def relying_party(world, service, token, claims):
                      f"status {done.returncode}: {done.stdout}{done.stderr}")
 
 
+def checked(world, service, reply, name):
+    """Our own command believes it, for this audience and no other."""
+    token, keys, claims = world.folder / "token", world.folder / "jwks", reply.json["claims"]
+    enclave = claims["submods"]["enclave-0"]["cloister"]
+    token.write_text(reply.json["token"] + "\n", encoding="ascii")
+    keys.write_text(json.dumps(service.get("/v1/jwks.json").json), encoding="ascii")
+    command = [world.build / "attest/command/cloister-verify", "token", "--token", token, "--keys", keys, "--issuer",
+               claims["iss"], "--policy", claims["cloister"]["policy_sha256"], "--report-data", enclave["report_data"],
+               "--measurement", enclave["measurement"], "--minimum-security-version", str(enclave["security_version"]),
+               "--audience"]
+    for audience, wanted in (AUDIENCE, 0), (AUDIENCE + "/", 1):
+        done = subprocess.run([*command, audience], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        world.tap.ok(done.returncode == wanted and ("token-audience" in done.stdout) == bool(wanted),
+                     f"{name}: cloister-verify token for {audience}: {wanted}", done.stdout)
+
+
 def cwt(world, service, host):
     tap = world.tap
     challenge = host.challenge()
@@ -146,6 +162,7 @@ def cwt(world, service, host):
     (_, tag, (protected, unprotected, payload, signature)), end = cbor(data)
     header, claims, said = cbor(protected)[0], cbor(payload)[0], reply.json["claims"]
     tap.equal((end, tag, unprotected, header[1]), (len(data), 18, {}, -7), "CWT: COSE_Sign1, ES256, nothing behind")
+    checked(world, service, reply, "CWT")
     keys = {key["kid"]: key for key in service.get("/v1/jwks.json").json["keys"]}
     structure = b"\x84" + head(3, 10) + b"Signature1" + head(2, len(protected)) + protected + b"\x40" + \
         head(2, len(payload)) + payload
