@@ -132,15 +132,18 @@ def chains(world, keys, soft, ak, issue):
             ("filled up behind", leaf + two + one + b"\xff" * 100, 200, ""),
             ("nothing between", leaf, 403, "its issuer's certificate is missing, 'CN=between-2'"),
             ("the first between alone", leaf + two, 403, "its issuer's certificate is missing, 'CN=between-1'"),
-            ("the wrong one", leaf + one, 403, "'CN=between-2'"), ("something else behind", leaf + b"hello", 403, "behind its certificate"),
+            ("the wrong one", leaf + one, 403, "'CN=between-2'"),
+            ("something else behind", leaf + b"hello", 403, "behind its certificate"),
             ("too many", leaf + two * 9, 403, "more than 9")):
         reply = enrol(service, world.ticket(service), soft.public, ak, b64(sent))
         world.status(reply, wanted, f"EK certificate, CAs between: {name}")
         world.tap.ok(says in reply.json.get("message", ""), "it says so", repr(reply))
     service.stop()
     service = world.service(name="listed", ek_roots=folder / "between-2.pem")
-    world.status(enrol(service, world.ticket(service), soft.public, ak, b64(leaf)), 200, "the CA between is listed, its root is not")
-    world.status(enrol(service, world.ticket(service), soft.public, ak, b64(issue("ca"))), 403, "what its root signed is not believed")
+    world.status(enrol(service, world.ticket(service), soft.public, ak, b64(leaf)), 200,
+                 "the CA between is listed, its root is not")
+    world.status(enrol(service, world.ticket(service), soft.public, ak, b64(issue("ca"))), 403,
+                 "what its root signed is not believed")
     service.stop()
 
 

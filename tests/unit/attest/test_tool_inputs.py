@@ -125,7 +125,8 @@ def plans(tool):
         tool.tap.equal([event["digest"] for event in shown["events"]], [sha256(text.encode()).hex() for text in texts],
                        "what is measured")
         tool.tap.equal(shown["pcrs"]["8"], extend([sha256(text.encode()) for text in texts]), "what that leads to")
-    for name, lines, line in (("nothing before it", "|x\n", 1), ("after a comment", "# x\n|x\n", 2), ("after a file", "file xen.gz\n|x\n", 2),
+    for name, lines, line in (("nothing before it", "|x\n", 1), ("after a comment", "# x\n|x\n", 2),
+                              ("after a file", "file xen.gz\n|x\n", 2),
                               ("after an empty line", "command a\n\n|x\n", 3), ("after xen", "xen\n|x\n", 2)):
         write("plan", lines)
         tool.check(f"plan: a line goes on, {name}", INPUT, "predict", "--grub", "plan", "--xen", "xen.gz",
@@ -144,7 +145,8 @@ def words(tool):
     for text, says in (("cloister-tpm=required #x", "# at the start of a word begins a comment"), ("a {b}", "braces"),
                        ("a [[ b", "[[ and ]]"), ("dyndbg=*", "pattern"), ("a\rb", "control")):
         shown = text.replace("\r", "?")
-        tool.check(f"--cmdline {text!r}", INPUT, *good[:-1], text, says=f"--cmdline: GRUB does not hand '{shown}' over as it stands: ")
+        tool.check(f"--cmdline {text!r}", INPUT, *good[:-1], text,
+                   says=f"--cmdline: GRUB does not hand '{shown}' over as it stands: ")
         tool.check(f"--cmdline {text!r}: the reason", INPUT, *good[:-1], text, says=says)
     tool.check("--folder with a blank", INPUT, *good, "--folder", "/my boot", says="--folder: GRUB does not hand '/my boot' over")
     write("xen $x.gz", "xen")
@@ -176,13 +178,14 @@ def images(tool):
     unified = ["predict", "--grub", "plan", "--reference", "golden", "--unified"]
     write("xen.efi", image(text, config, kernel, ramdisk))
     tool.check("a whole unified image", ACCEPTED, *unified, says="PCR   4")
-    for name, sections, says in (("Xen alone", [text], "no section .config: Xen takes its options from a file, or from its boot entry"),
+    for name, sections, says in (("Xen alone", [text],
+                                  "no section .config: Xen takes its options from a file, or from its boot entry"),
                                  ("no kernel", [text, config, ramdisk], "no section .kernel"),
                                  ("no RAM disk, which it names", [text, config, kernel], "names a ramdisk"),
                                  ("another configuration", [text, (".config", b"[global]\nchain=x.cfg\n"), kernel], "chain")):
         write("xen.efi", image(*sections))
         tool.check(f"no unified image: {name}", INPUT, *unified,
-                   says=f"application xen.efi is no whole unified image: its configuration names" if "names" in says else says)
+                   says="application xen.efi is no whole unified image: its configuration names" if "names" in says else says)
         tool.check("taken by a word that says insecure", ACCEPTED, *unified, "--insecure-incomplete-image", says="PCR   4")
         tool.check("GRUB may start it", ACCEPTED, *unified[:-1], says="PCR   4", warns="PCRs 8, 9 missing")
     write("shim.efi", image(text))
@@ -264,7 +267,8 @@ def tokens(tool):
         tool.check(f"token: {name}", ACCEPTED, *token, says="accepted")
     write("token", issuer.cwt({**numbered, 3: "others"}))
     tool.check("token: a CWT for somebody else", REFUSED, *token, says="token-audience")
-    for name, content in (("a byte more", cwt + b"\n"), ("a byte fewer", cwt[:-1]), ("a byte changed", cwt[:-1] + bytes([cwt[-1] ^ 1])),
+    for name, content in (("a byte more", cwt + b"\n"), ("a byte fewer", cwt[:-1]),
+                          ("a byte changed", cwt[:-1] + bytes([cwt[-1] ^ 1])),
                           ("Base64 with a line break inside", base64.b64encode(cwt)[:60] + b"\n" + base64.b64encode(cwt)[60:]),
                           ("nothing", b""), ("a tag alone", b"\xd2")):
         write("token", content)
@@ -280,13 +284,15 @@ def tokens(tool):
         write("token", issuer.jwt(text))
         tool.check(f"token: {name}", REFUSED, *token, says=says)
     write("token", issuer.jwt(good))
-    for name, use in (("key_ops without verify", {"key_ops": ["deriveKey"]}), ("use enc", {"use": "enc"}), ("alg ECDH-ES", {"alg": "ECDH-ES"})):
+    for name, use in (("key_ops without verify", {"key_ops": ["deriveKey"]}), ("use enc", {"use": "enc"}),
+                      ("alg ECDH-ES", {"alg": "ECDH-ES"})):
         write("keys", json.dumps({"keys": [{**issuer.jwk, **use}]}))
         tool.check(f"key set: {name}", REFUSED, *token, says="the token's key is not for verifying (token-key-use)")
     for size in 0, 1, 40:
         write("keys", json.dumps({"keys": [issuer.jwk]})[:size])
         tool.check(f"key set: its first {size} bytes", INPUT, *token, says=f"keys: no JSON: it ends too early, at byte {size}")
-        tool.check(f"policy: its first {size} bytes", INPUT, "verify", "--evidence", "keys", "--policy", "keys", "--nonce", "00" * 32,
+        tool.check(f"policy: its first {size} bytes", INPUT, "verify", "--evidence", "keys", "--policy", "keys",
+                   "--nonce", "00" * 32,
                    says=f"it ends too early, at byte {size}")
 
 
@@ -297,7 +303,8 @@ def main():
         os.chdir(folder)
         for test in logs, plans, words, images, tokens:
             test(tool)
-        tool.check("insecure-incomplete-image takes nothing", USAGE, "predict", "--insecure-incomplete-image=x", says="unknown option")
+        tool.check("insecure-incomplete-image takes nothing", USAGE, "predict", "--insecure-incomplete-image=x",
+                   says="unknown option")
         os.chdir("/")
     return tap.done()
 

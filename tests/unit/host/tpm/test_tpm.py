@@ -212,7 +212,8 @@ def chain(helper, first):
     for filling in b"\0", b"\xff", b"\x5a":
         indices.put(one + filling * 200, two + filling * 77)
         indices.check(f"filled up with {filling.hex()}", own + one + two)
-    indices.put(b"\x10\x01\0" + struct.pack(">H", len(one)) + one, b"\x10\x01\0" + struct.pack(">H", len(two) + 2) + b"\x10\x02" + two)
+    indices.put(b"\x10\x01\0" + struct.pack(">H", len(one)) + one,
+                b"\x10\x01\0" + struct.pack(">H", len(two) + 2) + b"\x10\x02" + two)
     indices.check("in the form of TPM 1.2", own + one + two)
     indices.put(one, two[:-1])
     indices.check("one that is cut off", own + one, "index 0x1c00100: the last certificate from here on is cut off")
