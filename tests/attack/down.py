@@ -14,6 +14,7 @@ from harness.qmp import Memory
 
 MEMORY = 1792  # MiB
 DOWN_SECONDS = 120
+STICK_SECONDS = 3
 HALT_SECONDS = 5  # from the last line on the console to a halted machine: many times what it takes
 
 
@@ -26,8 +27,14 @@ def inject_nmi(machine, memory):
     memory.command("inject-nmi")
 
 
+def stick_and_inject_nmi(machine, memory):
+    machine.start_dom0(f"{fixture.FOLDER}/control stick")  # dom0's other CPU answers no more
+    time.sleep(STICK_SECONDS)
+    inject_nmi(machine, memory)
+
+
 REBOOTS = ["noreboot=0"]  # the harness says noreboot
-HALTS = {"halt": "halting machine", "panic-halt": "Manual reset required"}
+HALTS = {"halt": "halting machine", "panic-halt": "Manual reset required", "panic-stuck": "Reboot in five seconds"}
 
 # name: (what is done, how, Xen's options, CPUs)
 WAYS = {
@@ -38,6 +45,7 @@ WAYS = {
     "debug-key": ("the debug key that reboots, where its room is open", dom0("xl debug-keys R"),
                   ["cloister-lockdown=debug"], 2),
     "panic": ("Xen panics, on two CPUs at once", inject_nmi, REBOOTS + ["nmi=fatal"], 2),
+    "panic-stuck": ("Xen panics, and the other CPU never stops", stick_and_inject_nmi, REBOOTS + ["nmi=fatal"], 2),
     "panic-halt": ("Xen panics and halts", inject_nmi, ["nmi=fatal"], 2),
 }
 DISORDERLY = "reset"

@@ -617,6 +617,7 @@ enum cloister_test_kind {
     CLOISTER_TEST_MEMORY = 11,      /* frame `page` can be written by whom it is permitted */
     CLOISTER_TEST_PCI = 12,         /* dom0 may configure the chipset's function `page` */
     CLOISTER_TEST_BAR = 13,         /* exchange `frame` and what stands in BAR 0 of function `page` */
+    CLOISTER_TEST_STICK = 14,       /* the other CPUs take no interrupt any more, for ever */
 };
 struct cloister_test {
     struct cloister_head head;

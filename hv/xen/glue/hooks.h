@@ -111,6 +111,8 @@ bool cloister_key_refused(unsigned char key);
 /* The serial line asks for Xen as its reader: in an interrupt. */
 bool cloister_console_refused(void);
 
+/* Xen panics: keys and sealed frames go at once, because the other CPUs may never stop. */
+void cloister_panicked(void);
 /*
  * The way down, when no other CPU runs any more and before the machine is reset or halted: no secret stays in memory.
  * `frame`: __builtin_frame_address(0) of a function that does not return; what called it is wiped, too.

@@ -116,6 +116,22 @@ static void resume_vector_clear(void)
     *(volatile uint16_t *)__va(BIOS_RESET_FLAG) = 0;
 }
 
+/*
+ * A panic can come where this CPU holds a lock. Another one that waits for it, or for an answer of this CPU, takes no
+ * interrupt and never stops, and Xen waits for that for ever: whoever then presses reset must find nothing. What the
+ * others do meanwhile with memory that is gone does not matter any more.
+ */
+void cloister_panicked(void)
+{
+    static bool begun;
+
+    if ( begun || KEEPS_SECRETS )
+        return;
+    begun = true;
+    power_scrub();
+    wbinvd();
+}
+
 void cloister_scrub(void *frame)
 {
     static bool begun;

@@ -13,6 +13,7 @@ struct cloister_test;
 #include <xen/pci_regs.h>
 #include <xen/rangeset.h>
 #include <xen/sched.h>
+#include <xen/smp.h>
 
 #include <asm/p2m.h>
 
@@ -152,6 +153,13 @@ static int exchange_bar(struct cloister_test *op)
     return 0;
 }
 
+static void cf_check stick(void *unused)
+{
+    local_irq_disable();
+    for ( ; ; )
+        cpu_relax();
+}
+
 long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
 {
     struct cloister_test op;
@@ -197,6 +205,11 @@ long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
 
     case CLOISTER_TEST_KEEP:
         power_test_keep = true;
+        rc = 0;
+        break;
+
+    case CLOISTER_TEST_STICK:
+        smp_call_function(stick, NULL, 0);
         rc = 0;
         break;
 

@@ -12,6 +12,7 @@
  *   control state KIND                the next entry fails on the guest's state (1) or the controls (2)
  *                                     (test build)
  *   control keep                      the way down clears nothing (test build)
+ *   control stick                     the other CPUs take no interrupt any more (test build)
  *   control secrets                   {"key", "root"} of this boot, each byte inverted (test build)
  * A refusal: {"error", "reason", "text"} and status 1.
  */
@@ -158,9 +159,9 @@ static int state(unsigned int kind)
     return 0;
 }
 
-static int keep(void)
+static int test_operation(uint32_t kind)
 {
-    struct cloister_test op = {.kind = CLOISTER_TEST_KEEP};
+    struct cloister_test op = {.kind = kind};
     long rc = monitor_op(CLOISTER_OP_TEST, &op, sizeof(op));
 
     if (rc) {
@@ -269,7 +270,10 @@ int main(int count, char **arguments)
         return state(NUMBER(2));
     }
     if (!strcmp(what, "keep")) {
-        return keep();
+        return test_operation(CLOISTER_TEST_KEEP);
+    }
+    if (!strcmp(what, "stick")) {
+        return test_operation(CLOISTER_TEST_STICK);
     }
     if (!strcmp(what, "secrets")) {
         return secrets();
