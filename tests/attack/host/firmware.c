@@ -73,14 +73,14 @@ static bool get_variable(void)
     return call();
 }
 
-static bool set_variable(const char *name, struct xenpf_efi_guid guid, uint64_t size)
+static bool set_variable(const char *name, struct xenpf_efi_guid guid, const void *data, uint64_t size)
 {
     struct xenpf_efi_runtime_call *efi = fresh(XEN_EFI_set_variable);
-    uint8_t *data = hyper_memory(4096);
+    uint8_t *copy = hyper_memory(4096);
 
-    memset(data, 0x5a, 4096);
+    memcpy(copy, data, size);
     set_xen_guest_handle_raw(efi->u.set_variable.name, variable_name(name));
-    set_xen_guest_handle_raw(efi->u.set_variable.data, data);
+    set_xen_guest_handle_raw(efi->u.set_variable.data, copy);
     efi->u.set_variable.size = size;
     efi->u.set_variable.vendor_guid = guid;
     efi->misc = XEN_EFI_VARIABLE_NON_VOLATILE | XEN_EFI_VARIABLE_BOOTSERVICE_ACCESS |
@@ -90,17 +90,19 @@ static bool set_variable(const char *name, struct xenpf_efi_guid guid, uint64_t 
 
 static bool set_own(void)
 {
-    bool done = set_variable("CloisterTest", own, 8);
+    bool done = set_variable("CloisterTest", own, "anything", 8);
 
-    return done && set_variable("CloisterTest", own, 0);
+    return done && set_variable("CloisterTest", own, "", 0);
 }
 
 /* What the firmware starts before any boot loader, and without a word of it in PCR 4. */
 static bool set_driver(void)
 {
-    bool done = set_variable("Driver7fff", global, 8);
+    /* A load option (UEFI 2.10, 3.1.3): not active, of the name "x", with an empty path; the firmware takes no other. */
+    static const uint8_t option[] = {0, 0, 0, 0, 4, 0, 'x', 0, 0, 0, 0x7f, 0xff, 4, 0};
+    bool done = set_variable("Driver7FFF", global, option, sizeof(option));
 
-    return done && set_variable("Driver7fff", global, 0);
+    return done && set_variable("Driver7FFF", global, "", 0);
 }
 
 static bool set_time(void)

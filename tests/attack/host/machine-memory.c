@@ -250,8 +250,11 @@ static bool flash_status(void)
     return before != got && got & 0x80;
 }
 
-/* A page of this kind in the machine's map that has a zero at its end, above the first MiB: it can be written. */
-static bool firmware_memory(uint32_t type)
+/*
+ * A page of this kind in the machine's map, above the first MiB, can be written at its end; `used`: whatever stands there,
+ * else only where a zero does.
+ */
+static bool firmware_memory(uint32_t type, bool used)
 {
     struct e820_entry *entries = hyper_memory(E820_ENTRIES * sizeof(*entries));
     struct xen_memory_map table = {.nr_entries = E820_ENTRIES};
@@ -271,8 +274,8 @@ static bool firmware_memory(uint32_t type)
         for (uint64_t frame = end - 1; frame >= first && tried < 64; frame--) {
             volatile uint8_t *page = map(frame);
             tried++;
-            bool zero = page && !*(volatile uint32_t *)(page + 4092);
-            bool done = zero && changes(page, frame, 4092, 1);
+            bool fit = page && (used || !*(volatile uint32_t *)(page + 4092));
+            bool done = fit && changes(page, frame, 4092, 1);
             if (page) {
                 unmap(page);
             }
@@ -286,17 +289,17 @@ static bool firmware_memory(uint32_t type)
 
 static bool reserved(void)
 {
-    return firmware_memory(E820_RESERVED);
+    return firmware_memory(E820_RESERVED, false);
 }
 
 static bool acpi_tables(void)
 {
-    return firmware_memory(E820_ACPI);
+    return firmware_memory(E820_ACPI, true);
 }
 
 static bool acpi_nvs(void)
 {
-    return firmware_memory(E820_NVS);
+    return firmware_memory(E820_NVS, false);
 }
 
 /* ---- what dom0 may give away, it has ---- */
