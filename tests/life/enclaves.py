@@ -35,7 +35,7 @@ STEPS = [
     Step("then: xl save", f"xl save day {SAVED} && gone day", timeout=240),
     Step("then: xl restore", f"xl restore {SAVED} && lives day && rm {SAVED}", timeout=240),
     Step("then: xl migrate to localhost", f"old=$(xl domid day) && {MIGRATE} && new_domain day $old && lives day", timeout=300),
-    # The agent learns that its channel stayed in the domain before by a request that nobody answers.
+    # The agent looks now and then whether its offer still stands.
     Step("then: the agent finds the host's daemon again", f"within 240 in_guest day 'cloister run {COUNTER} --call 2'",
          needs="ours", timeout=300),
     Step("then: another enclave starts in the guest that has moved", HOLD, needs="ours", timeout=150),
