@@ -23,7 +23,8 @@ struct cloister_image {
     const uint8_t *content;                     /* content_count pages; NULL if there are none */
     uint32_t content_count;
     uint32_t reserved;
-    size_t size; /* of the whole file */
+    uint64_t content_offset; /* of the content in the file */
+    size_t size;             /* of the whole file */
 };
 
 struct cloister_image_error {
@@ -44,6 +45,21 @@ struct cloister_image_error {
 CLOISTER_IMAGE_CHECKED int cloister_image_open(const uint8_t *data, size_t size,
                                                struct cloister_image *image,
                                                struct cloister_image_error *error);
+
+/*
+ * The same in steps, for whoever will not have all of a file in memory. First the header alone:
+ *   -EINVAL  no image has it; *error says why
+ * cloister_image_head_size() then says how many bytes header and records have; with these at `head`, of a file of
+ * `size` bytes, cloister_image_open_head() does as cloister_image_open(), but leaves image->content NULL: the content
+ * stands in the file, at image->content_offset. Where `size` is less than what the header says, only the header is
+ * looked at.
+ */
+CLOISTER_IMAGE_CHECKED int cloister_image_check_header(const struct cloister_image_header *header,
+                                                       struct cloister_image_error *error);
+uint64_t cloister_image_head_size(const struct cloister_image_header *header);
+CLOISTER_IMAGE_CHECKED int cloister_image_open_head(const uint8_t *head, uint64_t size,
+                                                    struct cloister_image *image,
+                                                    struct cloister_image_error *error);
 
 /*
  * Computes the measurement of an opened image from its pages, as the monitor does.

@@ -213,35 +213,56 @@ static int check_record(const struct cloister_image_header *header,
     return 0;
 }
 
-int cloister_image_open(const uint8_t *data, size_t size, struct cloister_image *image,
-                        struct cloister_image_error *error)
+int cloister_image_check_header(const struct cloister_image_header *header,
+                                struct cloister_image_error *error)
 {
-    const struct cloister_image_header *header = (const void *)data;
-    const struct cloister_page_record *records = (const void *)(data + CLOISTER_IMAGE_HEADER_SIZE);
+    int result = check_identity(header, error);
+
+    if (!result) {
+        result = check_counts(&header->launch, error);
+    }
+    return result ? result : check_launch(&header->launch, error);
+}
+
+uint64_t cloister_image_head_size(const struct cloister_image_header *header)
+{
+    return CLOISTER_IMAGE_HEADER_SIZE +
+           (uint64_t)header->launch.record_count * sizeof(struct cloister_page_record);
+}
+
+/* What must follow the records, and nothing else. */
+static int check_end(uint64_t size, uint64_t expected, struct cloister_image_error *error)
+{
+    if (size == expected) {
+        return 0;
+    }
+    return REFUSE(error, IMAGE_INCOMPLETE, "file", 0, size, expected,
+                  "%s: %" PRIu64 " bytes, the header and records say %" PRIu64,
+                  size < expected ? "truncated" : "too long", size, expected);
+}
+
+int cloister_image_open_head(const uint8_t *head, uint64_t size, struct cloister_image *image,
+                             struct cloister_image_error *error)
+{
+    const struct cloister_image_header *header = (const void *)head;
+    const struct cloister_page_record *records = (const void *)(head + CLOISTER_IMAGE_HEADER_SIZE);
     uint64_t offset, expected;
     uint32_t content_count = 0;
     int result;
 
     if (size < CLOISTER_IMAGE_HEADER_SIZE) {
         return REFUSE(error, IMAGE_MAGIC, "file", 0, size, CLOISTER_IMAGE_HEADER_SIZE,
-                      "%zu bytes are too few for the header of %u", size,
+                      "%" PRIu64 " bytes are too few for the header of %u", size,
                       CLOISTER_IMAGE_HEADER_SIZE);
     }
-    result = check_identity(header, error);
-    if (!result) {
-        result = check_counts(&header->launch, error);
-    }
-    if (!result) {
-        result = check_launch(&header->launch, error);
-    }
+    result = cloister_image_check_header(header, error);
     if (result) {
         return result;
     }
-
-    offset = CLOISTER_IMAGE_HEADER_SIZE + (uint64_t)header->launch.record_count * sizeof(*records);
+    offset = expected = cloister_image_head_size(header);
     if (size < offset) {
         return REFUSE(error, IMAGE_INCOMPLETE, "file", 0, size, offset,
-                      "truncated in the page records: %zu bytes of %" PRIu64, size, offset);
+                      "truncated in the page records: %" PRIu64 " bytes of %" PRIu64, size, offset);
     }
     for (uint32_t i = 0; i < header->launch.record_count; i++) {
         result = check_record(header, records, i, error);
@@ -250,26 +271,34 @@ int cloister_image_open(const uint8_t *data, size_t size, struct cloister_image 
         }
         content_count += !(records[i].flags & CLOISTER_PAGE_ZERO);
     }
-
     /* Without content nothing needs to be aligned: the file may end behind the records. */
-    expected = offset;
     if (content_count > 0) {
         offset = (offset + CLOISTER_PAGE_SIZE - 1) & ~(uint64_t)(CLOISTER_PAGE_SIZE - 1);
         expected = offset + (uint64_t)content_count * CLOISTER_PAGE_SIZE;
     }
-    if (size != expected) {
-        return REFUSE(error, IMAGE_INCOMPLETE, "file", 0, size, expected,
-                      "%s: %zu bytes, the header and records say %" PRIu64,
-                      size < expected ? "truncated" : "too long", size, expected);
+    result = check_end(size, expected, error);
+    if (result) {
+        return result;
     }
     *image = (struct cloister_image){
         .header = header,
         .records = records,
-        .content = content_count > 0 ? data + offset : NULL,
         .content_count = content_count,
+        .content_offset = offset,
         .size = size,
     };
     return 0;
+}
+
+int cloister_image_open(const uint8_t *data, size_t size, struct cloister_image *image,
+                        struct cloister_image_error *error)
+{
+    int result = cloister_image_open_head(data, size, image, error);
+
+    if (!result && image->content_count > 0) {
+        image->content = data + image->content_offset;
+    }
+    return result;
 }
 
 const uint8_t *cloister_image_page(const struct cloister_image *image, uint32_t index)
