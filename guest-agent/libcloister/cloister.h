@@ -162,9 +162,12 @@ CLOISTER_API CLOISTER_CHECKED int cloister_enclave_set_ocall(struct cloister_enc
 
 /*
  * Ends the enclave; when it returns 0, its memory is scrubbed. `enclave` (may be NULL) is gone in
- * any case, except after -EDEADLK. Errors mean that its end could not be seen: it ends with the
- * process at the latest.
+ * any case, except after -EDEADLK and -EBUSY. Errors mean that its end could not be seen: it ends
+ * with the process at the latest. It takes no longer than options.timeout for each of: connecting
+ * anew, the agent's answer, and the calls that are on their way.
  *   -EDEADLK  called from within one of its OCALL handlers
+ *   -EBUSY    calls have not returned in time: the host is away and could not end them, or an OCALL
+ *             handler does not return. No call can begin any more; terminate it again
  *   -EHOSTDOWN, -ECONNRESET, -ETIMEDOUT  as for create
  */
 CLOISTER_API int cloister_enclave_terminate(struct cloister_enclave *enclave,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,8 +33,11 @@ int connection_open(struct connection *connection, const char *path, unsigned in
     connection->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (connection->socket < 0)
         return error_set(error, errno, CLOISTER_ORIGIN_LIBRARY, "socket: %s", strerror(errno));
+    /* Where many connect at once, connecting waits for the agent. */
+    const struct timeval patience = {.tv_sec = connection->timeout};
+    (void)setsockopt(connection->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     if (connect(connection->socket, (struct sockaddr *)&address, sizeof(address))) {
-        int code = errno;
+        int code = errno == EAGAIN ? ETIMEDOUT : errno;
 
         connection_close(connection);
         return error_set(error, code, CLOISTER_ORIGIN_LIBRARY, "%.100s: %s%s", path, strerror(code),
@@ -77,7 +81,7 @@ static int send_request(struct connection *connection, enum app_type type, uint3
     }
     while (sendmsg(connection->socket, &packet, MSG_NOSIGNAL) < 0)
         if (errno != EINTR)
-            return -errno;
+            return errno == EAGAIN ? -ETIMEDOUT : -errno;
     return 0;
 }
 

@@ -288,7 +288,12 @@ int cloister_enclave_terminate(struct cloister_enclave *enclave, struct cloister
                          "an OCALL handler cannot terminate the enclave it serves");
     if (enclave->forks == library_forks) {
         code = unload(enclave, error);
-        threads_close(&enclave->threads);
+        /* Where the host could not end it, calls in it may go on for as long as they like. */
+        if (!threads_close(&enclave->threads, enclave->connection.timeout))
+            return error_set(error, EBUSY, CLOISTER_ORIGIN_LIBRARY,
+                             "calls of the enclave have not returned within %u s: it stays; "
+                             "terminate it again",
+                             enclave->connection.timeout);
         threads_stop(&enclave->threads);
         pthread_mutex_destroy(&enclave->ocall_lock);
     }

@@ -59,13 +59,20 @@ void threads_bury(struct threads *threads, unsigned int thread)
     threads_wake(threads);
 }
 
-void threads_close(struct threads *threads)
+bool threads_close(struct threads *threads, unsigned int seconds)
 {
     const struct timespec moment = {.tv_nsec = 100000};
+    struct timespec begin, now;
 
     atomic_store(&threads->closing, true);
     threads_wake(threads);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
     /* An end is rare; leaving must not cost a call more than it does. */
-    while (atomic_load(&threads->users))
+    while (atomic_load(&threads->users)) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec - begin.tv_sec > (time_t)seconds)
+            return false;
         nanosleep(&moment, NULL);
+    }
+    return true;
 }

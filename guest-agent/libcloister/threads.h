@@ -42,8 +42,9 @@ static inline void threads_give(struct threads *threads, unsigned int thread);
 /* It will never be free again. */
 void threads_bury(struct threads *threads, unsigned int thread);
 static inline bool threads_closing(const struct threads *threads);
-/* Lets nobody in any more, and returns when all have left. */
-void threads_close(struct threads *threads);
+/* Lets nobody in any more, and returns true when all have left; false: some have not within `seconds`. */
+__attribute__((warn_unused_result)) bool threads_close(struct threads *threads,
+                                                       unsigned int seconds);
 
 /* Out of line, for the functions below. */
 int threads_none(const struct threads *threads);

@@ -42,7 +42,7 @@ static void start(unsigned int threads, fake_code *code)
 
 static void stop(void)
 {
-    threads_close(&enclave->threads);
+    REQUIRE(threads_close(&enclave->threads, 10));
     threads_stop(&enclave->threads);
     pthread_mutex_destroy(&enclave->ocall_lock);
     free(enclave->window);
@@ -648,7 +648,7 @@ START_TEST(ends_calls_that_never_end)
             ck_assert_int_eq(pthread_create(&callers[i], NULL, call_once, NULL), 0);
         while (fake_world.enters < 2 || (round % 2 && enclave->threads.waiters < 2))
             sched_yield();
-        threads_close(&enclave->threads);
+        ck_assert(threads_close(&enclave->threads, 10));
         ck_assert_int_eq(cloister_enclave_call(enclave, 1, NULL, 0, NULL, 0, NULL, &error),
                          -ESHUTDOWN);
         for (unsigned int i = 0; i < 4; i++) {

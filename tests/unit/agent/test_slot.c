@@ -90,7 +90,7 @@ START_TEST(hands_out_each_thread_once)
             threads_bury(&threads, i);
         REQUIRE(threads_take(&threads) == -EIO);
         REQUIRE(threads_wait(&threads) == -EIO);
-        threads_close(&threads);
+        ck_assert(threads_close(&threads, 10));
         REQUIRE(threads_enter(&threads) == -ESHUTDOWN);
         REQUIRE(threads_wait(&threads) == -ESHUTDOWN);
         threads_stop(&threads);
