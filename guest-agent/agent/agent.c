@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/account.h"
 #include "agent/listing.h"
 #include "base/say.h"
 #include "agent/relay.h"
@@ -46,33 +47,44 @@ static void answer(void *context, uint64_t app, uint32_t number, const struct ap
     apps_answer(agent->apps, app, number, reply, body, size, descriptor);
 }
 
-static int serve_status(void *context, uint64_t app, uint32_t number, uid_t uid)
+static int serve_status(void *context, const struct owner *from, uint32_t number)
 {
-    return status_begin(context, app, number, uid);
+    return status_begin(context, from, number);
 }
 
-static int serve_list(void *context, uint64_t app, uint32_t number, uid_t uid, uint32_t start)
+static int serve_list(void *context, const struct owner *from, uint32_t number, uint32_t start)
 {
-    return listing_begin(context, app, number, uid, start);
+    return listing_begin(context, from, number, start);
 }
 
-static int serve_relay(void *context, uint64_t app, const struct app_request *request)
+static int serve_relay(void *context, const struct owner *from, const struct app_request *request)
 {
-    return relay_begin(context, app, request);
+    return relay_begin(context, from, request);
+}
+
+static void app_gone(void *context, uint64_t app)
+{
+    struct agent *agent = context;
+
+    hostlink_drop(agent->link, app);
 }
 
 int agent_start(struct agent *agent, const struct transport *transport)
 {
     static const struct hostlink_events link_events = {.up = link_up, .down = link_down};
     static const struct enclaves_events enclave_events = {.answer = answer};
-    const struct apps_services services = {
-        .status = serve_status, .list = serve_list, .relay = serve_relay, .context = agent};
+    const struct apps_services services = {.status = serve_status,
+                                           .list = serve_list,
+                                           .relay = serve_relay,
+                                           .gone = app_gone,
+                                           .context = agent};
     int error = state_open(agent->config.state);
 
     if (error) {
         say_error("%s: %s", agent->config.state, strerror(-error));
         return error;
     }
+    account_read(ACCOUNT_PATH);
     error =
         hostlink_new(transport, &link_events, agent, agent->config.timeout * 1000u, &agent->link);
     if (error)
@@ -81,7 +93,9 @@ int agent_start(struct agent *agent, const struct transport *transport)
     error = apps_new(&agent->config, &agent->enclaves, &services, &agent->apps);
     if (error) {
         say_error("%s: %s", agent->config.socket,
-                  error == -EADDRINUSE ? "another agent listens there" : strerror(-error));
+                  error == -EADDRINUSE ? "another agent listens there"
+                  : error == -EMFILE   ? "the limit of open files is too low to serve anybody"
+                                       : strerror(-error));
         hostlink_free(agent->link);
         return error;
     }
@@ -117,7 +131,7 @@ void agent_run(struct agent *agent, int stop)
     for (;;) {
         events[0] = (struct pollfd){.fd = stop, .events = POLLIN};
         events[1] = (struct pollfd){.fd = hostlink_descriptor(agent->link), .events = POLLIN};
-        count = apps_poll(agent->apps, events + 2);
+        count = apps_poll(agent->apps, events + 2, now_ms());
         if (poll(events, count + 2, patience(agent)) < 0) {
             if (errno == EINTR)
                 continue;
@@ -130,7 +144,7 @@ void agent_run(struct agent *agent, int stop)
         if (events[1].revents)
             hostlink_wake(agent->link);
         hostlink_run(agent->link, agent->now);
-        apps_handle(agent->apps, events + 2, count);
+        apps_handle(agent->apps, events + 2, count, agent->now);
         enclaves_tick(&agent->enclaves, agent->now);
         status_tick(agent);
         /* Sends what the others have queued; answers may show that an application has gone. */

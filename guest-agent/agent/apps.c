@@ -2,17 +2,40 @@
 #include "agent/apps.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/account.h"
 #include "base/say.h"
+#include "agent/users.h"
 
 /* More than any request carries, so that too many are seen as such and not cut off. */
 #define MAX_DESCRIPTORS 8u
+#define ACCEPTED_AT_ONCE 16u
+#define COMPLAIN_EVERY 60000u /* ms: who is turned away often is no reason for a long log */
+
+/* A packet's ancillary data: who sent it, and descriptors. */
+union control {
+    struct cmsghdr head;
+    uint8_t space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
+};
+#define CONTROL_DESCRIPTORS (sizeof(union control) / sizeof(int))
+
+struct packet {
+    uint8_t data[APP_MAX_PACKET];
+    size_t size;
+    struct ucred sender; /* pid 0: the kernel has not said it */
+    int descriptors[CONTROL_DESCRIPTORS];
+    unsigned int descriptor_count;
+    bool cut;                 /* the data, or more descriptors than a request may have */
+    bool lacking_descriptors; /* ours ran out, or something in the kernel forbids these */
+};
 
 struct app {
     int socket;
@@ -29,7 +52,12 @@ struct apps {
     int listener;
     uint64_t next_serial;
     uint64_t served;
+    uint64_t now;
+    uint64_t resting_until;
+    uint64_t complained; /* when; 0: never */
+    unsigned int room;   /* for so many connections descriptors are there */
     unsigned int count;
+    struct users users;
     struct app *list[APPS_MAX];
 };
 
@@ -73,13 +101,33 @@ static int listen_at(const struct config *config)
     return listener;
 }
 
+/* For how many connections the descriptors suffice. */
+static unsigned int find_room(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return 0;
+    if (limit.rlim_cur >= APPS_SPARE_DESCRIPTORS + APPS_MAX * APPS_DESCRIPTORS)
+        return APPS_MAX;
+    if (limit.rlim_cur < APPS_SPARE_DESCRIPTORS + APPS_DESCRIPTORS)
+        return 0;
+    return (unsigned int)((limit.rlim_cur - APPS_SPARE_DESCRIPTORS) / APPS_DESCRIPTORS);
+}
+
 int apps_new(const struct config *config, struct enclaves *enclaves,
              const struct apps_services *services, struct apps **apps)
 {
-    struct apps *new = calloc(1, sizeof(*new));
+    const unsigned int room = find_room();
+    struct apps *new = room ? calloc(1, sizeof(*new)) : NULL;
 
     if (!new)
-        return -ENOMEM;
+        return room ? -ENOMEM : -EMFILE;
+    if (room < APPS_MAX)
+        say_warning("the limit of open files suffices for %u connections, not %u (LimitNOFILE of "
+                    "the unit, ulimit -n)",
+                    room, APPS_MAX);
+    new->room = room;
     new->config = config;
     new->enclaves = enclaves;
     new->services = *services;
@@ -118,20 +166,44 @@ uint64_t apps_served(const struct apps *apps)
     return apps->served;
 }
 
+/* May a user have one more? Nobody gets more of the last places than he leaves to others. */
+static bool has_place(const struct apps *apps, const struct owner *owner)
+{
+    const unsigned int room =
+        apps->room - (owner->uid && apps->room > APPS_FOR_ROOT ? APPS_FOR_ROOT : 0);
+    unsigned int of_user = 0;
+
+    for (unsigned int i = 0; i < apps->count; i++)
+        of_user += apps->list[i]->owner.account == owner->account;
+    return apps->count < room && of_user < apps->config->max_connections &&
+           of_user < room - apps->count;
+}
+
+/* Only now and then: it is for a person, and says what happens, not how often. */
+static bool may_complain(struct apps *apps)
+{
+    if (apps->complained && apps->now < apps->complained + COMPLAIN_EVERY)
+        return false;
+    apps->complained = apps->now ? apps->now : 1;
+    return true;
+}
+
 int apps_connect(struct apps *apps, int descriptor)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
     struct app *app = NULL;
-    unsigned int of_user = 0;
+    struct owner owner = {0};
+    const int yes = 1;
     int error = 0;
 
-    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) || size != sizeof(peer)) {
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) || size != sizeof(peer) ||
+        setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes))) {
         error = -EPERM;
     } else {
-        for (unsigned int i = 0; i < apps->count; i++)
-            of_user += apps->list[i]->owner.uid == peer.uid;
-        if (apps->count == APPS_MAX || of_user >= apps->config->max_connections)
+        owner.uid = peer.uid;
+        owner.account = account_of(peer.uid);
+        if (!has_place(apps, &owner))
             error = -EUSERS;
         else if (!(app = calloc(1, sizeof(*app))))
             error = -ENOMEM;
@@ -141,8 +213,8 @@ int apps_connect(struct apps *apps, int descriptor)
         return error;
     }
     app->socket = descriptor;
+    app->owner = owner;
     app->owner.app = apps->next_serial++;
-    app->owner.uid = peer.uid;
     /* Where it fails (the process is gone, or out of sight) nothing can be adopted later. */
     if (process_find(peer.pid, &app->owner.process))
         app->owner.process = (struct process){0};
@@ -151,16 +223,28 @@ int apps_connect(struct apps *apps, int descriptor)
     return 0;
 }
 
-static void accept_one(struct apps *apps)
+/* False: there is nobody more, for now. */
+static bool accept_one(struct apps *apps)
 {
     int descriptor = accept4(apps->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     int error;
 
+    if (descriptor < 0 &&
+        (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        /* It stays readable: without a rest this would be all that we do. */
+        error = errno;
+        apps->resting_until = apps->now + APPS_REST;
+        if (may_complain(apps))
+            say_warning("no application can be let in for a moment: %s", strerror(error));
+    }
     if (descriptor < 0)
-        return;
+        return errno == EINTR || errno == ECONNABORTED;
     error = apps_connect(apps, descriptor);
-    if (error)
-        say_warning("an application was not let in: %s", strerror(-error));
+    if (error && may_complain(apps))
+        say_warning("an application was not let in: %s (max_connections in agent.conf; %u are "
+                    "connected, and there is room for %u)",
+                    strerror(-error), apps->count, apps->room);
+    return true;
 }
 
 static void send_reply(struct app *app, uint32_t number, const struct app_reply *reply,
@@ -210,39 +294,51 @@ void apps_answer(struct apps *apps, uint64_t serial, uint32_t number, const stru
     }
 }
 
-/* Serves one request that was checked. Returns 0 if the answer was given or will be. */
-static int serve(struct apps *apps, struct app *app, const struct app_request *request,
-                 int descriptor, struct app_reply *refusal)
+/* The header is checked first, then the limits; only then what has a size is read. */
+static int load(struct apps *apps, const struct owner *from, const struct app_request *request,
+                int descriptor, struct app_reply *refusal)
 {
     struct image image;
+    int error = image_open(descriptor, apps->config->max_image, &image, refusal);
+
+    if (error)
+        return error;
+    error = enclaves_admit(apps->enclaves, from, &image.header->launch, refusal);
+    if (!error)
+        error = image_take_records(&image, apps->config->low_memory, refusal);
+    if (!error)
+        return enclaves_load(apps->enclaves, from, request->number, &image, refusal);
+    image_close(&image);
+    return error;
+}
+
+/* Serves one request that was checked. Returns 0 if the answer was given or will be. */
+static int serve(struct apps *apps, const struct owner *from, const struct app_request *request,
+                 int descriptor, struct app_reply *refusal)
+{
     int error;
 
     switch (request->type) {
     case APP_LOAD:
-        error = image_copy(descriptor, apps->config->max_image, apps->config->low_memory, &image,
-                           refusal);
-        if (error)
-            return error;
-        return enclaves_load(apps->enclaves, &app->owner, request->number, &image, refusal);
+        return load(apps, from, request, descriptor, refusal);
     case APP_UNLOAD:
-        return enclaves_unload(apps->enclaves, &app->owner, request->number, &request->unload,
-                               refusal);
+        return enclaves_unload(apps->enclaves, from, request->number, &request->unload, refusal);
     case APP_STATUS:
-        error = apps->services.status(apps->services.context, app->owner.app, request->number,
-                                      app->owner.uid);
+        error = apps->services.status(apps->services.context, from, request->number);
         break;
     case APP_EVIDENCE:
     case APP_COLLECT:
-        error = apps->services.relay(apps->services.context, app->owner.app, request);
+        error = apps->services.relay(apps->services.context, from, request);
         break;
     default:
-        error = apps->services.list(apps->services.context, app->owner.app, request->number,
-                                    app->owner.uid, request->list.start);
+        error =
+            apps->services.list(apps->services.context, from, request->number, request->list.start);
         break;
     }
     if (error)
         app_refuse(refusal, error, APP_ORIGIN_AGENT,
                    error == -EHOSTDOWN ? "the host daemon (cloisterd) is not connected"
+                   : error == -ENOBUFS ? "too many requests wait for the host: try again"
                                        : "the agent cannot ask the host: %s",
                    strerror(-error));
     return error;
@@ -266,14 +362,54 @@ static const char *complaint(int error)
     }
 }
 
-static void handle_packet(struct apps *apps, struct app *app, const void *packet, size_t size,
-                          const int *descriptors, unsigned int descriptor_count, bool cut)
+/* Who has sent it: a connection may be in other hands than those that made it. */
+static struct owner asker_of(const struct app *app, const struct packet *packet)
 {
+    struct owner asker = app->owner;
+
+    /* What came before the kernel was told to say it is from whoever has connected. */
+    if (packet->sender.pid <= 0)
+        return asker;
+    asker.uid = packet->sender.uid;
+    asker.account = account_of(asker.uid);
+    if (packet->sender.pid != asker.process.pid && process_find(packet->sender.pid, &asker.process))
+        asker.process = (struct process){0};
+    return asker;
+}
+
+/* What may be repeated: an answer, and the connection stays. 0: there is nothing of the kind. */
+static int not_now(struct apps *apps, const struct owner *from, const struct packet *packet,
+                   struct app_reply *refusal)
+{
+    uint64_t wait;
+
+    if (packet->lacking_descriptors) {
+        app_refuse(refusal, -EMFILE, APP_ORIGIN_AGENT,
+                   "the agent could not take the image's descriptor: try again in a moment");
+        return -EMFILE;
+    }
+    wait = users_ask(&apps->users, from->account, apps->now, apps->config->requests_per_second);
+    if (!wait)
+        return 0;
+    app_refuse(refusal, -EAGAIN, APP_ORIGIN_AGENT,
+               "user %u asks too often: try again in %" PRIu64
+               " ms (requests_per_second in agent.conf)",
+               from->account, wait);
+    refusal->allowed = apps->config->requests_per_second;
+    return -EAGAIN;
+}
+
+static void handle_packet(struct apps *apps, struct app *app, const struct packet *packet)
+{
+    const struct owner from = asker_of(app, packet);
     struct app_request request;
     struct app_reply refusal;
-    int error = app_decode(packet, size, descriptor_count, &request);
+    int error = app_decode(packet->data, packet->size, packet->descriptor_count, &request);
 
-    if (!error && cut)
+    /* That a descriptor is missing is no fault of the packet's then. */
+    if (error == -EINVAL && packet->lacking_descriptors)
+        error = 0;
+    if (!error && packet->cut)
         error = -EMSGSIZE;
     if (!error && app->busy)
         error = -EALREADY;
@@ -284,48 +420,57 @@ static void handle_packet(struct apps *apps, struct app *app, const void *packet
         return;
     }
 
-    apps->served++;
-    app->busy = true;
-    app->number = request.number;
-    error = serve(apps, app, &request, descriptor_count ? descriptors[0] : -1, &refusal);
+    error = not_now(apps, &from, packet, &refusal);
+    if (!error) {
+        apps->served++;
+        app->busy = true;
+        app->number = request.number;
+        error = serve(apps, &from, &request, packet->descriptor_count ? packet->descriptors[0] : -1,
+                      &refusal);
+    }
     if (error) {
         app->busy = false;
         send_reply(app, request.number, &refusal, NULL, 0, -1);
     }
 }
 
-/* Collects the descriptors of a packet. All of them must be closed, whatever the packet says. */
-static unsigned int take_descriptors(struct msghdr *message, int *descriptors)
+/* Collects sender and descriptors. All of these must be closed, whatever the packet says. */
+static void take_control(struct msghdr *message, struct packet *packet)
 {
-    unsigned int count = 0;
-
     for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
-        size_t size;
+        const size_t size = head->cmsg_len - CMSG_LEN(0);
 
-        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+        if (head->cmsg_level != SOL_SOCKET)
             continue;
-        size = head->cmsg_len - CMSG_LEN(0);
-        for (size_t at = 0; at + sizeof(int) <= size && count < MAX_DESCRIPTORS; at += sizeof(int))
-            memcpy(&descriptors[count++], CMSG_DATA(head) + at, sizeof(int));
+        if (head->cmsg_type == SCM_CREDENTIALS && size == sizeof(packet->sender))
+            memcpy(&packet->sender, CMSG_DATA(head), sizeof(packet->sender));
+        if (head->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t at = 0;
+             at + sizeof(int) <= size && packet->descriptor_count < CONTROL_DESCRIPTORS;
+             at += sizeof(int))
+            memcpy(&packet->descriptors[packet->descriptor_count++], CMSG_DATA(head) + at,
+                   sizeof(int));
     }
-    return count;
+    packet->cut = message->msg_flags & MSG_TRUNC;
+    if (message->msg_flags & MSG_CTRUNC) {
+        if (packet->descriptor_count < MAX_DESCRIPTORS)
+            packet->lacking_descriptors = true;
+        else
+            packet->cut = true;
+    }
 }
 
 static void receive(struct apps *apps, struct app *app)
 {
-    union {
-        struct cmsghdr head;
-        uint8_t space[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
-    } control;
-    uint8_t packet[APP_MAX_PACKET];
-    struct iovec part = {packet, sizeof(packet)};
+    union control control;
+    struct packet packet;
+    struct iovec part = {packet.data, sizeof(packet.data)};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = &control,
                              .msg_controllen = sizeof(control)};
-    int descriptors[MAX_DESCRIPTORS];
     ssize_t size = recvmsg(app->socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    unsigned int count;
 
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -333,33 +478,39 @@ static void receive(struct apps *apps, struct app *app)
         app->broken = true;
         return;
     }
-    count = take_descriptors(&message, descriptors);
+    packet.size = (size_t)size;
+    packet.sender = (struct ucred){0};
+    packet.descriptor_count = 0;
+    packet.lacking_descriptors = false;
+    take_control(&message, &packet);
     if (size == 0)
         app->broken = true; /* the other side has closed */
     else
-        handle_packet(apps, app, packet, (size_t)size, descriptors, count,
-                      message.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
-    for (unsigned int i = 0; i < count; i++)
-        close(descriptors[i]);
+        handle_packet(apps, app, &packet);
+    for (unsigned int i = 0; i < packet.descriptor_count; i++)
+        close(packet.descriptors[i]);
 }
 
-unsigned int apps_poll(const struct apps *apps, struct pollfd *events)
+unsigned int apps_poll(const struct apps *apps, struct pollfd *events, uint64_t now)
 {
-    events[0] =
-        (struct pollfd){.fd = apps->count < APPS_MAX ? apps->listener : -1, .events = POLLIN};
+    const bool rests = now < apps->resting_until;
+
+    events[0] = (struct pollfd){.fd = rests ? -1 : apps->listener, .events = POLLIN};
     for (unsigned int i = 0; i < apps->count; i++)
         events[i + 1] = (struct pollfd){.fd = apps->list[i]->socket, .events = POLLIN};
     return apps->count + 1;
 }
 
-void apps_handle(struct apps *apps, const struct pollfd *events, unsigned int count)
+void apps_handle(struct apps *apps, const struct pollfd *events, unsigned int count, uint64_t now)
 {
+    apps->now = now;
     /* New ones are appended behind those that were polled. */
     for (unsigned int i = 1; i < count && i <= apps->count; i++)
         if (events[i].revents && !apps->list[i - 1]->broken)
             receive(apps, apps->list[i - 1]);
-    if (count && events[0].revents)
-        accept_one(apps);
+    for (unsigned int i = 0; count && events[0].revents && i < ACCEPTED_AT_ONCE; i++)
+        if (!accept_one(apps))
+            break;
 }
 
 unsigned int apps_sweep(struct apps *apps)
@@ -375,6 +526,7 @@ unsigned int apps_sweep(struct apps *apps)
         }
         apps->list[i] = apps->list[--apps->count];
         enclaves_owner_gone(apps->enclaves, app->owner.app);
+        apps->services.gone(apps->services.context, app->owner.app);
         say_debug("application %d disconnected", (int)app->owner.process.pid);
         close(app->socket);
         free(app);

@@ -113,6 +113,19 @@ static int configure(struct config *config, const struct options *options)
     return 0;
 }
 
+/* As many open files as all connections can need, if that is allowed; apps.c makes do with less. */
+static void raise_files(void)
+{
+    const rlim_t wanted = APPS_SPARE_DESCRIPTORS + APPS_MAX * APPS_DESCRIPTORS;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        say_warning("the limit of open files cannot be raised: %s", strerror(errno));
+}
+
 int main(int count, char **words)
 {
     static struct agent agent;
@@ -133,6 +146,7 @@ int main(int count, char **words)
     /* Images and handles pass through here: nothing of that belongs into a core file. */
     prctl(PR_SET_DUMPABLE, 0);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    raise_files();
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);

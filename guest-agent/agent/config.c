@@ -25,6 +25,9 @@ void config_defaults(struct config *config)
     config->low_memory = UINT64_C(16) << 20;
     config->timeout = 60;
     config->max_connections = 64;
+    config->requests_per_second = 50;
+    config->total_enclaves = 512;
+    config->total_frames = UINT64_C(1) << 22; /* 16 GiB */
     config->limits.max_enclaves = 16;
     config->limits.max_frames = 262144; /* 1 GiB */
 }
@@ -140,6 +143,24 @@ static const char *set_limit(struct limits *limits, const char *key, const char 
     return "is not a key of this section";
 }
 
+static const char *set_totals(struct config *config, const char *key, const char *value)
+{
+    uint64_t number;
+
+    if (!strcmp(key, "total_enclaves")) {
+        if (!parse_number(value, 10, 65536, &number))
+            return "needs a number up to 65536";
+        config->total_enclaves = (uint32_t)number;
+        return NULL;
+    }
+    if (!strcmp(key, "total_frames")) {
+        if (!parse_number(value, 10, UINT64_C(1) << 40, &config->total_frames))
+            return "needs a number of 4 KiB frames";
+        return NULL;
+    }
+    return set_limit(&config->limits, key, value);
+}
+
 static const char *set_global(struct config *config, const char *key, const char *value)
 {
     uint64_t number;
@@ -186,7 +207,13 @@ static const char *set_global(struct config *config, const char *key, const char
         config->max_connections = (uint32_t)number;
         return NULL;
     }
-    return set_limit(&config->limits, key, value);
+    if (!strcmp(key, "requests_per_second")) {
+        if (!parse_number(value, 10, 1000, &number) || number == 0)
+            return "needs a number from 1 to 1000";
+        config->requests_per_second = (uint32_t)number;
+        return NULL;
+    }
+    return set_totals(config, key, value);
 }
 
 /* Cuts white space off both ends, in place. */

@@ -31,13 +31,16 @@ struct config {
     gid_t group;      /* of the socket */
     mode_t mode;
     bool balloon;
-    uint64_t balloon_keep;    /* bytes of available memory that ballooning leaves */
-    uint64_t max_image;       /* bytes of an image file */
-    uint64_t low_memory;      /* bytes of available memory below which the agent complains */
-    uint32_t timeout;         /* seconds that the host may take for one request */
-    uint32_t grant_limit;     /* pages xen-gntalloc may grant; 0: leave it as it is */
-    uint32_t max_connections; /* of one user */
-    struct limits limits;     /* of users who have no section */
+    uint64_t balloon_keep;        /* bytes of available memory that ballooning leaves */
+    uint64_t max_image;           /* bytes of an image file */
+    uint64_t low_memory;          /* bytes of available memory below which the agent complains */
+    uint32_t timeout;             /* seconds that the host may take for one request */
+    uint32_t grant_limit;         /* pages xen-gntalloc may grant; 0: leave it as it is */
+    uint32_t max_connections;     /* of one user */
+    uint32_t requests_per_second; /* of one user; twice as many at a stretch */
+    uint32_t total_enclaves;      /* of all users together */
+    uint64_t total_frames;
+    struct limits limits; /* of users who have no section */
     struct user_limits users[CONFIG_MAX_USERS];
     unsigned int user_count;
 };

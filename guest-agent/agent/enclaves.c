@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/account.h"
 #include "agent/balloon.h"
 #include "base/say.h"
 #include "agent/state.h"
@@ -44,7 +46,7 @@ static void enclave_forget(struct enclave *enclave, bool keep_state)
             state_remove(table->config->state, enclave->id);
         balloon_grow(enclave->balloon_kb);
     }
-    image_free(&enclave->image);
+    image_close(&enclave->image);
     grant_release(&enclave->grant);
     if (enclave->waiting)
         table->events.answer(table->context, enclave->owner.app, enclave->number, &enclave->outcome,
@@ -77,12 +79,14 @@ static void adopt_one(void *context, const struct state_entry *entry)
     if (!enclave)
         return;
     enclave->table = table;
-    enclave->owner = (struct owner){.app = 0, .uid = entry->uid, .process = entry->process};
+    enclave->owner = (struct owner){
+        .app = 0, .uid = entry->uid, .account = account_of(entry->uid), .process = entry->process};
     enclave->step = ENCLAVE_LIVING;
     enclave->id = entry->id;
     memcpy(enclave->loaded.handle, entry->handle, sizeof(entry->handle));
     enclave->frames = entry->frames;
     enclave->balloon_kb = entry->balloon_kb;
+    enclave->image = IMAGE_NONE;
     enclave->grant = GRANT_NONE;
     enclave->next = table->first;
     table->first = enclave;
@@ -95,12 +99,12 @@ void enclaves_adopt(struct enclaves *table)
     state_load(table->config->state, adopt_one, table);
 }
 
-void enclaves_usage(const struct enclaves *table, uid_t uid, uint32_t *count, uint64_t *frames)
+void enclaves_usage(const struct enclaves *table, uid_t account, uint32_t *count, uint64_t *frames)
 {
     *count = 0;
     *frames = 0;
     for (const struct enclave *enclave = table->first; enclave; enclave = enclave->next)
-        if (enclave->owner.uid == uid) {
+        if (enclave->owner.account == account) {
             (*count)++;
             *frames += enclave->frames;
         }
@@ -122,33 +126,53 @@ bool enclaves_visible(const struct enclaves *table, uid_t uid, uint32_t id)
     return uid == 0 || (enclave && enclave->owner.uid == uid);
 }
 
-static bool within_limits(struct enclaves *table, uid_t uid, uint64_t frames,
+/* Refuses what would make `used` more than `limit`, which is the setting `key`; `whose` begins the
+ * sentence. */
+static bool too_many(struct app_reply *refusal, const char *whose, uint64_t used, uint64_t more,
+                     uint64_t limit, const char *things, const char *key)
+{
+    if (more <= limit && used <= limit - more)
+        return false;
+    app_refuse(refusal, -EDQUOT, APP_ORIGIN_AGENT,
+               "%s %" PRIu64 " %s, %" PRIu64 " more are wanted, and %" PRIu64
+               " are allowed (%s in agent.conf)",
+               whose, used, things, more, limit, key);
+    refusal->found = used + more;
+    refusal->allowed = limit;
+    return true;
+}
+
+static bool within_limits(const struct enclaves *table, const struct owner *owner, uint64_t frames,
                           struct app_reply *refusal)
 {
-    const struct limits *limits = config_limits(table->config, uid);
-    uint64_t used;
+    const struct config *config = table->config;
+    const struct limits *limits = config_limits(config, owner->account);
+    uint64_t used, total = 0;
     uint32_t count;
+    char user[32];
 
-    enclaves_usage(table, uid, &count, &used);
-    if (count >= limits->max_enclaves) {
-        app_refuse(refusal, -EDQUOT, APP_ORIGIN_AGENT,
-                   "user %u has %" PRIu32 " enclaves and may have %" PRIu32
-                   " (max_enclaves in agent.conf)",
-                   uid, count, limits->max_enclaves);
-        refusal->found = count;
-        refusal->allowed = limits->max_enclaves;
-        return false;
-    }
-    if (frames > limits->max_frames || used > limits->max_frames - frames) {
-        app_refuse(refusal, -EDQUOT, APP_ORIGIN_AGENT,
-                   "user %u has %" PRIu64 " frames, wants %" PRIu64 " more and may have %" PRIu64
-                   " (max_frames in agent.conf)",
-                   uid, used, frames, limits->max_frames);
-        refusal->found = used + frames;
-        refusal->allowed = limits->max_frames;
-        return false;
-    }
-    return true;
+    enclaves_usage(table, owner->account, &count, &used);
+    snprintf(user, sizeof(user), "user %u has", owner->account);
+    for (const struct enclave *enclave = table->first; enclave; enclave = enclave->next)
+        total += enclave->frames;
+    return !too_many(refusal, user, count, 1, limits->max_enclaves, "enclaves", "max_enclaves") &&
+           !too_many(refusal, user, used, frames, limits->max_frames, "frames", "max_frames") &&
+           !too_many(refusal, "all users together have", enclaves_count(table), 1,
+                     config->total_enclaves, "enclaves", "total_enclaves") &&
+           !too_many(refusal, "all users together have", total, frames, config->total_frames,
+                     "frames", "total_frames");
+}
+
+int enclaves_admit(const struct enclaves *table, const struct owner *owner,
+                   const struct cloister_launch *launch, struct app_reply *refusal)
+{
+    if (!within_limits(table, owner, launch->record_count, refusal))
+        return refusal->error;
+    if (hostlink_state(table->link) == HOSTLINK_UP)
+        return 0;
+    app_refuse(refusal, -EHOSTDOWN, APP_ORIGIN_AGENT,
+               "the host daemon (cloisterd) is not connected");
+    return refusal->error;
 }
 
 int enclaves_load(struct enclaves *table, const struct owner *owner, uint32_t number,
@@ -159,13 +183,8 @@ int enclaves_load(struct enclaves *table, const struct owner *owner, uint32_t nu
     struct grant grant = GRANT_NONE;
     int error;
 
-    if (!within_limits(table, owner->uid, launch->record_count, refusal))
+    if (enclaves_admit(table, owner, launch, refusal))
         goto refused;
-    if (hostlink_state(table->link) != HOSTLINK_UP) {
-        app_refuse(refusal, -EHOSTDOWN, APP_ORIGIN_AGENT,
-                   "the host daemon (cloisterd) is not connected");
-        goto refused;
-    }
     error = grant_allocate(launch->shared_count, &grant);
     if (error) {
         app_refuse(refusal, error, APP_ORIGIN_AGENT,
@@ -187,7 +206,7 @@ int enclaves_load(struct enclaves *table, const struct owner *owner, uint32_t nu
     enclave->number = number;
     enclave->waiting = true;
     enclave->image = *image;
-    *image = (struct image){0};
+    *image = IMAGE_NONE;
     enclave->grant = grant;
     enclave->frames = launch->record_count;
     enclave->loaded.thread_count = launch->thread_count;
@@ -204,7 +223,7 @@ int enclaves_load(struct enclaves *table, const struct owner *owner, uint32_t nu
 
 refused:
     grant_release(&grant);
-    image_free(image);
+    image_close(image);
     return refusal->error;
 }
 
@@ -242,7 +261,8 @@ static void end(struct enclave *enclave)
         enclave_forget(enclave, false);
         return;
     }
-    if (!hostlink_request(enclave->table->link, CLOISTER_MSG_DESTROY, &part, 1, destroyed, enclave))
+    if (!hostlink_request(enclave->table->link, NULL, CLOISTER_MSG_DESTROY, &part, 1, destroyed,
+                          enclave))
         enclave->in_flight++;
 }
 
@@ -328,7 +348,7 @@ static void destroy_orphan(struct enclaves *table, uint32_t id)
     const struct hostlink_part part = {&body, sizeof(body)};
 
     say_info("enclave %" PRIu32 " belongs to nobody: destroyed", id);
-    if (hostlink_request(table->link, CLOISTER_MSG_DESTROY, &part, 1, orphan_destroyed, NULL))
+    if (hostlink_request(table->link, NULL, CLOISTER_MSG_DESTROY, &part, 1, orphan_destroyed, NULL))
         say_warning("enclave %" PRIu32 " stays until the next connection", id);
 }
 
@@ -385,7 +405,7 @@ static void ask_list(struct enclaves *table, uint32_t start)
     const struct hostlink_part part = {&body, sizeof(body)};
 
     table->list_start = start;
-    if (hostlink_request(table->link, CLOISTER_MSG_LIST, &part, 1, listed, table))
+    if (hostlink_request(table->link, NULL, CLOISTER_MSG_LIST, &part, 1, listed, table))
         say_warning("cannot ask the host for our enclaves; trying on the next connection");
 }
 

@@ -11,7 +11,7 @@
  * that are not in this table are destroyed, enclaves of this table that are not in it are
  * forgotten. So the host's list alone decides, and nothing stays behind after any crash.
  *
- * What an entry holds (image copy, grants, balloon, state file) is released in one place,
+ * What an entry holds (image file, grants, balloon, state file) is released in one place,
  * enclave_forget().
  */
 #ifndef CLOISTER_AGENT_ENCLAVES_H
@@ -21,7 +21,7 @@
 #include "agent/config.h"
 #include "agent/grant.h"
 #include "agent/hostlink.h"
-#include "agent/imagecopy.h"
+#include "agent/imagefile.h"
 #include "agent/process.h"
 
 enum enclave_step {
@@ -37,6 +37,7 @@ enum enclave_step {
 struct owner {
     uint64_t app; /* serial number of the connection; 0: the connection was to an earlier agent */
     uid_t uid;
+    uid_t account; /* who answers for this user (account.h) */
     struct process process;
 };
 
@@ -87,11 +88,18 @@ void enclaves_stop(struct enclaves *table);
 void enclaves_adopt(struct enclaves *table);
 
 /*
- * Begins to load; *image is taken over in any case. The answer comes by the event. A refusal
- * (negative errno, *refusal filled) means that nothing was begun:
- *   -EDQUOT     the user's max_enclaves or max_frames (agent.conf)
- *   -EHOSTDOWN  no link to the host
- *   -ENOMEM, and what grant_allocate says
+ * May the owner load what this header says? 0, or a refusal (*refusal filled):
+ *   -EDQUOT     the user's max_enclaves or max_frames, or all users' total_enclaves or total_frames
+ * (agent.conf) -EHOSTDOWN  no link to the host
+ */
+__attribute__((warn_unused_result)) int enclaves_admit(const struct enclaves *table,
+                                                       const struct owner *owner,
+                                                       const struct cloister_launch *launch,
+                                                       struct app_reply *refusal);
+/*
+ * Begins to load; *image, with its records, is taken over in any case. The answer comes by the
+ * event. A refusal (negative errno, *refusal filled) means that nothing was begun: what
+ * enclaves_admit says, and -ENOMEM, and what grant_allocate says
  */
 __attribute__((warn_unused_result)) int enclaves_load(struct enclaves *table,
                                                       const struct owner *owner, uint32_t number,
@@ -115,8 +123,8 @@ void enclaves_link_down(struct enclaves *table);
 /* Now and then: the balloon, owners that died, requests that could not be queued. */
 void enclaves_tick(struct enclaves *table, uint64_t now);
 
-/* The enclaves of one user and their frames. */
-void enclaves_usage(const struct enclaves *table, uid_t uid, uint32_t *count, uint64_t *frames);
+/* The enclaves of one account (account.h) and their frames. */
+void enclaves_usage(const struct enclaves *table, uid_t account, uint32_t *count, uint64_t *frames);
 uint32_t enclaves_count(const struct enclaves *table);
 /* May the user see it in a list? */
 bool enclaves_visible(const struct enclaves *table, uid_t uid, uint32_t id);

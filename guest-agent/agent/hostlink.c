@@ -2,6 +2,7 @@
 #include "agent/hostlink.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -12,9 +13,11 @@
 /* A request from being queued to its reply. It is freed as soon as `done` was called. */
 struct request {
     struct request *next;
+    bool own;
+    struct hostlink_asker asker;
     hostlink_done *done;
     void *context;
-    uint64_t deadline;
+    uint64_t deadline; /* both from when it is being sent */
     uint32_t number;
     size_t size; /* of message and body */
     size_t sent;
@@ -32,9 +35,11 @@ struct hostlink {
     enum hostlink_state state;
     bool warned; /* that no channel can be offered; said once */
 
-    /* first ... unsent-1 wait for their replies, unsent ... last for being sent */
-    struct request *first, *last, *unsent;
-    unsigned int queued;
+    struct request *sent, *last_sent; /* they wait for their replies, in this order */
+    struct request *writing;          /* the last of these, where not all of it is sent; or NULL */
+    struct request *waiting;          /* for being sent; in the order in which they came */
+    unsigned int window;              /* applications' among the sent */
+    unsigned int queued;              /* sent or waiting */
     size_t queued_bytes;
     uint32_t next_number;
 
@@ -83,22 +88,38 @@ static void sent_whole(struct hostlink *link, struct request *request)
     link->queued_bytes -= request->size;
 }
 
-/* Takes the first request off the queue and tells its end. */
-static void end_first(struct hostlink *link, int error, const struct cloister_msg_reply *reply,
-                      const void *body, size_t size)
+/* Tells the end of a request that is in no list any more. */
+static void end_request(struct hostlink *link, struct request *request, int error,
+                        const struct cloister_msg_reply *reply, const void *body, size_t size)
 {
-    struct request *request = link->first;
-
-    link->first = request->next;
-    if (!link->first)
-        link->last = NULL;
-    if (link->unsent == request)
-        link->unsent = request->next;
     if (request->data)
         sent_whole(link, request);
     link->queued--;
     request->done(request->context, error, reply, body, size);
     free(request);
+}
+
+/* Takes the first of the sent requests off the list and tells its end. */
+static void end_first(struct hostlink *link, int error, const struct cloister_msg_reply *reply,
+                      const void *body, size_t size)
+{
+    struct request *request = link->sent;
+
+    link->sent = request->next;
+    if (!link->sent)
+        link->last_sent = NULL;
+    if (link->writing == request)
+        link->writing = NULL;
+    link->window -= !request->own;
+    end_request(link, request, error, reply, body, size);
+}
+
+static void end_waiting(struct hostlink *link, struct request **at, int error)
+{
+    struct request *request = *at;
+
+    *at = request->next;
+    end_request(link, request, error, NULL, NULL, 0);
 }
 
 /* The link ends with `error`; everything that waits is told. */
@@ -112,8 +133,10 @@ static void reset(struct hostlink *link, int error)
     link->state = HOSTLINK_DOWN; /* so that nobody can queue anything from now on */
     link->retry_at = link->now + HOSTLINK_RETRY;
     link->received = 0;
-    while (link->first)
+    while (link->sent)
         end_first(link, error, NULL, NULL, 0);
+    while (link->waiting)
+        end_waiting(link, &link->waiting, error);
     if (was_up)
         link->events.down(link->context);
 }
@@ -126,62 +149,106 @@ void hostlink_free(struct hostlink *link)
     free(link);
 }
 
-static int enqueue(struct hostlink *link, uint16_t type, const struct hostlink_part *parts,
-                   unsigned int count, hostlink_done *done, void *context)
+/* May the asker queue `size` bytes more? Of what is for applications, no more than is left to the
+ * others. */
+static bool may_queue(const struct hostlink *link, const struct hostlink_asker *asker, size_t size)
 {
-    struct cloister_message message = {.magic = CLOISTER_MESSAGE_MAGIC, .type = type};
-    struct request *request;
-    size_t body = 0, at = sizeof(message);
+    const struct request *const lists[] = {link->sent, link->waiting};
+    unsigned int queued = HOSTLINK_MAX_QUEUED - HOSTLINK_OWN_QUEUED, of_user = 0;
+    size_t bytes = HOSTLINK_MAX_BYTES - HOSTLINK_OWN_BYTES, bytes_of_user = 0;
 
-    for (unsigned int i = 0; i < count; i++) {
-        if (parts[i].size > CLOISTER_MAX_BODY - body)
-            return -EMSGSIZE;
-        body += parts[i].size;
-    }
-    if (link->queued >= HOSTLINK_MAX_QUEUED ||
-        sizeof(message) + body > HOSTLINK_MAX_BYTES - link->queued_bytes)
-        return -ENOBUFS;
+    if (!asker)
+        return link->queued < HOSTLINK_MAX_QUEUED &&
+               size <= HOSTLINK_MAX_BYTES - link->queued_bytes;
+    if (link->queued >= queued || link->queued_bytes >= bytes)
+        return false;
+    for (size_t i = 0; i < 2; i++)
+        for (const struct request *request = lists[i]; request; request = request->next)
+            if (!request->own && request->asker.account == asker->account) {
+                of_user++;
+                bytes_of_user += request->data ? request->size : 0;
+            }
+    return of_user < queued - link->queued && bytes_of_user + size <= bytes - link->queued_bytes;
+}
 
-    request = calloc(1, sizeof(*request));
+/* Message and body in one piece of memory; the message's number comes when it is sent. */
+static struct request *new_request(uint16_t type, const struct hostlink_part *parts,
+                                   unsigned int count, size_t body)
+{
+    const struct cloister_message message = {
+        .magic = CLOISTER_MESSAGE_MAGIC, .type = type, .size = (uint32_t)body};
+    struct request *request = calloc(1, sizeof(*request));
+    size_t at = sizeof(message);
+
     if (!request)
-        return -ENOMEM;
-    request->data = malloc(sizeof(message) + body);
+        return NULL;
+    request->size = sizeof(message) + body;
+    request->data = malloc(request->size);
     if (!request->data) {
         free(request);
-        return -ENOMEM;
+        return NULL;
     }
-    message.number = link->next_number++;
-    message.size = (uint32_t)body;
     memcpy(request->data, &message, sizeof(message));
     for (unsigned int i = 0; i < count; i++) {
         if (parts[i].size)
             memcpy(request->data + at, parts[i].data, parts[i].size);
         at += parts[i].size;
     }
-    request->size = at;
-    request->number = message.number;
-    request->deadline = link->now + link->timeout;
+    return request;
+}
+
+static int enqueue(struct hostlink *link, const struct hostlink_asker *asker, uint16_t type,
+                   const struct hostlink_part *parts, unsigned int count, hostlink_done *done,
+                   void *context)
+{
+    struct request *request, **end = &link->waiting;
+    size_t body = 0;
+
+    for (unsigned int i = 0; i < count; i++) {
+        if (parts[i].size > CLOISTER_MAX_BODY - body)
+            return -EMSGSIZE;
+        body += parts[i].size;
+    }
+    if (!may_queue(link, asker, sizeof(struct cloister_message) + body))
+        return -ENOBUFS;
+    request = new_request(type, parts, count, body);
+    if (!request)
+        return -ENOMEM;
+    request->own = !asker;
+    if (asker)
+        request->asker = *asker;
     request->done = done;
     request->context = context;
 
-    if (link->last)
-        link->last->next = request;
-    else
-        link->first = request;
-    link->last = request;
-    if (!link->unsent)
-        link->unsent = request;
+    while (*end)
+        end = &(*end)->next;
+    *end = request;
     link->queued++;
-    link->queued_bytes += at;
+    link->queued_bytes += request->size;
     return 0;
 }
 
-int hostlink_request(struct hostlink *link, uint16_t type, const struct hostlink_part *parts,
-                     unsigned int count, hostlink_done *done, void *context)
+int hostlink_request(struct hostlink *link, const struct hostlink_asker *asker, uint16_t type,
+                     const struct hostlink_part *parts, unsigned int count, hostlink_done *done,
+                     void *context)
 {
     if (link->state != HOSTLINK_UP)
         return -EHOSTDOWN;
-    return enqueue(link, type, parts, count, done, context);
+    return enqueue(link, asker, type, parts, count, done, context);
+}
+
+void hostlink_drop(struct hostlink *link, uint64_t app)
+{
+    struct request **at = &link->waiting;
+
+    while (*at) {
+        if ((*at)->own || (*at)->asker.app != app) {
+            at = &(*at)->next;
+            continue;
+        }
+        end_waiting(link, at, -ECANCELED);
+        at = &link->waiting; /* its end may have changed the list */
+    }
 }
 
 static void greeted(void *context, int error, const struct cloister_msg_reply *reply,
@@ -212,7 +279,7 @@ static int greet(struct hostlink *link)
 
     if (!uname(&name))
         snprintf(hello.kernel, sizeof(hello.kernel), "%.64s %.16s", name.release, name.machine);
-    return enqueue(link, CLOISTER_MSG_HELLO, &part, 1, greeted, link);
+    return enqueue(link, NULL, CLOISTER_MSG_HELLO, &part, 1, greeted, link);
 }
 
 /* Answers the first request out of a whole message. */
@@ -227,7 +294,7 @@ static int take_reply(struct hostlink *link, const struct cloister_message *mess
         return -EPROTO;
     }
     /* A reply must belong to the oldest request, which must have been sent. */
-    if (!link->first || link->first == link->unsent || message->number != link->first->number) {
+    if (!link->sent || link->sent == link->writing || message->number != link->sent->number) {
         say_error("the host daemon answered request %u out of turn", message->number);
         return -EPROTO;
     }
@@ -285,11 +352,68 @@ static int pump_in(struct hostlink *link)
     return error ? error : 1;
 }
 
+/* How many requests of this user are sent and have no reply. */
+static unsigned int window_of(const struct hostlink *link, uid_t account)
+{
+    unsigned int count = 0;
+
+    for (const struct request *request = link->sent; request; request = request->next)
+        count += !request->own && request->asker.account == account;
+    return count;
+}
+
+/* The next to be sent, where it stands in the list: an own one, or of whoever has the fewest under
+ * way. */
+static struct request **next_waiting(struct hostlink *link)
+{
+    struct request **best = NULL;
+    unsigned int fewest = HOSTLINK_WINDOW;
+
+    for (struct request **at = &link->waiting; *at; at = &(*at)->next) {
+        if ((*at)->own)
+            return at;
+        if (link->window >= HOSTLINK_WINDOW || !fewest)
+            continue;
+        unsigned int under_way = window_of(link, (*at)->asker.account);
+
+        if (under_way < fewest) {
+            fewest = under_way;
+            best = at;
+        }
+    }
+    return best;
+}
+
+/* Gives it its number and its deadline: replies come in the order of sending. */
+static void begin_sending(struct hostlink *link, struct request **at)
+{
+    struct request *request = *at;
+
+    *at = request->next;
+    request->next = NULL;
+    request->number = link->next_number++;
+    request->deadline = link->now + link->timeout;
+    memcpy(request->data + offsetof(struct cloister_message, number), &request->number,
+           sizeof(request->number));
+    if (link->last_sent)
+        link->last_sent->next = request;
+    else
+        link->sent = request;
+    link->last_sent = link->writing = request;
+    link->window += !request->own;
+}
+
 static int pump_out(struct hostlink *link)
 {
-    struct request *request = link->unsent;
+    struct request *request, **next;
     ssize_t count;
 
+    if (!link->writing && link->waiting) {
+        next = next_waiting(link);
+        if (next)
+            begin_sending(link, next);
+    }
+    request = link->writing;
     if (!request)
         return 0;
     count = link->transport.write(link->transport.context, request->data + request->sent,
@@ -301,7 +425,7 @@ static int pump_out(struct hostlink *link)
     request->sent += (size_t)count;
     if (request->sent == request->size) {
         sent_whole(link, request);
-        link->unsent = request->next;
+        link->writing = NULL;
     }
     return 1;
 }
@@ -380,8 +504,8 @@ void hostlink_run(struct hostlink *link, uint64_t now)
             return;
         }
     }
-    if (link->first && link->first->deadline <= now) {
-        say_warning("the host daemon has not answered request %u in time", link->first->number);
+    if (link->sent && link->sent->deadline <= now) {
+        say_warning("the host daemon has not answered request %u in time", link->sent->number);
         reset(link, -ETIMEDOUT);
     }
 }

@@ -10,9 +10,8 @@
 /* One application's question; the host may have to be asked several times for it. */
 struct listing {
     struct agent *agent;
-    uint64_t app;
+    struct owner from;
     uint32_t number;
-    uid_t uid;
     uint32_t start; /* of the page that was asked for */
     uint32_t count;
     struct cloister_enclave_info entries[APP_MAX_LIST];
@@ -26,7 +25,7 @@ static void finish(struct listing *listing, int error)
 
     if (error)
         app_refuse(&reply, error, APP_ORIGIN_AGENT, "the host gives no list: %s", strerror(-error));
-    apps_answer(listing->agent->apps, listing->app, listing->number, &reply, listing->entries,
+    apps_answer(listing->agent->apps, listing->from.app, listing->number, &reply, listing->entries,
                 error ? 0 : listing->count * sizeof(listing->entries[0]), -1);
     free(listing);
 }
@@ -48,7 +47,7 @@ static void listed(void *context, int error, const struct cloister_msg_reply *re
     for (size_t at = 0; at < size && listing->count < APP_MAX_LIST; at += sizeof(entry)) {
         memcpy(&entry, (const uint8_t *)body + at, sizeof(entry));
         last = entry.enclave;
-        if (enclaves_visible(&listing->agent->enclaves, listing->uid, entry.enclave))
+        if (enclaves_visible(&listing->agent->enclaves, listing->from.uid, entry.enclave))
             listing->entries[listing->count++] = entry;
     }
     if (size == 0 || listing->count == APP_MAX_LIST || last < listing->start ||
@@ -66,11 +65,13 @@ static int ask(struct listing *listing)
 {
     const struct cloister_msg_enclave body = {.enclave = listing->start};
     const struct hostlink_part part = {&body, sizeof(body)};
+    const struct hostlink_asker asker = {listing->from.app, listing->from.account};
 
-    return hostlink_request(listing->agent->link, CLOISTER_MSG_LIST, &part, 1, listed, listing);
+    return hostlink_request(listing->agent->link, &asker, CLOISTER_MSG_LIST, &part, 1, listed,
+                            listing);
 }
 
-int listing_begin(struct agent *agent, uint64_t app, uint32_t number, uid_t uid, uint32_t start)
+int listing_begin(struct agent *agent, const struct owner *from, uint32_t number, uint32_t start)
 {
     struct listing *listing = calloc(1, sizeof(*listing));
     int error;
@@ -78,9 +79,8 @@ int listing_begin(struct agent *agent, uint64_t app, uint32_t number, uid_t uid,
     if (!listing)
         return -ENOMEM;
     listing->agent = agent;
-    listing->app = app;
     listing->number = number;
-    listing->uid = uid;
+    listing->from = *from;
     listing->start = start;
     error = ask(listing);
     if (error)

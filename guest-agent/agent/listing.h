@@ -7,9 +7,10 @@
 #include <sys/types.h>
 
 struct agent;
+struct owner;
 
 /* Answers later, or returns a negative errno: -EHOSTDOWN, -ENOMEM, -ENOBUFS. */
-__attribute__((warn_unused_result)) int listing_begin(struct agent *agent, uint64_t app,
-                                                      uint32_t number, uid_t uid, uint32_t start);
+__attribute__((warn_unused_result)) int listing_begin(struct agent *agent, const struct owner *from,
+                                                      uint32_t number, uint32_t start);
 
 #endif

@@ -42,7 +42,7 @@ void loading_failed_by_host(struct enclave *enclave, int error,
     if (!reply) {
         app_refuse(&why, error, APP_ORIGIN_AGENT, "the host daemon (cloisterd) %s",
                    error == -ETIMEDOUT   ? "does not answer"
-                   : error == -ENOBUFS   ? "has too much to do"
+                   : error == -ENOBUFS   ? "has too much to do for this guest: try again"
                    : error == -EHOSTDOWN ? "is not connected"
                                          : "went away");
     } else if (reply->reason) {
@@ -68,7 +68,8 @@ void loading_failed_by_host(struct enclave *enclave, int error,
 static bool send(struct enclave *enclave, uint16_t type, const struct hostlink_part *parts,
                  unsigned int count, hostlink_done *done)
 {
-    int error = hostlink_request(enclave->table->link, type, parts, count, done, enclave);
+    const struct hostlink_asker asker = {enclave->owner.app, enclave->owner.account};
+    int error = hostlink_request(enclave->table->link, &asker, type, parts, count, done, enclave);
 
     if (error) {
         loading_failed_by_host(enclave, error, NULL, "load the enclave");
@@ -127,7 +128,7 @@ static void initialised(void *context, int error, const struct cloister_msg_repl
     table->events.answer(table->context, enclave->owner.app, enclave->number, &good,
                          &enclave->loaded, sizeof(enclave->loaded), enclave->grant.descriptor);
     /* From here on the application alone keeps the shared pages. */
-    image_free(&enclave->image);
+    image_close(&enclave->image);
     grant_release(&enclave->grant);
 }
 
@@ -161,9 +162,22 @@ static void share(struct enclave *enclave)
 static void added(void *context, int error, const struct cloister_msg_reply *reply,
                   const void *body, size_t size);
 
+static bool read_content(struct enclave *enclave, uint32_t count, uint8_t *pages)
+{
+    struct app_reply why;
+
+    if (!image_read(&enclave->image, enclave->next_content, count, pages))
+        return true;
+    app_refuse(&why, -EIO, APP_ORIGIN_AGENT,
+               "the image cannot be read: it was changed while it was loaded");
+    loading_failed(enclave, &why);
+    return false;
+}
+
 /* Sends the next run of records of one kind: with content, or zeros. */
 static bool add_run(struct enclave *enclave)
 {
+    static uint8_t content[CLOISTER_MAX_ADD * CLOISTER_PAGE_SIZE]; /* hostlink copies it */
     const struct cloister_page_record *records = enclave->image.records + enclave->next_record;
     uint32_t left = enclave->image.header->launch.record_count - enclave->next_record;
     bool zero = records[0].flags & CLOISTER_PAGE_ZERO;
@@ -178,9 +192,10 @@ static bool add_run(struct enclave *enclave)
     const struct hostlink_part parts[] = {
         {&request, sizeof(request)},
         {records, count * sizeof(*records)},
-        {enclave->image.content + (size_t)enclave->next_content * CLOISTER_PAGE_SIZE,
-         (size_t)request.content_count * CLOISTER_PAGE_SIZE},
+        {content, (size_t)request.content_count * CLOISTER_PAGE_SIZE},
     };
+    if (!zero && !read_content(enclave, count, content))
+        return false;
     if (!send(enclave, CLOISTER_MSG_ADD, parts, zero ? 2 : 3, added))
         return false;
     enclave->next_record += count;

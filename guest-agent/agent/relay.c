@@ -61,18 +61,20 @@ static void answered(void *context, int error, const struct cloister_msg_reply *
     free(relayed);
 }
 
-int relay_begin(struct agent *agent, uint64_t app, const struct app_request *request)
+int relay_begin(struct agent *agent, const struct owner *from, const struct app_request *request)
 {
+    const struct hostlink_asker asker = {from->app, from->account};
     const struct hostlink_part part = {request->body, request->size};
     struct relayed *relayed = calloc(1, sizeof(*relayed));
     int error;
 
     if (!relayed)
         return -ENOMEM;
-    *relayed = (struct relayed){agent, app, request->number, request->type};
-    error = hostlink_request(
-        agent->link, request->type == APP_EVIDENCE ? CLOISTER_MSG_EVIDENCE : CLOISTER_MSG_COLLECT,
-        &part, 1, answered, relayed);
+    *relayed = (struct relayed){agent, from->app, request->number, request->type};
+    error = hostlink_request(agent->link, &asker,
+                             request->type == APP_EVIDENCE ? CLOISTER_MSG_EVIDENCE
+                                                           : CLOISTER_MSG_COLLECT,
+                             &part, 1, answered, relayed);
     if (error)
         free(relayed);
     return error;

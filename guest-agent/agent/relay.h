@@ -6,9 +6,10 @@
 #include "libcloister/app_protocol.h"
 
 struct agent;
+struct owner;
 
 /* Answers later, or returns a negative errno: -EHOSTDOWN, -ENOMEM, -ENOBUFS. */
-__attribute__((warn_unused_result)) int relay_begin(struct agent *agent, uint64_t app,
+__attribute__((warn_unused_result)) int relay_begin(struct agent *agent, const struct owner *from,
                                                     const struct app_request *request);
 
 #endif

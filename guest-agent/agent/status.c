@@ -60,7 +60,7 @@ void status_tick(struct agent *agent)
     if (agent->now < agent->status_due || agent->status_on_way)
         return;
     status.health = health(agent, status.message, sizeof(status.message));
-    if (!hostlink_request(agent->link, CLOISTER_MSG_STATUS, &part, 1, status_sent, agent))
+    if (!hostlink_request(agent->link, NULL, CLOISTER_MSG_STATUS, &part, 1, status_sent, agent))
         agent->status_on_way = true;
     agent->status_due = agent->now + CLOISTER_STATUS_PERIOD * 1000u;
 }
@@ -68,15 +68,14 @@ void status_tick(struct agent *agent)
 /* One application's question, while the host is asked for the quota. */
 struct question {
     struct agent *agent;
-    uint64_t app;
+    struct owner from;
     uint32_t number;
-    uid_t uid;
 };
 
 static void answer(const struct question *question, const struct cloister_msg_quota *quota)
 {
     struct agent *agent = question->agent;
-    const struct limits *limits = config_limits(&agent->config, question->uid);
+    const struct limits *limits = config_limits(&agent->config, question->from.account);
     enum hostlink_state state = hostlink_state(agent->link);
     struct app_reply reply = {0};
     struct app_status status = {
@@ -94,9 +93,11 @@ static void answer(const struct question *question, const struct cloister_msg_qu
         .quota_used = quota->used,
     };
 
-    enclaves_usage(&agent->enclaves, question->uid, &status.own_enclaves, &status.own_frames);
+    enclaves_usage(&agent->enclaves, question->from.account, &status.own_enclaves,
+                   &status.own_frames);
     status.health = health(agent, status.message, sizeof(status.message));
-    apps_answer(agent->apps, question->app, question->number, &reply, &status, sizeof(status), -1);
+    apps_answer(agent->apps, question->from.app, question->number, &reply, &status, sizeof(status),
+                -1);
 }
 
 static void quota_known(void *context, int error, const struct cloister_msg_reply *reply,
@@ -112,15 +113,16 @@ static void quota_known(void *context, int error, const struct cloister_msg_repl
     free(question);
 }
 
-int status_begin(struct agent *agent, uint64_t app, uint32_t number, uid_t uid)
+int status_begin(struct agent *agent, const struct owner *from, uint32_t number)
 {
+    const struct hostlink_asker asker = {from->app, from->account};
     const struct cloister_msg_quota none = {0};
     struct question *question = malloc(sizeof(*question));
 
     if (!question)
         return -ENOMEM;
-    *question = (struct question){agent, app, number, uid};
-    if (hostlink_request(agent->link, CLOISTER_MSG_QUOTA, NULL, 0, quota_known, question)) {
+    *question = (struct question){agent, *from, number};
+    if (hostlink_request(agent->link, &asker, CLOISTER_MSG_QUOTA, NULL, 0, quota_known, question)) {
         answer(question, &none);
         free(question);
     }

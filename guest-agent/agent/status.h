@@ -8,11 +8,12 @@
 #include <sys/types.h>
 
 struct agent;
+struct owner;
 
 /* Sends STATUS if it is due. */
 void status_tick(struct agent *agent);
 /* Answers APP_STATUS, now or when the host has told the quota. A negative errno: no memory. */
-__attribute__((warn_unused_result)) int status_begin(struct agent *agent, uint64_t app,
-                                                     uint32_t number, uid_t uid);
+__attribute__((warn_unused_result)) int status_begin(struct agent *agent, const struct owner *from,
+                                                     uint32_t number);
 
 #endif

@@ -37,24 +37,37 @@ static struct {
     int descriptor;
 } answers;
 
-/* Takes the place of imagecopy.c's. */
-void image_free(struct image *image)
+/* These take the place of imagefile.c's: the whole image is at `head`. */
+void image_close(struct image *image)
 {
-    if (image->data)
+    if (image->head)
         images--;
-    free(image->data);
-    *image = (struct image){0};
+    free(image->head);
+    *image = IMAGE_NONE;
+}
+
+static uint32_t unreadable; /* content from this page on cannot be read; 0: all can */
+
+int image_read(const struct image *image, uint32_t first, uint32_t count, void *pages)
+{
+    REQUIRE(image->content_offset + (uint64_t)(first + count) * CLOISTER_PAGE_SIZE <= image->size);
+    if (unreadable && first + count > unreadable)
+        return -EIO;
+    memcpy(pages, image->head + image->content_offset + (size_t)first * CLOISTER_PAGE_SIZE,
+           (size_t)count * CLOISTER_PAGE_SIZE);
+    return 0;
 }
 
 static struct image copy_of(struct fake_image fake)
 {
     images++;
     return (struct image){
-        .data = fake.data,
+        .descriptor = -1,
+        .head = fake.data,
         .size = fake.size,
         .header = (const void *)fake.data,
         .records = (const void *)(fake.data + CLOISTER_IMAGE_HEADER_SIZE),
-        .content = fake.data + fake.content,
+        .content_offset = fake.content,
     };
 }
 
@@ -138,6 +151,7 @@ static void start(void)
     memset(&host, 0, offsetof(struct fake_host, in));
     memset(&answers, 0, sizeof(answers));
     images = 0;
+    unreadable = 0;
     now = 1;
     fake_system_start();
     config_defaults(&config);
@@ -155,7 +169,7 @@ static void stop(void)
 
 static struct owner me(void)
 {
-    struct owner owner = {.app = APP, .uid = 1000};
+    struct owner owner = {.app = APP, .uid = 1000, .account = 1000};
 
     REQUIRE(!process_find(getpid(), &owner.process));
     return owner;
@@ -579,6 +593,74 @@ START_TEST(keeps_the_limits_of_users)
 }
 END_TEST
 
+static int load_of(uid_t account, uint32_t pages)
+{
+    struct owner owner = {.app = APP, .uid = account, .account = account};
+    struct image image = copy_of(fake_image(pages, 0, 2, 4));
+    struct app_reply refusal = {0};
+
+    return enclaves_load(&table, &owner, NUMBER, &image, &refusal);
+}
+
+/* Each within his own limits, and all together beyond theirs. */
+START_TEST(keeps_the_limits_of_all_users_together)
+{
+    start();
+    config.total_enclaves = 3;
+    config.total_frames = 100;
+    ck_assert_int_eq(load_of(1, 50), 0);
+    ck_assert_int_eq(load_of(2, 51), -EDQUOT);
+    ck_assert_int_eq(load_of(2, 20), 0);
+    ck_assert_int_eq(load_of(3, 20), 0);
+    ck_assert_int_eq(load_of(4, 1), -EDQUOT);
+    run();
+    ck_assert_uint_eq(fake_host_count(&host), 3);
+    ck_assert_uint_eq(images, 0);
+    config.total_frames = 0;
+    config.total_enclaves = 4;
+    ck_assert_int_eq(load_of(4, 1), -EDQUOT);
+    stop();
+}
+END_TEST
+
+/* Numbers of a user namespace count for whoever may make it. */
+START_TEST(counts_for_who_answers)
+{
+    start();
+    config.limits.max_enclaves = 2;
+    for (uid_t uid = 100000; uid < 100003; uid++) {
+        struct owner owner = {.app = APP, .uid = uid, .account = 1000};
+        struct image image = copy_of(fake_image(1, 0, 2, 4));
+        struct app_reply refusal = {0};
+
+        ck_assert_int_eq(enclaves_load(&table, &owner, NUMBER, &image, &refusal),
+                         uid == 100002 ? -EDQUOT : 0);
+    }
+    run();
+    stop();
+}
+END_TEST
+
+/* At each page. */
+START_TEST(notices_content_that_is_gone)
+{
+    for (unreadable = 0; unreadable < 70; unreadable++) {
+        const uint32_t from = unreadable;
+
+        start();
+        unreadable = from;
+        (void)load(70, 10);
+        run();
+        ck_assert_uint_eq(answers.count, 1);
+        ck_assert_int_eq(answers.reply.error, from ? -EIO : 0);
+        ck_assert_uint_eq(images, 0);
+        ck_assert_uint_eq(fake_host_count(&host), from ? 0 : 1);
+        stop();
+        unreadable = from;
+    }
+}
+END_TEST
+
 START_TEST(refuses_without_grants)
 {
     static const int errors[] = {-ENODEV, -ENOENT, -ENOSPC, -ENOMEM};
@@ -668,5 +750,7 @@ SUITE_MAIN("enclaves", loads, unloads, survives_the_host_dying_at_every_step,
            unloads_when_the_host_is_away, keeps_living_enclaves_when_the_host_comes_back,
            takes_over_after_a_restart, notices_that_an_adopted_owner_died,
            cleans_up_after_an_agent_that_died_while_loading, keeps_the_limits_of_users,
+           keeps_the_limits_of_all_users_together, counts_for_who_answers,
+           notices_content_that_is_gone,
            refuses_without_grants, pays_with_the_balloon, goes_on_without_a_balloon_that_moves,
            refuses_where_the_balloon_would_take_too_much)

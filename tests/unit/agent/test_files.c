@@ -13,7 +13,7 @@
 
 #include "agent/config.h"
 #include "fake_image.h"
-#include "agent/imagecopy.h"
+#include "agent/imagefile.h"
 #include "base/say.h"
 #include "agent/process.h"
 #include "agent/state.h"
@@ -306,24 +306,46 @@ static int memory_file(const uint8_t *data, size_t size)
     return file;
 }
 
-static int copy(const uint8_t *data, size_t size, uint64_t max, struct app_reply *refusal)
+/* Header and records, as an application's request leads to them. */
+static int take(int file, uint64_t max, uint64_t reserve, struct image *image,
+                struct app_reply *refusal)
 {
-    int file = memory_file(data, size);
-    struct image image;
-    int error = image_copy(file, max, 0, &image, refusal);
+    int error = image_open(file, max, image, refusal);
 
-    close(file);
-    if (!error) {
-        REQUIRE(image.size == size && !memcmp(image.data, data, size));
-        image_free(&image);
-        image_free(&image);
-    } else {
-        REQUIRE(!image.data && refusal->error == error && refusal->text[0]);
+    if (!error)
+        error = image_take_records(image, reserve, refusal);
+    if (error) {
+        image_close(image);
+        REQUIRE(image->descriptor == -1 && !image->head);
+        REQUIRE(refusal->error == error && refusal->text[0]);
     }
     return error;
 }
 
-START_TEST(copies_images)
+static int copy(const uint8_t *data, size_t size, uint64_t max, struct app_reply *refusal)
+{
+    int file = memory_file(data, size);
+    struct image image;
+    int error = take(file, max, 0, &image, refusal);
+
+    close(file);
+    if (!error) {
+        const uint32_t records = image.header->launch.record_count;
+        const size_t pages = image.content_offset < size ? (size - image.content_offset) / 4096 : 0;
+        uint8_t *content = malloc(pages * 4096 + 1);
+
+        REQUIRE(image.size == size && !memcmp(image.head, data, 1024 + 8 * (size_t)records));
+        REQUIRE(!image_read(&image, 0, (uint32_t)pages, content));
+        REQUIRE(!memcmp(content, data + image.content_offset, pages * 4096));
+        REQUIRE(image_read(&image, (uint32_t)pages, 1, content) == -EIO || !pages);
+        free(content);
+        image_close(&image);
+        image_close(&image);
+    }
+    return error;
+}
+
+START_TEST(takes_images)
 {
     struct app_reply refusal;
 
@@ -444,26 +466,26 @@ START_TEST(refuses_files_that_are_not_in_memory)
     int pipes[2], file;
 
     ck_assert_int_eq(pipe(pipes), 0);
-    ck_assert_int_eq(image_copy(pipes[0], 1u << 20, 0, &image, &refusal), -EINVAL);
+    ck_assert_int_eq(take(pipes[0], 1u << 20, 0, &image, &refusal), -EINVAL);
     close(pipes[0]);
     close(pipes[1]);
     file = open("/dev/zero", O_RDONLY);
-    ck_assert_int_eq(image_copy(file, 1u << 20, 0, &image, &refusal), -EINVAL);
+    ck_assert_int_eq(take(file, 1u << 20, 0, &image, &refusal), -EINVAL);
     close(file);
     file = open("/proc/self/exe", O_RDONLY);
     if (fcntl(file, F_GET_SEALS) < 0) /* unless the build folder is a tmpfs */
-        ck_assert_int_eq(image_copy(file, UINT64_MAX, 0, &image, &refusal), -EINVAL);
+        ck_assert_int_eq(take(file, UINT64_MAX, 0, &image, &refusal), -EINVAL);
     close(file);
     file = open("/", O_RDONLY);
-    ck_assert_int_eq(image_copy(file, 1u << 20, 0, &image, &refusal), -EINVAL);
+    ck_assert_int_eq(take(file, 1u << 20, 0, &image, &refusal), -EINVAL);
     close(file);
-    ck_assert_int_eq(image_copy(-1, 1u << 20, 0, &image, &refusal), -EINVAL);
+    ck_assert_int_eq(take(-1, 1u << 20, 0, &image, &refusal), -EINVAL);
     /* Written to only. */
     file = memory_file(fake.data, fake.size);
     char name[64];
     snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
     int write_only = open(name, O_WRONLY);
-    ck_assert_int_eq(image_copy(write_only, 1u << 20, 0, &image, &refusal), -EIO);
+    ck_assert_int_eq(take(write_only, 1u << 20, 0, &image, &refusal), -EIO);
     close(write_only);
     close(file);
     free(fake.data);
@@ -477,26 +499,84 @@ START_TEST(leaves_memory_to_others)
     struct image image;
     int file = memory_file(fake.data, fake.size);
 
-    ck_assert_int_eq(image_copy(file, 1u << 20, UINT64_C(1) << 60, &image, &refusal), -ENOMEM);
-    ck_assert_int_eq(image_copy(file, 1u << 20, 0, &image, &refusal), 0);
-    image_free(&image);
+    ck_assert_int_eq(take(file, 1u << 20, UINT64_C(1) << 60, &image, &refusal), -ENOMEM);
+    ck_assert_int_eq(take(file, 1u << 20, 0, &image, &refusal), 0);
+    image_close(&image);
     close(file);
     free(fake.data);
 }
 END_TEST
 
-START_TEST(looks_only_at_its_copy)
+START_TEST(keeps_header_and_records_as_they_were_checked)
 {
-    struct fake_image fake = fake_image(1, 0, 1, 1);
+    struct fake_image fake = fake_image(2, 0, 1, 1);
+    uint8_t junk[4096], page[4096];
     struct app_reply refusal;
     struct image image;
     int file = memory_file(fake.data, fake.size);
 
-    ck_assert_int_eq(image_copy(file, 1u << 20, 0, &image, &refusal), 0);
-    ck_assert_int_eq(ftruncate(file, 0), 0);
-    ck_assert_mem_eq(image.data, fake.data, fake.size);
-    ck_assert_ptr_eq(image.content, image.data + fake.content);
-    image_free(&image);
+    memset(junk, 0xff, sizeof(junk));
+    ck_assert_int_eq(take(file, 1u << 20, 0, &image, &refusal), 0);
+    ck_assert_int_eq(pwrite(file, junk, sizeof(junk), 0), sizeof(junk));
+    ck_assert_mem_eq(image.head, fake.data, 1024 + 16);
+    ck_assert_int_eq(image_read(&image, 1, 1, page), 0);
+    ck_assert_mem_eq(page, fake.data + fake.content + 4096, 4096);
+    /* Cut in the middle of the second page, before it, and to nothing. */
+    for (off_t size = (off_t)fake.size - 1; size > 0; size -= 4096) {
+        ck_assert_int_eq(ftruncate(file, size), 0);
+        ck_assert_int_eq(image_read(&image, 1, 1, page), -EIO);
+    }
+    image_close(&image);
+    close(file);
+    free(fake.data);
+}
+END_TEST
+
+/* The records go after the header was looked at. */
+START_TEST(notices_a_file_that_shrinks)
+{
+    struct fake_image fake = fake_image(1, 300, 1, 1);
+    struct app_reply refusal;
+    struct image image;
+
+    for (off_t size = 0; size < 1024 + 301 * 8; size += 300) {
+        int file = memory_file(fake.data, fake.size);
+
+        ck_assert_int_eq(image_open(file, 1u << 20, &image, &refusal), 0);
+        ck_assert_int_eq(ftruncate(file, size), 0);
+        ck_assert_int_eq(image_take_records(&image, 0, &refusal), -EIO);
+        image_close(&image);
+        close(file);
+    }
+    free(fake.data);
+}
+END_TEST
+
+/* 256 MiB that nobody has written: refused by the header, with no more than that read. */
+START_TEST(reads_no_sparse_file)
+{
+    const uint64_t size = UINT64_C(256) << 20;
+    struct fake_image fake = fake_image(1, 0, 1, 1);
+    struct cloister_image_header *header = (void *)fake.data;
+    struct app_reply refusal;
+    struct image image;
+    int file = memfd_create("sparse", MFD_CLOEXEC);
+
+    ck_assert_int_eq(ftruncate(file, (off_t)size), 0);
+    ck_assert_int_eq(take(file, size, 0, &image, &refusal), -EINVAL);
+    ck_assert_uint_eq(refusal.reason, CLOISTER_REASON_IMAGE_MAGIC);
+    /* With a header that is right: its records are not. */
+    header->launch.page_count = header->launch.record_count = 65000;
+    ck_assert_int_eq(pwrite(file, fake.data, 1024, 0), 1024);
+    ck_assert_int_eq(image_open(file, size, &image, &refusal), 0);
+    ck_assert_uint_eq(image.header->launch.record_count, 65000);
+    ck_assert_int_eq(image_take_records(&image, 0, &refusal), -EINVAL);
+    ck_assert_uint_eq(refusal.reason, CLOISTER_REASON_PAGE_FLAGS);
+    image_close(&image);
+    /* It says more records than the file has bytes. */
+    ck_assert_int_eq(ftruncate(file, 4096), 0);
+    ck_assert_int_eq(take(file, size, 0, &image, &refusal), -EINVAL);
+    ck_assert_uint_eq(refusal.reason, CLOISTER_REASON_IMAGE_INCOMPLETE);
     close(file);
     free(fake.data);
 }
@@ -504,6 +584,7 @@ END_TEST
 
 SUITE_MAIN("files", reads_a_configuration, refuses_wrong_configurations, has_room_for_so_many_users,
            survives_random_configurations, keeps_state, removes_state_that_is_none, finds_processes,
-           copies_images, refuses_cut_and_longer_images, refuses_wrong_headers,
+           takes_images, refuses_cut_and_longer_images, refuses_wrong_headers,
            survives_random_images, refuses_files_that_are_not_in_memory, leaves_memory_to_others,
-           looks_only_at_its_copy)
+           keeps_header_and_records_as_they_were_checked, notices_a_file_that_shrinks,
+           reads_no_sparse_file)

@@ -20,7 +20,7 @@ static struct {
     int error;
     bool replied;
     size_t size;
-} ends[4096];
+} ends[8192];
 
 static void up(void *context)
 {
@@ -66,7 +66,7 @@ static void ended(void *context, int error, const struct cloister_msg_reply *rep
 
 static int ask(size_t index, uint16_t type)
 {
-    return hostlink_request(channel, type, NULL, 0, ended, (void *)index);
+    return hostlink_request(channel, NULL, type, NULL, 0, ended, (void *)index);
 }
 
 static int ask_list(size_t index)
@@ -74,7 +74,7 @@ static int ask_list(size_t index)
     const struct cloister_msg_enclave body = {0};
     const struct hostlink_part part = {&body, sizeof(body)};
 
-    return hostlink_request(channel, CLOISTER_MSG_LIST, &part, 1, ended, (void *)index);
+    return hostlink_request(channel, NULL, CLOISTER_MSG_LIST, &part, 1, ended, (void *)index);
 }
 
 START_TEST(comes_up)
@@ -187,7 +187,7 @@ START_TEST(streams_in_any_pieces)
         ck_assert_int_eq(hostlink_state(channel), HOSTLINK_UP);
         for (size_t i = 0; i < 3; i++)
             ck_assert_int_eq(
-                hostlink_request(channel, CLOISTER_MSG_ADD, &part, 1, ended, (void *)i), 0);
+                hostlink_request(channel, NULL, CLOISTER_MSG_ADD, &part, 1, ended, (void *)i), 0);
         hostlink_run(channel, 2);
         for (size_t i = 0; i < 3; i++) {
             ck_assert_uint_eq(ends[i].calls, 1);
@@ -209,7 +209,7 @@ START_TEST(joins_parts)
 
     start();
     hostlink_run(channel, 1);
-    ck_assert_int_eq(hostlink_request(channel, CLOISTER_MSG_ADD, parts, 4, ended, (void *)0), 0);
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, parts, 4, ended, (void *)0), 0);
     hostlink_run(channel, 2); /* the fake host checks the sizes */
     ck_assert_int_eq(ends[0].error, -ENOENT);
     stop();
@@ -225,8 +225,8 @@ START_TEST(refuses_what_is_too_much)
 
     start();
     hostlink_run(channel, 1);
-    ck_assert_int_eq(hostlink_request(channel, CLOISTER_MSG_ADD, &part, 1, ended, NULL), -EMSGSIZE);
-    ck_assert_int_eq(hostlink_request(channel, CLOISTER_MSG_ADD, wraps, 2, ended, NULL), -EMSGSIZE);
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, &part, 1, ended, NULL), -EMSGSIZE);
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, wraps, 2, ended, NULL), -EMSGSIZE);
     while (!ask(0, CLOISTER_MSG_QUOTA))
         ck_assert_uint_lt(++queued, 5000);
     ck_assert_uint_eq(queued, HOSTLINK_MAX_QUEUED);
@@ -235,7 +235,7 @@ START_TEST(refuses_what_is_too_much)
     ck_assert_uint_eq(ends[0].calls, queued);
 
     part.size = CLOISTER_MAX_BODY;
-    for (queued = 0; !hostlink_request(channel, CLOISTER_MSG_ADD, &part, 1, ended, (void *)1);
+    for (queued = 0; !hostlink_request(channel, NULL, CLOISTER_MSG_ADD, &part, 1, ended, (void *)1);
          queued++)
         ck_assert_uint_lt(queued, 5000);
     ck_assert_uint_lt(queued, HOSTLINK_MAX_BYTES / CLOISTER_MAX_BODY + 1);
@@ -441,16 +441,170 @@ START_TEST(takes_requests_from_within_replies)
 {
     start();
     hostlink_run(channel, 1);
-    ck_assert_int_eq(hostlink_request(channel, CLOISTER_MSG_QUOTA, NULL, 0, ask_again, (void *)5),
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_QUOTA, NULL, 0, ask_again, (void *)5),
                      0);
     hostlink_run(channel, 2);
     ck_assert_uint_eq(ends[5].calls, 1);
     ck_assert_int_eq(ends[5].error, 0);
     fake_host_kill(&host);
-    ck_assert_int_eq(hostlink_request(channel, CLOISTER_MSG_QUOTA, NULL, 0, ask_again, (void *)5),
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_QUOTA, NULL, 0, ask_again, (void *)5),
                      0);
     hostlink_run(channel, 3);
     ck_assert_uint_eq(ends[5].calls, 1);
+    stop();
+}
+END_TEST
+
+/* Whoever asks for user `account` over connection `app`. */
+static int ask_for(size_t index, uint64_t app, uid_t account)
+{
+    const struct hostlink_asker asker = {app, account};
+
+    return hostlink_request(channel, &asker, CLOISTER_MSG_QUOTA, NULL, 0, ended, (void *)index);
+}
+
+/* Lets the host take one message and hear no more. */
+static void serve_one(uint64_t now)
+{
+    host.hears = host.heard + sizeof(struct cloister_message);
+    hostlink_run(channel, now);
+}
+
+static void start_deaf(void)
+{
+    start();
+    hostlink_run(channel, 1);
+    host.deaf = true;
+    host.hears = host.heard;
+}
+
+START_TEST(keeps_places_for_the_agent)
+{
+    unsigned int queued = 0;
+
+    start_deaf();
+    for (uid_t account = 1; account < 4000; account++)
+        queued += ask_for(account, account, account) == 0;
+    ck_assert_uint_eq(queued, HOSTLINK_MAX_QUEUED - HOSTLINK_OWN_QUEUED);
+    ck_assert_int_eq(ask_for(4000, 4000, 4000), -ENOBUFS);
+    for (unsigned int i = 0; i < HOSTLINK_OWN_QUEUED; i++)
+        ck_assert_int_eq(ask(4001 + i % 2, CLOISTER_MSG_QUOTA), 0);
+    ck_assert_int_eq(ask(4001, CLOISTER_MSG_QUOTA), -ENOBUFS);
+    stop();
+}
+END_TEST
+
+START_TEST(keeps_bytes_for_the_agent)
+{
+    static uint8_t body[CLOISTER_MAX_BODY];
+    const struct hostlink_part part = {body, sizeof(body)};
+    unsigned int queued = 0;
+
+    start_deaf();
+    for (uid_t account = 1; account < 1000; account++) {
+        const struct hostlink_asker asker = {account, account};
+
+        queued += !hostlink_request(channel, &asker, CLOISTER_MSG_ADD, &part, 1, ended, NULL);
+    }
+    ck_assert_uint_le(queued, HOSTLINK_MAX_BYTES / CLOISTER_MAX_BODY);
+    ck_assert_uint_ge(queued, (HOSTLINK_MAX_BYTES - HOSTLINK_OWN_BYTES) / CLOISTER_MAX_BODY - 1);
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, &part, 1, ended, NULL), 0);
+    stop();
+}
+END_TEST
+
+/* The first user gets half, whatever he does; the second finds a place then. */
+START_TEST(leaves_places_to_other_users)
+{
+    const unsigned int all = HOSTLINK_MAX_QUEUED - HOSTLINK_OWN_QUEUED;
+    unsigned int first = 0, second = 0;
+
+    start_deaf();
+    for (unsigned int i = 0; i < 4000; i++)
+        first += ask_for(1, i, 1000) == 0;
+    for (unsigned int i = 0; i < 4000; i++)
+        second += ask_for(2, i, 1001) == 0;
+    ck_assert_uint_eq(first, all / 2);
+    ck_assert_uint_eq(second, all / 4);
+    ck_assert_int_eq(ask_for(3, 1, 1002), 0);
+    stop();
+}
+END_TEST
+
+START_TEST(sends_its_own_first)
+{
+    start_deaf();
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_int_eq(ask_for(10 + i, i, 1000), 0);
+    hostlink_run(channel, 2); /* the first is being sent, and stays the first */
+    ck_assert_int_eq(ask(1, CLOISTER_MSG_QUOTA), 0);
+    serve_one(3);
+    serve_one(3);
+    ck_assert_uint_eq(ends[10].calls, 1);
+    ck_assert_uint_eq(ends[1].calls, 1);
+    ck_assert_uint_eq(ends[11].calls, 0);
+    stop();
+}
+END_TEST
+
+/* A host that takes requests and is slow to answer has no more than so many of applications. */
+START_TEST(sends_so_many_at_a_time)
+{
+    start();
+    hostlink_run(channel, 1);
+    host.death = FAKE_IS_SILENT;
+    host.die_at = 2;
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_int_eq(ask_for(i, i, 1000), 0);
+    const uint32_t before = host.messages;
+    hostlink_run(channel, 2);
+    /* The second answer is out of turn, and ends it: what was sent until then counts. */
+    ck_assert_uint_le(host.messages - before, HOSTLINK_WINDOW);
+    stop();
+}
+END_TEST
+
+START_TEST(takes_users_in_turn)
+{
+    start_deaf();
+    for (size_t i = 0; i < 400; i++)
+        ck_assert_int_eq(ask_for(100 + i, 1, 1000), 0);
+    hostlink_run(channel, 2);
+    ck_assert_int_eq(ask_for(1, 2, 1001), 0);
+    ck_assert_int_eq(ask_for(2, 3, 1002), 0);
+    ck_assert_int_eq(ask_for(3, 2, 1001), 0);
+    for (unsigned int i = 0; i < 2 * HOSTLINK_WINDOW; i++)
+        serve_one(3);
+    for (size_t i = 1; i <= 3; i++)
+        ck_assert_uint_eq(ends[i].calls, 1);
+    ck_assert_uint_eq(ends[100].calls, 1);
+    ck_assert_uint_eq(ends[499].calls, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(drops_what_nobody_waits_for)
+{
+    start_deaf();
+    for (size_t i = 0; i < 50; i++)
+        ck_assert_int_eq(ask_for(100 + i, i % 2, 1000), 0);
+    hostlink_run(channel, 2); /* the first, of connection 0, is being sent: it must go on */
+    ck_assert_int_eq(ask(1, CLOISTER_MSG_QUOTA), 0);
+    hostlink_drop(channel, 0);
+    hostlink_drop(channel, 7);
+    for (size_t i = 0; i < 50; i++) {
+        const bool dropped = i && i % 2 == 0;
+
+        REQUIRE(ends[100 + i].calls == dropped);
+        REQUIRE(ends[100 + i].error == (dropped ? -ECANCELED : 0) && !ends[100 + i].replied);
+    }
+    ck_assert_uint_eq(ends[1].calls, 0);
+    host.deaf = false;
+    hostlink_run(channel, 3);
+    for (size_t i = 0; i < 50; i++)
+        REQUIRE(ends[100 + i].calls == 1);
+    ck_assert_uint_eq(ends[1].calls, 1);
+    ck_assert_int_eq(ends[1].error, 0);
     stop();
 }
 END_TEST
@@ -462,4 +616,7 @@ SUITE_MAIN("hostlink", comes_up, waits_for_the_host,
            notices_replies_out_of_turn, survives_death_while_greeting,
            goes_on_where_the_greeting_is_refused, refuses_a_reply_to_nothing,
            refuses_a_reply_before_its_request, refuses_strange_results, survives_random_bytes,
-           takes_requests_from_within_replies)
+           takes_requests_from_within_replies,
+           keeps_places_for_the_agent, keeps_bytes_for_the_agent, leaves_places_to_other_users,
+           sends_its_own_first, sends_so_many_at_a_time, takes_users_in_turn,
+           drops_what_nobody_waits_for)

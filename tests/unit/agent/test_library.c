@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -38,6 +39,7 @@ static struct cloister_error error;
  */
 static struct cloister_enclave *subject;
 static bool no_monitor;
+static _Atomic bool stuck; /* calls do not return */
 
 int64_t world_call(enum cloister_call call, const uint64_t handle[2], uint64_t thread,
                    uint64_t arg0, uint64_t arg1, struct world_values *values)
@@ -53,6 +55,8 @@ int64_t world_call(enum cloister_call call, const uint64_t handle[2], uint64_t t
     if (call == CLOISTER_CALL_STATUS)
         return 0;
     REQUIRE(subject && thread < subject->details.thread_count);
+    while (stuck)
+        usleep(1000);
     frame = (void *)(subject->window + arg0);
     memcpy((uint8_t *)frame + frame->out_offset, (uint8_t *)frame + frame->in_offset,
            frame->in_size);
@@ -81,6 +85,7 @@ static void agent_begins(bool fresh_host)
     snprintf(agent.config.socket, sizeof(agent.config.socket), "%s/run/agent.sock", folder);
     snprintf(agent.config.state, sizeof(agent.config.state), "%s/state", folder);
     agent.config.max_connections = 24;
+    agent.config.requests_per_second = 1000;
     options.agent_socket = agent.config.socket;
     options.timeout = 10;
     REQUIRE(!agent_start(&agent, &transport));
@@ -594,7 +599,8 @@ START_TEST(survives_random_packets)
         close(raw);
         /* Let the agent keep up, so that the limit of connections is not what is tested. */
         if (round % 8 == 0)
-            REQUIRE(!cloister_agent_status(options.agent_socket, &status, &error));
+            while (cloister_agent_status(options.agent_socket, &status, &error))
+                REQUIRE(error.code == EAGAIN);
     }
     ck_assert(has_open_files(before));
     ck_assert_uint_eq(fake_host_count(&host), 0);
@@ -779,6 +785,271 @@ START_TEST(loads_many_at_once)
 }
 END_TEST
 
+/* One request without body over `raw`: what the agent answers. */
+static int question(int raw, uint16_t type, uint32_t number, const void *load,
+                    unsigned int descriptors)
+{
+    struct {
+        struct app_message head;
+        struct app_load body;
+    } packet = {{APP_MAGIC, APP_VERSION, type, number, load ? sizeof(struct app_load) : 0}, {0}};
+    uint8_t answer[APP_MAX_PACKET];
+    struct app_reply reply;
+    const void *body;
+    size_t size;
+
+    send_raw(raw, &packet, sizeof(packet.head) + packet.head.size, descriptors);
+    ssize_t count = recv(raw, answer, sizeof(answer), 0);
+    REQUIRE(count > 0);
+    REQUIRE(!app_decode_reply(answer, (size_t)count, type, number, 0, &reply, &body, &size));
+    REQUIRE(!reply.error || reply.text[0]);
+    return reply.error;
+}
+
+START_TEST(slows_down_who_asks_too_often)
+{
+    int raw, refused = 0;
+
+    start();
+    agent.config.requests_per_second = 5;
+    raw = connect_raw();
+    for (uint32_t number = 1; number <= 30; number++) {
+        int result = question(raw, APP_STATUS, number, NULL, 0);
+
+        REQUIRE(result == 0 || result == -EAGAIN);
+        refused += result != 0;
+    }
+    ck_assert_int_ge(refused, 10);
+    /* The connection stays; after a moment it is served again. */
+    usleep(300000);
+    ck_assert_int_eq(question(raw, APP_STATUS, 31, NULL, 0), 0);
+    close(raw);
+    agent.config.requests_per_second = 1000;
+    stop();
+}
+END_TEST
+
+#define FILES 40
+
+static int filling[FILES];
+
+/* Makes FILES the lowest descriptor that is free, and more than poll looks at. */
+static void fill_files(void)
+{
+    for (unsigned int i = 0; i < FILES; i++) {
+        filling[i] = dup(0);
+        if (filling[i] >= FILES) {
+            close(filling[i]);
+            filling[i] = -1;
+        }
+    }
+}
+
+static void empty_files(void)
+{
+    for (unsigned int i = 0; i < FILES; i++)
+        if (filling[i] >= 0)
+            close(filling[i]);
+}
+
+static void limit_files(rlim_t count)
+{
+    struct rlimit limit;
+
+    REQUIRE(!getrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_cur = count;
+    REQUIRE(!setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+static rlim_t files_allowed(void)
+{
+    struct rlimit limit;
+
+    REQUIRE(!getrlimit(RLIMIT_NOFILE, &limit));
+    return limit.rlim_cur;
+}
+
+START_TEST(answers_where_a_descriptor_is_lost)
+{
+    const struct app_load load = {0};
+    const rlim_t allowed = files_allowed();
+    int raw;
+
+    start();
+    raw = connect_raw();
+    ck_assert_int_eq(question(raw, APP_STATUS, 1, NULL, 0), 0);
+    fill_files();
+    limit_files(FILES);
+    ck_assert_int_eq(question(raw, APP_LOAD, 2, &load, 1), -EMFILE);
+    limit_files(FILES + 1);
+    ck_assert_int_eq(question(raw, APP_STATUS, 3, NULL, 2), -EMFILE);
+    limit_files(allowed);
+    empty_files();
+    /* Nothing was closed, and a request with a descriptor is looked at again: it is no image. */
+    ck_assert_int_eq(question(raw, APP_LOAD, 4, &load, 1), -EINVAL);
+    ck_assert_int_eq(question(raw, APP_STATUS, 5, NULL, 0), 0);
+    close(raw);
+    stop();
+}
+END_TEST
+
+static double cpu_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+START_TEST(rests_where_descriptors_run_out)
+{
+    const rlim_t allowed = files_allowed();
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct app_message packet = {APP_MAGIC, APP_VERSION, APP_STATUS, 1, 0};
+    uint8_t answer[APP_MAX_PACKET];
+    int served, raw;
+
+    start();
+    served = connect_raw();
+    ck_assert_int_eq(question(served, APP_STATUS, 1, NULL, 0), 0);
+    raw = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    strcpy(address.sun_path, options.agent_socket);
+    fill_files();
+    limit_files(FILES);
+    ck_assert_int_eq(connect(raw, (struct sockaddr *)&address, sizeof(address)), 0);
+    send_raw(raw, &packet, sizeof(packet), 0);
+    usleep(50000);
+    /* One who waits at the door costs nothing, and those inside are served. */
+    const double before = cpu_time();
+    usleep(500000);
+    ck_assert(cpu_time() - before < 0.2);
+    ck_assert_int_eq(question(served, APP_STATUS, 2, NULL, 0), 0);
+    limit_files(allowed);
+    empty_files();
+    ck_assert_int_gt((int)recv(raw, answer, sizeof(answer), 0), 0);
+    close(raw);
+    close(served);
+    stop();
+}
+END_TEST
+
+/* So many connections as descriptors are there for; half of them at most for one user. */
+START_TEST(lets_in_as_many_as_it_can_serve)
+{
+    const rlim_t allowed = files_allowed();
+    struct cloister_agent_status status;
+    int raws[8];
+
+    start();
+    agent_ends();
+    limit_files(APPS_SPARE_DESCRIPTORS + 8 * APPS_DESCRIPTORS);
+    agent_begins(true);
+    limit_files(allowed);
+    settle();
+    for (unsigned int i = 0; i < 4; i++)
+        raws[i] = connect_raw();
+    ck_assert_int_eq(cloister_agent_status(options.agent_socket, &status, &error), -ECONNRESET);
+    for (unsigned int i = 0; i < 4; i++)
+        close(raws[i]);
+    settle();
+    agent_ends();
+    limit_files(APPS_SPARE_DESCRIPTORS);
+    ck_assert_int_eq(agent_start(&agent, &(struct transport){0}), -EMFILE);
+    limit_files(allowed);
+    agent_begins(true);
+    stop();
+}
+END_TEST
+
+/* Runs `body` as another user; says whether that is possible (for root it is). */
+#define AS_USER(uid, body)                                                                         \
+    do {                                                                                           \
+        int status_;                                                                               \
+        pid_t pid_ = fork();                                                                       \
+        if (pid_ == 0) {                                                                           \
+            if (setresuid(uid, uid, uid))                                                          \
+                _exit(77);                                                                         \
+            _exit(body);                                                                           \
+        }                                                                                          \
+        ck_assert_int_eq(waitpid(pid_, &status_, 0), pid_);                                        \
+        ck_assert(WIFEXITED(status_));                                                             \
+        if (WEXITSTATUS(status_) != 77)                                                            \
+            ck_assert_int_eq(WEXITSTATUS(status_), 0);                                             \
+    } while (0)
+
+/* How many enclaves the asker may have, over this connection. */
+static uint32_t may_have(int raw)
+{
+    struct app_message packet = {APP_MAGIC, APP_VERSION, APP_STATUS, 9, 0};
+    uint8_t answer[APP_MAX_PACKET];
+    struct app_reply reply;
+    struct app_status status;
+    const void *body;
+    size_t size;
+
+    send_raw(raw, &packet, sizeof(packet), 0);
+    ssize_t count = recv(raw, answer, sizeof(answer), 0);
+    REQUIRE(count > 0);
+    REQUIRE(!app_decode_reply(answer, (size_t)count, APP_STATUS, 9, 0, &reply, &body, &size));
+    REQUIRE(size == sizeof(status));
+    memcpy(&status, body, sizeof(status));
+    return status.max_enclaves;
+}
+
+/* Root makes the connection and hands it on: limits are those of whoever asks. */
+START_TEST(asks_who_asks_each_time)
+{
+    int raw;
+
+    start();
+    agent.config.users[0] = (struct user_limits){.uid = 4711, .limits = {3, 50}};
+    agent.config.user_count = 1;
+    raw = connect_raw();
+    ck_assert_uint_eq(may_have(raw), 16);
+    AS_USER(4711, may_have(raw) == 3 ? 0 : 1);
+    AS_USER(4712, may_have(raw) == 16 ? 0 : 1);
+    ck_assert_uint_eq(may_have(raw), 16);
+    close(raw);
+    stop();
+}
+END_TEST
+
+static void *call_stuck(void *context)
+{
+    struct cloister_error why;
+
+    cloister_enclave_call(context, 1, NULL, 0, NULL, 0, NULL, &why);
+    return NULL;
+}
+
+/* The host is away and cannot end a call: its end is waited for, but not for ever. */
+START_TEST(does_not_wait_for_ever)
+{
+    struct cloister_enclave *enclave;
+    pthread_t caller;
+
+    start();
+    options.timeout = 1;
+    ck_assert_int_eq(create(&enclave), 0);
+    subject = enclave;
+    stuck = true;
+    REQUIRE(!pthread_create(&caller, NULL, call_stuck, enclave));
+    while (!atomic_load(&enclave->threads.users))
+        usleep(1000);
+    host.absent = true;
+    fake_host_kill(&host);
+    ck_assert_int_eq(cloister_enclave_terminate(enclave, &error), -EBUSY);
+    ck_assert_ptr_nonnull(strstr(error.text, "1 s"));
+    ck_assert_int_eq(cloister_enclave_call(enclave, 1, NULL, 0, NULL, 0, NULL, &error),
+                     -ESHUTDOWN);
+    stuck = false;
+    pthread_join(caller, NULL);
+    /* The agent has forgotten it already: its end comes with the host. */
+    (void)cloister_enclave_terminate(enclave, &error);
+    stop();
+}
+END_TEST
+
 SUITE_MAIN("library", creates_calls_terminates, loads_from_a_path_and_a_pipe,
            refuses_what_is_no_image, tells_what_the_host_refused,
            notices_a_hypervisor_without_monitor, says_where_there_is_no_agent, lists,
@@ -786,4 +1057,6 @@ SUITE_MAIN("library", creates_calls_terminates, loads_from_a_path_and_a_pipe,
            survives_random_packets,
            refuses_a_second_question, ends_enclaves_with_their_process,
            leaves_a_childs_parent_alone, outlives_the_agent, does_not_take_a_socket_that_is_in_use,
-           loads_many_at_once)
+           loads_many_at_once, slows_down_who_asks_too_often, answers_where_a_descriptor_is_lost,
+           rests_where_descriptors_run_out, lets_in_as_many_as_it_can_serve,
+           asks_who_asks_each_time, does_not_wait_for_ever)
