@@ -132,7 +132,10 @@ static int release(struct keyservice *service, const struct key_request *request
     if (rc) {
         return fail(reply, 500, "OpenSSL failed");
     }
-    challenges_use(&service->challenges, request->challenge);
+    if (challenges_use(&service->challenges, monotonic(), request->challenge)) {
+        OPENSSL_cleanse(wrapped, sizeof(wrapped));
+        return fail(reply, 503, "too many keys were given lately: try again in some minutes");
+    }
     base64_encode(BASE64_STANDARD, wrapped, sizeof(wrapped), text);
     *reply = json_object_new_object();
     json_object_object_add(*reply, "wrapped", json_object_new_string(text));

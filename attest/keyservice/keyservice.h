@@ -7,10 +7,10 @@
  *   POST /v1/key         {"challenge": hex, "transport_key": Base64, "token": JWT}
  *                                            -> 200 {"wrapped": Base64}
  *                                               403 {"refused": {code, text, expected, found}}
- * An error is {"error": text} with 400 or 500; other paths, methods and sizes get libevent's own page, 404, 501
- * and 413. Neither the number of connections nor how slowly a request comes is bounded: that is for whatever stands
- * before it (cloister-attestd does both itself). A challenge is good for one key and CHALLENGE_LIFETIME
- * seconds; keyvault.h (enclave/samples/keyvault) says how the key is wrapped.
+ * An error is {"error": text} with 400, 500 or 503; other paths, methods and sizes get libevent's own page, 404, 501
+ * and 413. A request, its handshake included, must be here and its answer be taken within REQUEST_TIME; where
+ * descriptors run out the listener rests for a moment. How many connections one client has is not bounded: that is
+ * for whatever stands before it. A challenge is good for one key and CHALLENGE_LIFETIME seconds; keyvault.h (enclave/samples/keyvault) says how the key is wrapped.
  */
 #ifndef CLOISTER_KEYSERVICE_H
 #define CLOISTER_KEYSERVICE_H
@@ -22,6 +22,7 @@
 #include "cloister/token.h"
 #include "keyvault.h"
 
+#define REQUEST_TIME 20 /* s */
 #define KEYSERVICE_MAX_BODY (CLOISTER_TOKEN_MAX_SIZE + 1024u)
 
 struct keyservice {

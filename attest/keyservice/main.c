@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <openssl/crypto.h>
 
@@ -250,6 +252,9 @@ int main(int argc, char **argv)
             optind < argc ? "not an option" : "missing");
         return 2;
     }
+    /* The key is in memory: no core file has it, and no other process of this user reads it. */
+    prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     if (load_issuer_keys(&service, arguments.issuer_keys) && load_key(&service, arguments.key)) {
         rc = keyservice_serve(&service);
     }

@@ -163,13 +163,75 @@ START_TEST(test_other_challenges)
     refused(body_with(challenge, transport_text, fresh_claims()), "challenge");
     take_challenge(); /* the report now answers the second one */
     refused(body_with(kept, transport_text, fresh_claims()), "token-enclave-absent");
-    for (uint32_t i = 0; i < CHALLENGES; i++) {
+    json_object_put(ask(body_with(challenge, transport_text, fresh_claims()), 200));
+}
+END_TEST
+
+/* However many others ask. */
+START_TEST(test_nobody_takes_a_challenge_away)
+{
+    for (uint32_t i = 0; i < 3 * CHALLENGES_USED; i++) {
         json_object *reply = NULL;
 
-        ck_assert_int_eq(keyservice_challenge(&service, &reply), 200);
+        if (keyservice_challenge(&service, &reply) != 200) {
+            ck_abort();
+        }
         json_object_put(reply);
     }
-    refused(body_with(challenge, transport_text, fresh_claims()), "challenge");
+    json_object_put(ask(body_with(challenge, transport_text, fresh_claims()), 200));
+}
+END_TEST
+
+/* Each of its bytes is vouched for; another process's are nobody's. */
+START_TEST(test_changed_challenges)
+{
+    static struct challenges mine, others;
+    uint8_t given[KEYVAULT_CHALLENGE_SIZE];
+
+    memset(given, 0, sizeof(given));
+    ck_assert(!challenges_have(&mine, 1, given));
+    ck_assert_int_eq(challenges_give(&others, 1000, given), 0);
+    ck_assert(!challenges_have(&mine, 1000, given));
+    ck_assert_int_eq(challenges_give(&mine, 1000, given), 0);
+    ck_assert(challenges_have(&mine, 1000, given));
+    ck_assert(!challenges_have(&others, 1000, given));
+    for (size_t bit = 0; bit < 8 * sizeof(given); bit++) {
+        given[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ck_assert(!challenges_have(&mine, 1000, given));
+        given[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    ck_assert(challenges_have(&mine, 1000, given));
+}
+END_TEST
+
+/* Rather no key than one that is given twice. */
+START_TEST(test_too_many_used)
+{
+    uint8_t given[KEYVAULT_CHALLENGE_SIZE], first[KEYVAULT_CHALLENGE_SIZE];
+    struct challenges *challenges = &service.challenges;
+    struct timespec time;
+    int64_t now;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    now = time.tv_sec + 1;
+    for (uint32_t i = 0; i < CHALLENGES_USED; i++) {
+        if (challenges_give(challenges, now, given) || challenges_use(challenges, now, given)) {
+            ck_abort();
+        }
+        if (!i) {
+            memcpy(first, given, sizeof(first));
+        }
+    }
+    json_object *reply = ask(body_with(challenge, transport_text, fresh_claims()), 503);
+    ck_assert_ptr_null(json_object_object_get(reply, "wrapped"));
+    json_object_put(reply);
+    ck_assert(!challenges_have(challenges, now, first));
+    ck_assert(!challenges_have(challenges, now, given));
+    /* When the first are too old there is room again. */
+    now += CHALLENGE_LIFETIME;
+    ck_assert_int_eq(challenges_give(challenges, now, given), 0);
+    ck_assert_int_eq(challenges_use(challenges, now, given), 0);
+    ck_assert(!challenges_have(challenges, now, first));
 }
 END_TEST
 
@@ -181,7 +243,7 @@ START_TEST(test_too_old)
     ck_assert_int_eq(challenges_give(&challenges, 1000, bytes), 0);
     ck_assert(challenges_have(&challenges, 1000 + CHALLENGE_LIFETIME - 1, bytes));
     ck_assert(!challenges_have(&challenges, 1000 + CHALLENGE_LIFETIME, bytes));
-    challenges_use(&challenges, bytes);
+    ck_assert_int_eq(challenges_use(&challenges, 1000, bytes), 0);
     ck_assert(!challenges_have(&challenges, 1000, bytes));
 }
 END_TEST
@@ -227,6 +289,9 @@ int main(void)
     tcase_add_test(tests, test_refusal_costs_nothing);
     tcase_add_test(tests, test_not_its_own_key);
     tcase_add_test(tests, test_other_challenges);
+    tcase_add_test(tests, test_nobody_takes_a_challenge_away);
+    tcase_add_test(tests, test_changed_challenges);
+    tcase_add_test(tests, test_too_many_used);
     tcase_add_test(tests, test_too_old);
     tcase_add_test(tests, test_bodies);
     suite_add_tcase(suite, tests);
