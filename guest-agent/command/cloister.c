@@ -2,8 +2,11 @@
 /* cloister: enclaves from a shell. */
 #include "command/command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "Usage: cloister run IMAGE [--call FUNCTION [--in FILE | --in-hex HEX | --in-text TEXT]\n"
@@ -27,6 +30,27 @@ static const char usage[] =
     "connection to the host, 5 the image was refused, 6 the call failed, 7 the enclave faulted\n"
     "or is gone.\n";
 
+/*
+ * Where a shell has closed one of the three (`>&-`), the next file that is opened would take its place, and what is
+ * printed would go there. What stands there instead can be neither read nor written, so that errors come as they must.
+ */
+static void occupy_standard_files(void)
+{
+    for (int file = 0; file <= 2; file++)
+        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file ? O_RDONLY : O_WRONLY) != file)
+            _exit(EXIT_FILE);
+}
+
+/* A full disk, a closed pipe or descriptor must not look like success. */
+static int finish_output(int result)
+{
+    errno = 0;
+    if (!fflush(stdout) && !ferror(stdout))
+        return result;
+    fprintf(stderr, "cloister: standard output: %s\n", strerror(errno ? errno : EIO));
+    return result ? result : EXIT_FILE;
+}
+
 int main(int count, char **words)
 {
     static const struct {
@@ -35,10 +59,11 @@ int main(int count, char **words)
     } commands[] = {{"run", command_run}, {"status", command_status}, {"list", command_list},
                   {"evidence", command_evidence}};
 
+    occupy_standard_files();
     for (int i = 1; i < count; i++) {
         if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) {
             fputs(usage, stdout);
-            return EXIT_SUCCESS;
+            return finish_output(EXIT_SUCCESS);
         }
         if (!strcmp(words[i], "--"))
             break;
@@ -47,16 +72,10 @@ int main(int count, char **words)
         return command_usage("what should be done?");
     if (!strcmp(words[1], "--version")) {
         printf("cloister %s\n", cloister_version());
-        return EXIT_SUCCESS;
+        return finish_output(EXIT_SUCCESS);
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (!strcmp(words[1], commands[i].name)) {
-            int result = commands[i].run(count - 1, words + 1);
-
-            /* A full disk or a closed pipe must not look like success. */
-            if ((fflush(stdout) || ferror(stdout)) && !result)
-                result = EXIT_FILE;
-            return result;
-        }
+        if (!strcmp(words[1], commands[i].name))
+            return finish_output(commands[i].run(count - 1, words + 1));
     return command_usage("what is '%s'?", words[1]);
 }
