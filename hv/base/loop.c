@@ -113,6 +113,7 @@ void loop_run(void)
         }
         more = run_rounds();
     }
+    stopping = false;
 }
 
 void loop_stop(void)

@@ -29,6 +29,7 @@ void loop_on_tick(void (*tick)(uint64_t now));
 void loop_on_round(bool (*round)(uint64_t now));
 
 void loop_run(void); /* until loop_stop */
+/* loop_run() returns, and may be called again. */
 void loop_stop(void);
 
 /* Milliseconds, monotonic, never 0. */

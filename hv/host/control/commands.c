@@ -192,7 +192,7 @@ static json_object *domain_object(const struct domain *domain)
     int rc = hypercall_domain(monitor_, &op);
 
     add_number(object, "domain", domain->id);
-    add_text(object, "name", domain->name);
+    json_object_object_add(object, "name", view_name(domain->name));
     add_text(object, "uuid", domain->uuid);
     add_flag(object, "libvirt", domain->libvirt);
     add_text(object, "quota_source", quota_sources[domain->source]);
@@ -266,7 +266,7 @@ static void add_enclave(const struct cloister_enclave_info *info, void *context)
     json_object *object = view_enclave(info);
     for (size_t i = 0; i < count; i++) {
         if (domains[i].id == info->domain)
-            add_text(object, "domain_name", domains[i].name);
+            json_object_object_add(object, "domain_name", view_name(domains[i].name));
     }
     json_object_array_add(filter->list, object);
 }

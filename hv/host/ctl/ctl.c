@@ -8,6 +8,7 @@
 
 #include "base/size.h"
 #include "ctl/client.h"
+#include "log/record.h"
 
 static char turns[8][32];
 static unsigned int turn;
@@ -41,6 +42,50 @@ const char *ctl_text(json_object *object, const char *key)
     json_object *member = ctl_member(object, key);
 
     return member ? json_object_get_string(member) : "";
+}
+
+/* Writes a byte of a name within $'...'. */
+static size_t escape(char *out, unsigned char byte)
+{
+    if (byte == '\'' || byte == '\\')
+        return (size_t)sprintf(out, "\\%c", byte);
+    if (byte < 0x20 || byte == 0x7f)
+        return (size_t)sprintf(out, "\\%03o", byte);
+    *out = (char)byte;
+    return 1;
+}
+
+const char *ctl_name(json_object *object, const char *key)
+{
+    static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                               "%+,-./:=@_";
+    static char texts[4][4 * 3 * RECORD_NAME + 4];
+    static unsigned int turn;
+    const char *name = ctl_text(object, key);
+    char *text = texts[turn++ % 4];
+    bool plain = true, controls = false;
+    size_t used = 0;
+
+    for (const char *at = name; *at; at++) {
+        const unsigned char byte = (unsigned char)*at;
+
+        plain = plain && (byte >= 0x80 || strchr(safe, byte));
+        controls = controls || byte < 0x20 || byte == 0x7f || byte == '\'';
+    }
+    if (plain || strlen(name) >= 3 * RECORD_NAME)
+        return plain ? name : "?";
+    if (controls)
+        text[used++] = '$';
+    text[used++] = '\'';
+    for (const char *at = name; *at; at++) {
+        if (controls)
+            used += escape(text + used, (unsigned char)*at);
+        else
+            text[used++] = *at;
+    }
+    text[used++] = '\'';
+    text[used] = 0;
+    return text;
 }
 
 uint64_t ctl_number(json_object *object, const char *key)

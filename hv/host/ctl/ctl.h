@@ -63,6 +63,11 @@ void ctl_print_json(json_object *object);
 
 /* Members; "" and 0 where there is none. */
 const char *ctl_text(json_object *object, const char *key);
+/*
+ * The same for what others have named: as a shell takes it, so that it can be given to a command again: plain, 'with
+ * blanks', or $'with \n and \033'. Four of them may be in use at a time.
+ */
+const char *ctl_name(json_object *object, const char *key);
 uint64_t ctl_number(json_object *object, const char *key);
 bool ctl_flag(json_object *object, const char *key);
 json_object *ctl_member(json_object *object, const char *key);

@@ -164,7 +164,7 @@ static void add_domain(struct table *table, json_object *domain)
     if (ctl_member(agent, "status_age_ms") && !strcmp(state, "stale"))
         snprintf(state, sizeof(state), "stale %llus",
                  (unsigned long long)ctl_number(agent, "status_age_ms") / 1000);
-    table_add(table, ctl_decimal(ctl_number(domain, "domain")), ctl_text(domain, "name"),
+    table_add(table, ctl_decimal(ctl_number(domain, "domain")), ctl_name(domain, "name"),
               ctl_text(domain, "uuid"), quota, ctl_size(ctl_number(domain, "used_frames")),
               ctl_decimal(ctl_number(domain, "enclaves")),
               ctl_decimal(ctl_number(domain, "refusals")), state,
@@ -186,9 +186,9 @@ static void print_domains(json_object *list)
         json_object *domain = json_object_array_get_idx(list, i);
 
         if (ctl_member(domain, "quota_problem"))
-            printf("%s: quota: %s\n", ctl_text(domain, "name"), ctl_text(domain, "quota_problem"));
+            printf("%s: quota: %s\n", ctl_name(domain, "name"), ctl_text(domain, "quota_problem"));
         if (ctl_member(domain, "create_message"))
-            printf("%s: no enclaves: %s\n", ctl_text(domain, "name"),
+            printf("%s: no enclaves: %s\n", ctl_name(domain, "name"),
                    ctl_text(domain, "create_message"));
     }
 }
@@ -230,7 +230,7 @@ static void print_enclaves(json_object *list)
                  ctl_flag(enclave, "debug") ? ", DEBUG" : "");
         snprintf(measurement, sizeof(measurement), "%.16s", ctl_text(enclave, "measurement"));
         table_add(&table, ctl_decimal(ctl_number(enclave, "enclave")),
-                  ctl_member(enclave, "domain_name") ? ctl_text(enclave, "domain_name")
+                  ctl_member(enclave, "domain_name") ? ctl_name(enclave, "domain_name")
                                                      : ctl_decimal(ctl_number(enclave, "domain")),
                   ctl_text(enclave, "name"), state, ctl_size(ctl_number(enclave, "frames")),
                   ctl_decimal(ctl_number(enclave, "threads")),
@@ -255,7 +255,7 @@ static void print_quota(json_object *domain)
 {
     const char *source = ctl_text(domain, "quota_source");
 
-    printf("%s: quota %s (%s), %s used\n", ctl_text(domain, "name"),
+    printf("%s: quota %s (%s), %s used\n", ctl_name(domain, "name"),
            ctl_size(ctl_number(domain, "quota_frames")),
            !strcmp(source, "override")   ? "set by cloisterctl"
            : !strcmp(source, "metadata") ? "from libvirt's metadata"

@@ -19,7 +19,7 @@ static void print_who(json_object *line, const char *key)
     if (!ctl_member(line, key))
         return;
     snprintf(member, sizeof(member), "%s_name", key);
-    const char *name = ctl_text(line, member);
+    const char *name = ctl_name(line, member);
     printf("%s%s", name[0] ? name : "domain ", name[0] ? "" : ctl_text(line, key));
     if (name[0])
         printf("(%s)", ctl_text(line, key));
@@ -79,7 +79,9 @@ static void print_members(json_object *line)
         for (size_t i = 0; i < sizeof(chain) / sizeof(chain[0]); i++)
             shown = shown && strcmp(key, chain[i]) != 0;
         if (shown)
-            printf(" %s=%s", key, json_object_get_string(value));
+            printf(" %s=%s", key, json_object_is_type(value, json_type_string)
+                                      ? ctl_name(line, key)
+                                      : json_object_get_string(value));
     }
     putchar('\n');
 }

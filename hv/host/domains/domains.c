@@ -123,7 +123,7 @@ static void identify(struct domain *domain)
 {
     char name[sizeof(domain->name)], uuid[sizeof(domain->uuid)];
 
-    store_identity(domain->id, name, sizeof(name), uuid, sizeof(uuid));
+    store_identity(domain->id, name, uuid, sizeof(uuid));
     if (!quota_is_uuid(uuid))
         uuid[0] = 0;
     if (!strcmp(name, domain->name) && !strcmp(uuid, domain->uuid))
@@ -291,14 +291,23 @@ const struct domain *domains_all(size_t *number)
 
 const struct domain *domains_find(const char *text)
 {
-    char *end;
+    char *end, name[RECORD_NAME];
     unsigned long id = strtoul(text, &end, 10);
     bool is_id = *text >= '0' && *text <= '9' && !*end;
+    const struct domain *found = NULL;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!strcmp(domains[i].name, text) || !strcasecmp(domains[i].uuid, text))
+    names_fit(name, text);
+    for (size_t i = 0; *text && i < count; i++) {
+        if (!strcasecmp(domains[i].uuid, text))
             return &domains[i];
+        if (strcmp(domains[i].name, name) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = &domains[i];
     }
+    if (found)
+        return found;
     for (size_t i = 0; is_id && i < count; i++) {
         if (domains[i].id == id)
             return &domains[i];

@@ -9,6 +9,7 @@
 #ifndef CLOISTER_HOST_DOMAINS_H
 #define CLOISTER_HOST_DOMAINS_H
 
+#include "log/record.h"
 #include "settings/config.h"
 #include "monitor/hypercall.h"
 
@@ -16,7 +17,7 @@ enum domain_quota_source { QUOTA_UNSET, QUOTA_METADATA, QUOTA_OVERRIDE };
 
 struct domain {
     uint16_t id;
-    char name[64];
+    char name[RECORD_NAME]; /* as it stands in xenstore: any bytes */
     char uuid[40]; /* empty if the toolstack gave it none */
     bool libvirt;  /* libvirt knows it */
     bool has_metadata;
@@ -40,7 +41,10 @@ void domains_finalise(void);
 
 /* All of them, ascending by id; valid until the loop goes on. */
 const struct domain *domains_all(size_t *count);
-/* By id, name or UUID as people write it; NULL: none runs now. */
+/*
+ * By name, UUID or id as people write it, in this order. NULL: none runs now, or several have names that were cut to
+ * the same: by id or UUID they are found.
+ */
 const struct domain *domains_find(const char *text);
 
 /*

@@ -9,6 +9,7 @@
 
 #include "cloister/protocol.h"
 #include "base/loop.h"
+#include "log/names.h"
 
 #define EVENTS_PER_ROUND 256
 
@@ -91,6 +92,15 @@ int store_domains(uint16_t **ids)
     return *ids ? used : -ENOMEM;
 }
 
+static void read_name(const char *path, char name[RECORD_NAME])
+{
+    unsigned int length;
+    char *value = xs_read(xs, XBT_NULL, path, &length);
+
+    names_fit(name, value ? value : "");
+    free(value);
+}
+
 static void read_text(const char *path, char *text, size_t size)
 {
     unsigned int length;
@@ -100,12 +110,12 @@ static void read_text(const char *path, char *text, size_t size)
     free(value);
 }
 
-void store_identity(uint16_t domain, char *name, size_t name_size, char *uuid, size_t uuid_size)
+void store_identity(uint16_t domain, char name[RECORD_NAME], char *uuid, size_t uuid_size)
 {
     char path[64], vm[64];
 
     snprintf(path, sizeof(path), "/local/domain/%u/name", domain);
-    read_text(path, name, name_size);
+    read_name(path, name);
     snprintf(path, sizeof(path), "/local/domain/%u/vm", domain);
     read_text(path, vm, sizeof(vm));
     snprintf(uuid, uuid_size, "%s", !strncmp(vm, "/vm/", 4) ? vm + 4 : "");

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log/record.h"
+
 /* -EIO and others: xenstored does not answer; `why` says what to do. Main thread only. */
 __attribute__((warn_unused_result)) int store_initialise(char *why, size_t why_size);
 void store_finalise(void);
@@ -17,8 +19,8 @@ void store_finalise(void);
  */
 int store_domains(uint16_t **ids);
 
-/* Name and UUID as the toolstack wrote them (a guest cannot); empty where it wrote none. */
-void store_identity(uint16_t domain, char *name, size_t name_size, char *uuid, size_t uuid_size);
+/* Name and UUID as the toolstack wrote them (a guest cannot); empty where it wrote none. A name as names_fit() makes it. */
+void store_identity(uint16_t domain, char name[RECORD_NAME], char *uuid, size_t uuid_size);
 
 /* Domains come or go. */
 void store_on_domains(void (*changed)(void));

@@ -71,9 +71,9 @@ void line_numbers(struct line *line, const char *key, const uint64_t *values, si
     line_raw(line, "]", 1);
 }
 
-/* Length of the well-formed UTF-8 sequence at text (Unicode 15, table 3-7); 0 if there is none. */
-static size_t utf8_sequence(const unsigned char *text, size_t size)
+size_t line_utf8(const char *bytes, size_t size)
 {
+    const unsigned char *text = (const unsigned char *)bytes;
     size_t length = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2
                   : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
 
@@ -96,7 +96,7 @@ void line_text_bounded(struct line *line, const char *key, const char *value, si
     size = strnlen(value, size);
     print(line, ",\"%s\":\"", key);
     for (size_t i = 0; i < size;) {
-        size_t length = utf8_sequence(text + i, size - i);
+        size_t length = line_utf8(value + i, size - i);
 
         if (!length) {
             print(line, "\\ufffd");

@@ -18,6 +18,9 @@ struct line {
     bool overflow; /* something did not fit; the rest was dropped */
 };
 
+/* Length of the well-formed UTF-8 sequence at `text` (Unicode 15, table 3-7); 0 if there is none. */
+size_t line_utf8(const char *text, size_t size);
+
 void line_raw(struct line *line, const char *text, size_t size);
 void line_number(struct line *line, const char *key, uint64_t value);
 void line_signed(struct line *line, const char *key, int64_t value);

@@ -48,9 +48,26 @@ void names_set(uint16_t domain, const char *name, const char *uuid)
     entry->used = true;
     entry->domain = domain;
     entry->touched = ++clock_;
-    snprintf(entry->names.name, sizeof(entry->names.name), "%s", name);
+    names_fit(entry->names.name, name);
     snprintf(entry->names.uuid, sizeof(entry->names.uuid), "%s", uuid);
     pthread_mutex_unlock(&lock);
+}
+
+void names_fit(char kept[RECORD_NAME], const char *name)
+{
+    static const char mark[] = "...";
+    size_t size = strlen(name);
+
+    if (size < RECORD_NAME) {
+        memcpy(kept, name, size + 1);
+        return;
+    }
+    size = RECORD_NAME - sizeof(mark);
+    /* Not within a character of UTF-8, whose bytes after the first are 10xxxxxx. */
+    while (size && ((unsigned char)name[size] & 0xc0) == 0x80)
+        size--;
+    memcpy(kept, name, size);
+    memcpy(kept + size, mark, sizeof(mark));
 }
 
 void names_get(uint16_t domain, struct record_names *names)

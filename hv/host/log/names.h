@@ -10,6 +10,8 @@
 #include "log/record.h"
 
 void names_set(uint16_t domain, const char *name, const char *uuid);
+/* A domain's name as it is kept: whole, or cut between two characters. */
+void names_fit(char kept[RECORD_NAME], const char *name);
 /* Empty names where nothing is known. */
 void names_get(uint16_t domain, struct record_names *names);
 

@@ -13,7 +13,7 @@
 
 #include "log/line.h"
 
-#define NOTE_TEXT 1024u
+#define NOTE_TEXT 4096u /* a domain's longest name, each byte escaped, and the rest */
 #define NOTES_KEPT 512u
 
 struct note {
