@@ -35,7 +35,8 @@ static struct {
 static struct {
     uint64_t commits;
     uint64_t next_look, pause; /* ms */
-    struct allowance allowance; /* of commits: each wears the TPM */
+    struct allowance allowance; /* of extensions: each wears the TPM */
+    uint8_t counted[DIGEST_SIZE]; /* the last that was taken from it: what the index was extended to */
     bool lost;
     char problem[400]; /* "": all is well */
 } state;
@@ -240,6 +241,15 @@ static void extended(void *context, json_object *answer)
     json_object_put(answer);
 }
 
+/* Once for each extension, however often a try fails before or after it. */
+static void count_extension(void)
+{
+    if (!config_->counter_commits || !memcmp(state.counted, commit.expected, DIGEST_SIZE))
+        return;
+    memcpy(state.counted, commit.expected, DIGEST_SIZE);
+    allowance_take(&state.allowance, loop_now());
+}
+
 /* The TPM's nonce; the monitor makes the authorization for the reading: "NONCE HMAC". */
 static char *authorize(void *context, json_object *question)
 {
@@ -247,6 +257,8 @@ static char *authorize(void *context, json_object *question)
     char *reply = NULL;
 
     (void)context;
+    /* It asks when the index has the expected value: extended now, or in a try before. */
+    count_extension();
     if (!take_bytes(question, "nonce_tpm", op.nonce_tpm))
         return NULL;
     int rc = hypercall_counters_read(monitor_, &op);
@@ -275,8 +287,6 @@ static void written(int result)
     json_object_object_add(job, "index", json_object_new_int64(CLOISTER_COUNTERS_INDEX));
     json_object_object_add(job, "extend", json_bytes_new(commit.extend, DIGEST_SIZE));
     json_object_object_add(job, "expected", json_bytes_new(commit.expected, DIGEST_SIZE));
-    if (config_->counter_commits)
-        allowance_take(&state.allowance, loop_now());
     int rc = helper_converse(job, authorize, extended, &commit);
     if (rc)
         fail("the TPM cannot be asked now: %s", strerror(-rc));

@@ -15,7 +15,8 @@
  * `next` is promoted before COMMIT: so a daemon that starts anew in the same boot finds at `counters` what the
  * monitor has committed, and may write over any `next`, because SAVE gives the same copy until COMMIT. Where a step
  * fails, all begins again with SAVE: later, and each time twice as late, up to five minutes. What is wrong is said
- * once. Nothing here waits. Main thread only.
+ * once. The day's commits are counted by the index's extensions: a try that fails before costs nothing, one that fails
+ * behind it is not counted again when it is repeated. Nothing here waits. Main thread only.
  */
 #ifndef CLOISTER_HOST_COUNTERS_H
 #define CLOISTER_HOST_COUNTERS_H

@@ -325,15 +325,30 @@ int helper_ask(json_object *request, helper_done *done, void *context)
     return helper_converse(request, NULL, done, context);
 }
 
+/* Those with questions before all others, but behind the one that is under way. */
+static void queue_job(struct job *job)
+{
+    struct job **place = &jobs;
+
+    if (jobs && process.pid && !process.dying)
+        place = &jobs->next;
+    while (*place && (!job->question || (*place)->question))
+        place = &(*place)->next;
+    job->next = *place;
+    *place = job;
+    job_count++;
+}
+
 int helper_converse(json_object *request, helper_question *question, helper_done *done,
                     void *context)
 {
-    struct job *job = calloc(1, sizeof(*job)), **end = &jobs;
+    const unsigned int places = HELPER_MAX_WAITING + (question ? HELPER_OWN_PLACES : 0);
+    struct job *job = calloc(1, sizeof(*job));
 
     if (!process.output)
         process.output = malloc(HELPER_MAX_ANSWER);
-    if (job_count >= HELPER_MAX_WAITING || !job || !process.output || !request) {
-        int rc = job_count >= HELPER_MAX_WAITING ? -EBUSY : -ENOMEM;
+    if (job_count >= places || !job || !process.output || !request) {
+        int rc = job_count >= places ? -EBUSY : -ENOMEM;
 
         json_object_put(request);
         free(job);
@@ -341,10 +356,7 @@ int helper_converse(json_object *request, helper_question *question, helper_done
     }
     *job = (struct job){
         .request = request, .done = done, .question = question, .context = context};
-    while (*end)
-        end = &(*end)->next;
-    *end = job;
-    job_count++;
+    queue_job(job);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "settings/config.h"
 
 #define HELPER_MAX_WAITING 64u
+#define HELPER_OWN_PLACES 1u /* more, for a job with questions: guests' evidence does not keep counters out */
 #define HELPER_REPLIES 3 /* the process's descriptor on which it reads what it asked for */
 #define HELPER_MAX_ANSWER (512u * 1024u) /* bytes: evidence of the largest size as base64 */
 
@@ -40,7 +41,7 @@ typedef char *helper_question(void *context, json_object *question);
 #define HELPER_MAX_REPLY 1000u
 
 /*
- * The same for a job with questions. Whether it fails is not said here: who asks knows whether it is news.
+ * The same for a job with questions; it is done before all others that wait. Whether it fails is not said here: who asks knows whether it is news.
  */
 __attribute__((warn_unused_result)) int helper_converse(json_object *request,
                                                         helper_question *question,

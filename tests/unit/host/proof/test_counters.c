@@ -47,6 +47,7 @@ static struct world {
     unsigned int rename_count;
     /* what is wrong */
     unsigned int event, crash_at, fail_at;
+    char once[24];   /* the step of this name fails, and is cleared */
     char always[24]; /* the step of this name fails each time ... */
     int error;       /* ... with this */
     /* what was seen */
@@ -67,6 +68,10 @@ static int step(const char *name)
         _exit(CRASHED);
     if (strlen(world->trace) + strlen(name) + 2 < sizeof(world->trace))
         strcat(strcat(world->trace, name), " ");
+    if (world->once[0] && !strcmp(world->once, name)) {
+        world->once[0] = 0;
+        return EIO;
+    }
     if (world->event == world->fail_at || !strcmp(world->always, name))
         return world->error ? world->error : EIO;
     return 0;
@@ -294,8 +299,15 @@ static struct {
     void *context;
 } job;
 
+static unsigned int too_many_wait; /* so often: the queue is full */
+
 int helper_converse(json_object *request, helper_question *question, helper_done *done, void *context)
 {
+    if (too_many_wait) {
+        too_many_wait--;
+        json_object_put(request);
+        return -EBUSY;
+    }
     ck_assert_ptr_null(job.request);
     job.request = request;
     job.question = question;
@@ -803,6 +815,37 @@ START_TEST(a_day_s_commits)
 }
 END_TEST
 
+/* Two tries that cannot be made, and the day's two commits are still there. */
+START_TEST(refused_tries_cost_nothing)
+{
+    config.counter_commits = 2;
+    machine_with(1);
+    const uint64_t extensions = world->extensions;
+    too_many_wait = 2;
+    ck_assert_int_eq(daemon_(keeps_counting, 6000), 1);
+    ck_assert_uint_eq(world->extensions - extensions, 2);
+    ck_assert_ptr_nonnull(strstr(world->problem, "the day's 2 commits are used up"));
+}
+END_TEST
+
+/* The index is extended once, whatever fails behind it; and that counts once. */
+START_TEST(an_extension_counts_once)
+{
+    static const char *const steps[] = {"session", "read-index"};
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        config.counter_commits = 2;
+        machine_with(world->value + 1);
+        const uint64_t extensions = world->extensions;
+        strcpy(world->once, steps[i]);
+        ck_assert_int_eq(daemon_(keeps_counting, 5000), 1);
+        ck_assert_uint_eq(world->extensions - extensions, 2);
+        ck_assert_ptr_nonnull(strstr(world->problem, "the day's 2 commits are used up"));
+        ck_assert(!world->once[0]);
+    }
+}
+END_TEST
+
 START_TEST(a_tpm_that_hangs)
 {
     machine_with(1);
@@ -885,6 +928,8 @@ int main(void)
     tcase_add_test(tests, one_commit_for_many);
     tcase_add_test(tests, a_longer_interval);
     tcase_add_test(tests, a_day_s_commits);
+    tcase_add_test(tests, refused_tries_cost_nothing);
+    tcase_add_test(tests, an_extension_counts_once);
     tcase_add_test(tests, a_tpm_that_hangs);
     tcase_add_test(tests, no_tpm_by_configuration);
     tcase_add_loop_test(tests, forget, 0, COUNT(uuids));

@@ -261,9 +261,14 @@ static char *reply(void *context, json_object *question)
     return copy;
 }
 
+static int converse_as(void *context)
+{
+    return helper_converse(json_tokener_parse("{}"), reply, take, context);
+}
+
 static int converse(void)
 {
-    return helper_converse(json_tokener_parse("{}"), reply, take, &count);
+    return converse_as(&count);
 }
 
 #define ASK "echo command TPM2_One; printf '{\"question\":{\"n\":1}}\\n'; "
@@ -277,6 +282,39 @@ START_TEST(asks_back)
     run(1);
     ck_assert_str_eq(text_of(0, "got"), "a word");
     ck_assert_str_eq(asked, "{ \"n\": 1 }");
+}
+END_TEST
+
+START_TEST(a_place_for_those_with_questions)
+{
+    program("printf '{\"ok\":true}\\n'");
+    for (unsigned int i = 0; i < HELPER_MAX_WAITING; i++)
+        ck_assert_int_eq(ask("{}", NULL), 0);
+    ck_assert_int_eq(ask("{}", NULL), -EBUSY);
+    for (unsigned int i = 0; i < HELPER_OWN_PLACES; i++)
+        ck_assert_int_eq(converse(), 0);
+    ck_assert_int_eq(converse(), -EBUSY);
+    ck_assert_int_eq(ask("{}", NULL), -EBUSY);
+}
+END_TEST
+
+/* Behind the one under way, and in their order. */
+START_TEST(those_with_questions_first)
+{
+    program("sleep 0.3; printf '{\"ok\":true}\\n'");
+    ck_assert_int_eq(ask("{}", (void *)1), 0);
+    ck_assert_int_eq(ask("{}", (void *)2), 0);
+    wanted = 1;
+    deadline = loop_now() + 100;
+    loop_run(); /* the first is under way */
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(converse_as((void *)3), 0);
+    ck_assert_int_eq(converse_as((void *)4), 0);
+    ck_assert_int_eq(ask("{}", (void *)5), 0);
+    run(5);
+    static const uintptr_t order[] = {1, 3, 4, 2, 5};
+    for (unsigned int i = 0; i < 5; i++)
+        ck_assert_uint_eq((uintptr_t)contexts[i], order[i]);
 }
 END_TEST
 
@@ -394,6 +432,8 @@ int main(void)
     tcase_add_test(tests, nobody_waits_any_more);
     tcase_add_test(tests, too_many);
     tcase_add_test(tests, the_loop_goes_on);
+    tcase_add_test(tests, a_place_for_those_with_questions);
+    tcase_add_test(tests, those_with_questions_first);
     tcase_add_test(tests, asks_back);
     tcase_add_test(tests, asks_back_often);
     tcase_add_loop_test(tests, asks_back_badly, 0, sizeof(badly) / sizeof(badly[0]));
