@@ -2,11 +2,10 @@
 /* cloister: enclaves from a shell. */
 #include "command/command.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/output.h"
 
 static const char usage[] =
     "Usage: cloister run IMAGE [--call FUNCTION [--in FILE | --in-hex HEX | --in-text TEXT]\n"
@@ -30,27 +29,6 @@ static const char usage[] =
     "connection to the host, 5 the image was refused, 6 the call failed, 7 the enclave faulted\n"
     "or is gone.\n";
 
-/*
- * Where a shell has closed one of the three (`>&-`), the next file that is opened would take its place, and what is
- * printed would go there. What stands there instead can be neither read nor written, so that errors come as they must.
- */
-static void occupy_standard_files(void)
-{
-    for (int file = 0; file <= 2; file++)
-        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file ? O_RDONLY : O_WRONLY) != file)
-            _exit(EXIT_FILE);
-}
-
-/* A full disk, a closed pipe or descriptor must not look like success. */
-static int finish_output(int result)
-{
-    errno = 0;
-    if (!fflush(stdout) && !ferror(stdout))
-        return result;
-    fprintf(stderr, "cloister: standard output: %s\n", strerror(errno ? errno : EIO));
-    return result ? result : EXIT_FILE;
-}
-
 int main(int count, char **words)
 {
     static const struct {
@@ -59,11 +37,12 @@ int main(int count, char **words)
     } commands[] = {{"run", command_run}, {"status", command_status}, {"list", command_list},
                   {"evidence", command_evidence}};
 
-    occupy_standard_files();
+    if (output_begin())
+        return EXIT_FILE;
     for (int i = 1; i < count; i++) {
         if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) {
             fputs(usage, stdout);
-            return finish_output(EXIT_SUCCESS);
+            return output_end("cloister", EXIT_SUCCESS, EXIT_FILE);
         }
         if (!strcmp(words[i], "--"))
             break;
@@ -72,10 +51,10 @@ int main(int count, char **words)
         return command_usage("what should be done?");
     if (!strcmp(words[1], "--version")) {
         printf("cloister %s\n", cloister_version());
-        return finish_output(EXIT_SUCCESS);
+        return output_end("cloister", EXIT_SUCCESS, EXIT_FILE);
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (!strcmp(words[1], commands[i].name))
-            return finish_output(commands[i].run(count - 1, words + 1));
+            return output_end("cloister", commands[i].run(count - 1, words + 1), EXIT_FILE);
     return command_usage("what is '%s'?", words[1]);
 }

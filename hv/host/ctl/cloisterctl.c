@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/output.h"
 #include "settings/config.h"
 #include "ctl/ctl.h"
 
@@ -191,6 +192,9 @@ int main(int argc, char **argv)
     bool help = false;
     int option;
 
+    if (output_begin())
+        return CTL_PROBLEM;
+
     while ((option = getopt_long(argc, argv, "fn:o:hV", table, NULL)) != -1) {
         switch (option) {
         case 'j':
@@ -225,7 +229,7 @@ int main(int argc, char **argv)
             break;
         case 'V':
             puts("cloisterctl " CLOISTER_VERSION);
-            return CTL_OK;
+            return output_end("cloisterctl", CTL_OK, CTL_PROBLEM);
         default:
             fputs("Try 'cloisterctl --help'.\n", stderr);
             return CTL_USAGE;
@@ -233,12 +237,12 @@ int main(int argc, char **argv)
     }
     if (optind == argc) {
         print_usage(help ? stdout : stderr);
-        return help ? CTL_OK : CTL_USAGE;
+        return output_end("cloisterctl", help ? CTL_OK : CTL_USAGE, CTL_PROBLEM);
     }
     const struct command *command = find_command(argv[optind++]);
     if (help) {
         print_command_help(command);
-        return CTL_OK;
+        return output_end("cloisterctl", CTL_OK, CTL_PROBLEM);
     }
     refuse_options(command, &options);
     options.arguments = argv + optind;
@@ -247,5 +251,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "Usage: cloisterctl %s %s\n", command->name, command->synopsis);
         return CTL_USAGE;
     }
-    return command->run(&options);
+    return output_end("cloisterctl", command->run(&options), CTL_PROBLEM);
 }
