@@ -19,7 +19,8 @@ struct wanted {
 
 static int take_nonce(struct wanted *wanted, const char *text)
 {
-    if (read_hex(text, &wanted->nonce) || wanted->nonce.size < 16 || wanted->nonce.size > 64)
+    if (read_hex(text, &wanted->nonce) || wanted->nonce.size < CLOISTER_NONCE_MIN ||
+        wanted->nonce.size > CLOISTER_NONCE_MAX)
         return command_usage("--nonce: 16 to 64 bytes as hexadecimal digits, not '%s'", text);
     return 0;
 }

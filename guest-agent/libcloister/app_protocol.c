@@ -31,7 +31,7 @@ static int check_evidence(const uint8_t *body, size_t size)
     if (size < sizeof(evidence))
         return -EMSGSIZE;
     memcpy(&evidence, body, sizeof(evidence));
-    if (evidence.nonce_size < 16 || evidence.nonce_size > sizeof(evidence.nonce) ||
+    if (evidence.nonce_size < CLOISTER_NONCE_MIN || evidence.nonce_size > sizeof(evidence.nonce) ||
         evidence.report_count > CLOISTER_MAX_EVIDENCE_REPORTS)
         return -EINVAL;
     return size == sizeof(evidence) + evidence.report_count * sizeof(struct cloister_report)

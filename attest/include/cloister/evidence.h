@@ -49,8 +49,6 @@
 #define CLOISTER_EVIDENCE_MAX_TPM 1024u /* of each TPM structure */
 #define CLOISTER_EVIDENCE_MAX_REPORTS 16u
 #define CLOISTER_EVIDENCE_PCRS 24u
-#define CLOISTER_NONCE_MIN 16u
-#define CLOISTER_NONCE_MAX 64u
 
 #define CLOISTER_COSE_REPORT_SIZE 524u /* of a report as COSE_Sign1, with its tag */
 

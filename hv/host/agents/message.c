@@ -119,7 +119,7 @@ static const char *check_evidence(uint32_t size, const void *body)
     struct cloister_msg_evidence head;
 
     memcpy(&head, body, sizeof(head));
-    if (head.nonce_size < 16 || head.nonce_size > sizeof(head.nonce))
+    if (head.nonce_size < CLOISTER_NONCE_MIN || head.nonce_size > sizeof(head.nonce))
         return "EVIDENCE: size of the nonce out of range";
     if (head.report_count > CLOISTER_MAX_EVIDENCE_REPORTS ||
         size != sizeof(head) + head.report_count * sizeof(struct cloister_report))

@@ -9,7 +9,7 @@
  *
  * A message is struct cloister_message followed by `size` bytes of body. The agent sends requests,
  * numbered as it likes, one at a time or several in flight; cloisterd answers each with exactly one
- * CLOISTER_REPLY of the same number, in order. A message that breaks these rules (magic, size, type)
+ * CLOISTER_MSG_REPLY of the same number, in order. A message that breaks these rules (magic, size, type)
  * ends the channel: both sides close it and start again. Enclaves survive that: LIST finds them.
  *
  * Integers are little-endian; structures have no hidden padding.
@@ -118,9 +118,9 @@ struct cloister_msg_quota {
 #define CLOISTER_EVIDENCE_KEPT 5u     /* seconds */
 
 struct cloister_msg_evidence {
-    uint32_t nonce_size;   /* 16 .. 64 */
+    uint32_t nonce_size;   /* CLOISTER_NONCE_MIN .. CLOISTER_NONCE_MAX */
     uint32_t report_count; /* struct cloister_report that follow: 0 .. CLOISTER_MAX_EVIDENCE_REPORTS */
-    uint8_t nonce[64];     /* zeros behind the nonce */
+    uint8_t nonce[CLOISTER_NONCE_MAX]; /* zeros behind the nonce */
 };
 
 struct cloister_msg_ticket {

@@ -36,6 +36,10 @@
 
 #include "image.h"
 
+/* A verifier's nonce, in bytes, inclusive: what evidence answers (cloister/evidence.h). */
+#define CLOISTER_NONCE_MIN 16u
+#define CLOISTER_NONCE_MAX 64u
+
 #define CLOISTER_RECORD_MAGIC UINT64_C(0x3130444345524c43) /* "CLRECD01" */
 #define CLOISTER_REPORT_MAGIC UINT64_C(0x3130545250524c43) /* "CLRPRT01" */
 #define CLOISTER_RECORD_VERSION 2u
