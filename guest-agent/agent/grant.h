@@ -7,8 +7,9 @@
  * kernel frees the pages when the last descriptor and mapping are gone and the host has let go of
  * the grants.
  *
- * With the descriptor an application can also allocate grants of its own, up to the module's limit:
- * whoever may use the agent's socket must be trusted with that.
+ * With the descriptor an application can also grant pages of its own to any domain, up to the module's
+ * limit, which is one for the guest, and for as long as it keeps it, UNLOAD or not: whoever may use the
+ * agent's socket must be trusted with that.
  */
 #ifndef CLOISTER_AGENT_GRANT_H
 #define CLOISTER_AGENT_GRANT_H

@@ -19,6 +19,11 @@
  *   k       = HKDF-SHA256(salt challenge, secret X of ECDH(ephemeral, transport),
  *                         info "cloister keyvault wrap 1" || transport key || ephemeral key), 32 bytes
  *
+ * The service is sure of the enclave, not the enclave of the service: IMPORT takes a key from whoever has seen the
+ * request, so from the tenant and the host, too. Whoever imports such a key knows it and could sign with it himself.
+ * What the enclave's signatures are worth therefore rests on the key that they are checked with: it must come from the
+ * key service, and never from this enclave's PUBLIC or IMPORT.
+ *
  * Sources: ECDH SP 800-56A 5.7.1.2, HKDF RFC 5869, GCM SP 800-38D; k is used once, so that its IV can be 0.
  */
 #ifndef CLOISTER_SAMPLE_KEYVAULT_H
@@ -58,7 +63,7 @@ enum {
     /* From a key service. -EEXIST: there is a key. */
     KEYVAULT_REQUEST = 9, /* in: the challenge. out: transport key, report. A second request forgets the
                              first. -EIO: no randomness. -EOPNOTSUPP: the monitor has no identity */
-    KEYVAULT_IMPORT = 10, /* in: the wrapped key. out: its public key. -ENOENT: nothing was requested.
+    KEYVAULT_IMPORT = 10, /* in: the wrapped key, of anybody's (see above). out: its public key. -ENOENT: nothing was requested.
                              -EBADMSG: it is not wrapped for the last request, or is no private key */
 };
 
