@@ -10,7 +10,8 @@
  * An error is {"error": text} with 400, 500 or 503; other paths, methods and sizes get libevent's own page, 404, 501
  * and 413. A request, its handshake included, must be here and its answer be taken within REQUEST_TIME; where
  * descriptors run out the listener rests for a moment. How many connections one client has is not bounded: that is
- * for whatever stands before it. A challenge is good for one key and CHALLENGE_LIFETIME seconds; keyvault.h (enclave/samples/keyvault) says how the key is wrapped.
+ * for whatever stands before it. A challenge is good for one key and CHALLENGE_LIFETIME seconds; keyvault.h
+ * (enclave/samples/keyvault) says how the key is wrapped.
  */
 #ifndef CLOISTER_KEYSERVICE_H
 #define CLOISTER_KEYSERVICE_H

@@ -12,6 +12,7 @@
 #include "domains/libvirtd.h"
 #include "base/loop.h"
 #include "log/logfiles.h"
+#include "log/names.h"
 #include "domains/quota.h"
 #include "log/tracer.h"
 #include "monitor/views.h"
@@ -192,7 +193,7 @@ static json_object *domain_object(const struct domain *domain)
     int rc = hypercall_domain(monitor_, &op);
 
     add_number(object, "domain", domain->id);
-    json_object_object_add(object, "name", view_name(domain->name));
+    json_object_object_add(object, "name", names_view(domain->name));
     add_text(object, "uuid", domain->uuid);
     add_flag(object, "libvirt", domain->libvirt);
     add_text(object, "quota_source", quota_sources[domain->source]);
@@ -266,7 +267,7 @@ static void add_enclave(const struct cloister_enclave_info *info, void *context)
     json_object *object = view_enclave(info);
     for (size_t i = 0; i < count; i++) {
         if (domains[i].id == info->domain)
-            json_object_object_add(object, "domain_name", view_name(domains[i].name));
+            json_object_object_add(object, "domain_name", names_view(domains[i].name));
     }
     json_object_array_add(filter->list, object);
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log/line.h"
+
 #define NAMES_KEPT 4096u
 
 static struct entry {
@@ -80,4 +82,20 @@ void names_get(uint16_t domain, struct record_names *names)
         *names = entry->names;
     }
     pthread_mutex_unlock(&lock);
+}
+
+json_object *names_view(const char *name)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    char copy[3 * RECORD_NAME];
+    size_t used = 0, size = strnlen(name, RECORD_NAME);
+
+    for (size_t i = 0; i < size;) {
+        const size_t length = line_utf8(name + i, size - i);
+
+        memcpy(copy + used, length ? name + i : replacement, length ? length : 3);
+        used += length ? length : 3;
+        i += length ? length : 1;
+    }
+    return json_object_new_string_len(copy, (int)used);
 }

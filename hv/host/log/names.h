@@ -7,6 +7,8 @@
 #ifndef CLOISTER_HOST_NAMES_H
 #define CLOISTER_HOST_NAMES_H
 
+#include <json-c/json.h>
+
 #include "log/record.h"
 
 void names_set(uint16_t domain, const char *name, const char *uuid);
@@ -14,5 +16,8 @@ void names_set(uint16_t domain, const char *name, const char *uuid);
 void names_fit(char kept[RECORD_NAME], const char *name);
 /* Empty names where nothing is known. */
 void names_get(uint16_t domain, struct record_names *names);
+
+/* A domain's name, as any bytes: what is no UTF-8 becomes U+FFFD. The rest is JSON's to escape. */
+json_object *names_view(const char *name);
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "base/errname.h"
 #include "base/digest.h"
-#include "log/line.h"
-#include "log/record.h"
 
 json_object *view_text(const char *text, size_t size)
 {
@@ -21,22 +19,6 @@ json_object *view_text(const char *text, size_t size)
             copy[i] = '?';
     }
     return json_object_new_string_len(copy, (int)size);
-}
-
-json_object *view_name(const char *name)
-{
-    static const char replacement[] = "\xef\xbf\xbd";
-    char copy[3 * RECORD_NAME];
-    size_t used = 0, size = strnlen(name, RECORD_NAME);
-
-    for (size_t i = 0; i < size;) {
-        const size_t length = line_utf8(name + i, size - i);
-
-        memcpy(copy + used, length ? name + i : replacement, length ? length : 3);
-        used += length ? length : 3;
-        i += length ? length : 1;
-    }
-    return json_object_new_string_len(copy, (int)used);
 }
 
 json_object *view_refusal(int error, const char *message)

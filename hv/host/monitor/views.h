@@ -20,9 +20,6 @@ __attribute__((warn_unused_result)) int view_each_enclave(
 json_object *view_refusal(int error, const char *message);
 json_object *view_monitor_refusal(int error, const struct cloister_head *head);
 
-/* A domain's name, as any bytes: what is no UTF-8 becomes U+FFFD. The rest is JSON's to escape. */
-json_object *view_name(const char *name);
-
 /* Text that may not be UTF-8: what is not becomes '?'. At most `size` bytes, up to a zero. */
 json_object *view_text(const char *text, size_t size);
 

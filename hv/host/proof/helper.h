@@ -41,7 +41,8 @@ typedef char *helper_question(void *context, json_object *question);
 #define HELPER_MAX_REPLY 1000u
 
 /*
- * The same for a job with questions; it is done before all others that wait. Whether it fails is not said here: who asks knows whether it is news.
+ * The same for a job with questions; it is done before all others that wait. Whether it fails is not said here: who
+ * asks knows whether it is news.
  */
 __attribute__((warn_unused_result)) int helper_converse(json_object *request,
                                                         helper_question *question,

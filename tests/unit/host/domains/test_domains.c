@@ -10,7 +10,6 @@
 #include "domains/libvirtd.h"
 #include "domains/store.h"
 #include "log/names.h"
-#include "monitor/views.h"
 #include "../../suite.h"
 
 #define DOMAINS 3u
@@ -241,13 +240,13 @@ START_TEST(is_shown_as_it_is)
     };
 
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-        json_object *name = view_name(shown[i].name);
+        json_object *name = names_view(shown[i].name);
 
         ck_assert_str_eq(json_object_to_json_string(name), shown[i].json);
         json_object_put(name);
     }
     memset(longest, '\xff', RECORD_NAME - 1);
-    json_object *name = view_name(longest);
+    json_object *name = names_view(longest);
     ck_assert_int_eq(json_object_get_string_len(name), 3 * (RECORD_NAME - 1));
     json_object_put(name);
 }
