@@ -23,40 +23,32 @@ IOMMU) is left out, see `skipped`."""
 
 import dataclasses
 import os
-import re
 import sys
 import time
 from typing import Callable, Optional
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../lib")]
 
+import abi  # noqa: E402
 import tries  # noqa: E402
 import ways  # noqa: E402
 from fixture import FOLDER, FixtureError, Trace, control, secret_bytes  # noqa: E402
 
-# hv/include/cloister/trace.h and abi.h
 # A guest gets a record back in each second (CLOISTER_TRACE_SHARE): what one attack has used must not hide the next.
 BUDGET_SECONDS = 40
 FEW = 5  # records
 PAGE = 4096
-CONTROL, CALL, FAULT, GUARD, FREEZE, DOMAIN, AUDIT, DMA, ENCLAVE, LOCKDOWN = range(1, 11)
-STATUS, ENTER, RESUME = range(3)
-EXIT_FAULT, VECTOR_STATE = 2, 258
+CONTROL, CALL, FAULT, GUARD, FREEZE = abi.event.CONTROL, abi.event.CALL, abi.event.FAULT, abi.event.GUARD, abi.event.FREEZE
+DOMAIN, AUDIT, DMA, ENCLAVE, LOCKDOWN = (abi.event.DOMAIN, abi.event.AUDIT, abi.event.DMA, abi.event.ENCLAVE,
+                                         abi.event.LOCKDOWN)
+STATUS, ENTER, RESUME = abi.call.STATUS, abi.call.ENTER, abi.call.RESUME
+EXIT_FAULT, VECTOR_STATE = abi.exit_.FAULT, abi.vector.STATE
 EPERM, ENOENT, EIO, EFAULT, EBUSY, EINVAL, ENOSYS = 1, 2, 5, 14, 16, 22, 38
-INFO = 0
-
-
-def operations():
-    """The numbers of all control operations, and of the first that there is not: CLOISTER_OPERATIONS of abi.h."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../hv/include/cloister/abi.h")
-    with open(path, encoding="ascii") as file:
-        listed = re.search(r"#define CLOISTER_OPERATIONS\(X\)(.*?)\n\n", file.read(), re.S)[1]
-    numbers = [int(number) for number in re.findall(r"X\((\d+), \w+, \w+\)", listed)]
-    assert numbers and numbers == list(range(len(numbers))), numbers
-    return numbers, len(numbers)
-
-
-OPERATIONS, UNKNOWN = operations()
+INFO = abi.operation.INFO
+# The numbers of all control operations, and the first that there is not.
+OPERATIONS = sorted(abi.LISTS["operations"].values())
+UNKNOWN = OPERATIONS[-1] + 1
 # Domain controls that are refused while enclaves live: xen/include/public/domctl.h; the last no Xen has
 SHADOW_OP, SETDOMAINHANDLE, GETHVMCONTEXT = 10, 17, 33
 HVMOP_ALTP2M = 25

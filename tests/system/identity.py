@@ -9,11 +9,12 @@ import subprocess
 import tempfile
 
 from scene import BUILD, log_lines
+import abi
 from harness import stack
 
 PROBE = "/run/probe.image"
 REPORT, CALL, KEY = 18, 19, 20  # tests/enclaves/probe.h
-ENCLAVE_REPORT = 4     # cloister/abi.h
+ENCLAVE_REPORT = abi.enclave_call.REPORT
 EFAULT, EINVAL = -14, -22
 PREFIX = bytes.fromhex("846a5369676e61747572653143a10126405901c0")  # RFC 9052, 4.4; cloister/report.h
 RECORD = struct.Struct("<QHHIIIIIQ32s64s120s")

@@ -20,15 +20,15 @@ static const char *const op_names[] = {
 };
 
 static const char *const call_names[] = {
-    [CLOISTER_CALL_STATUS] = "STATUS",
-    [CLOISTER_CALL_ENTER] = "ENTER",
-    [CLOISTER_CALL_RESUME] = "RESUME",
+#define CALL_NAME(number, name) [CLOISTER_CALL_##name] = #name,
+    CLOISTER_CALLS(CALL_NAME)
+#undef CALL_NAME
 };
 
 static const char *const enclave_call_names[] = {
-    [CLOISTER_ENCLAVE_REPORT] = "REPORT",
-    [CLOISTER_ENCLAVE_KEY] = "KEY",
-    [CLOISTER_ENCLAVE_COUNTER] = "COUNTER",
+#define CALL_NAME(number, name) [CLOISTER_ENCLAVE_##name] = #name,
+    CLOISTER_ENCLAVE_CALLS(CALL_NAME)
+#undef CALL_NAME
 };
 
 #define NAME(table, index) \

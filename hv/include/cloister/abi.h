@@ -106,27 +106,45 @@
 #define CLOISTER_ABI_VERSION 2u
 #define CLOISTER_MONITOR_VERSION 0x000200u /* 0.2.0: major << 16 | minor << 8 | patch */
 
+/* What a guest's user mode may call, X(number, NAME): CLOISTER_CALL_<NAME>. Numbers are ABI and without gaps. */
+#define CLOISTER_CALLS(X)                                                                          \
+    X(0, STATUS)                                                                                   \
+    X(1, ENTER)                                                                                    \
+    X(2, RESUME)
+
+#define CLOISTER_CALL_ENUM(number, name) CLOISTER_CALL_##name = (number),
 enum cloister_call {
-    CLOISTER_CALL_STATUS = 0,
-    CLOISTER_CALL_ENTER = 1,
-    CLOISTER_CALL_RESUME = 2,
+    CLOISTER_CALLS(CLOISTER_CALL_ENUM)
 };
+#undef CLOISTER_CALL_ENUM
 
+/* How a call that ran a thread ended, X(number, NAME): CLOISTER_EXIT_<NAME>. */
+#define CLOISTER_EXITS(X)                                                                          \
+    X(0, RETURN)                                                                                   \
+    X(1, OCALL)                                                                                    \
+    X(2, FAULT)
+
+#define CLOISTER_EXIT_ENUM(number, name) CLOISTER_EXIT_##name = (number),
 enum cloister_exit {
-    CLOISTER_EXIT_RETURN = 0,
-    CLOISTER_EXIT_OCALL = 1,
-    CLOISTER_EXIT_FAULT = 2,
+    CLOISTER_EXITS(CLOISTER_EXIT_ENUM)
 };
+#undef CLOISTER_EXIT_ENUM
 
+/* What an enclave may call, X(number, NAME): CLOISTER_ENCLAVE_<NAME>. Numbers are ABI and without gaps. */
+#define CLOISTER_ENCLAVE_CALLS(X)                                                                  \
+    X(0, RETURN)                                                                                   \
+    X(1, OCALL)                                                                                    \
+    X(2, FAULT)                                                                                    \
+    X(3, AEX_COUNT)                                                                                \
+    X(4, REPORT)                                                                                   \
+    X(5, KEY)                                                                                      \
+    X(6, COUNTER)
+
+#define CLOISTER_ENCLAVE_ENUM(number, name) CLOISTER_ENCLAVE_##name = (number),
 enum cloister_enclave_call {
-    CLOISTER_ENCLAVE_RETURN = 0,
-    CLOISTER_ENCLAVE_OCALL = 1,
-    CLOISTER_ENCLAVE_FAULT = 2,
-    CLOISTER_ENCLAVE_AEX_COUNT = 3,
-    CLOISTER_ENCLAVE_REPORT = 4,
-    CLOISTER_ENCLAVE_KEY = 5,
-    CLOISTER_ENCLAVE_COUNTER = 6,
+    CLOISTER_ENCLAVE_CALLS(CLOISTER_ENCLAVE_ENUM)
 };
+#undef CLOISTER_ENCLAVE_ENUM
 
 /* Vectors of CLOISTER_EXIT_FAULT beyond the CPU's 0..31. */
 #define CLOISTER_VECTOR_VIEW 256u     /* touched an address outside the view */

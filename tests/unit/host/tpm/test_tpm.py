@@ -20,11 +20,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "lib"))
 
+import abi  # noqa: E402
 from harness.tap import Tap  # noqa: E402
 
 HANDLE = 0x8100c105
 RECORD = struct.Struct("<QHHIIIIIQ32s64s120s")
-FLAGS = 1 | 4 | 1 << 7 | 1 << 9 | 1 << 10  # cloister/abi.h: svm, iommu-strict, tpm-required, lockdown, intremap
+FLAGS = abi.flag.SVM | abi.flag.IOMMU_STRICT | abi.flag.TPM_REQUIRED | abi.flag.LOCKDOWN | abi.flag.INTREMAP
 REPLIES = 3  # the descriptor on which the helper reads what it asks for
 NONCE = bytes(range(32))
 SECRET = b"the secret of an enrolling service"[:32]
