@@ -59,14 +59,14 @@ END_TEST
 START_TEST(good)
 {
     ck_assert_int_eq(settings_parse(&table, &values,
-                                    "# text = x\n\n  text = a b # c\r\npath=/x=y\nnumber = 4294967294\n"
+                                    "# text = x\n\n  text = a b # c\r\npath=/x=y\n number = 4294967294\n"
                                     "large\t=\t18446744073709551615",
                                     why, sizeof(why)), 0);
     ck_assert_str_eq(values.text, "a b");
     ck_assert_str_eq(values.path, "/x=y");
     ck_assert_uint_eq(values.number, 4294967294u);
     ck_assert_uint_eq(values.large, UINT64_MAX);
-    ck_assert_int_eq(settings_parse(&table, &values, "path = none\nnumber = never\nlarge = 0\n", why,
+    ck_assert_int_eq(settings_parse(&table, &values, "path = none\n number = never\nlarge = 0\n", why,
                                     sizeof(why)), 0);
     ck_assert_str_eq(values.path, "");
     ck_assert_uint_eq(values.number, 0);
@@ -82,7 +82,7 @@ static const char *const wrong[][2] = {
     {"# large = 1\n\nlarge", "line 3: 'key = value'"},
     {"= 1", "there is no setting ''"},
     {"Large = 1", "there is no setting 'Large'"},
-    {"larg = 1", "there is no setting 'larg'"},
+    {"larger = 1", "there is no setting 'larger'"},
     {"large = ", "'' is no value for large: a number from 0 to 18446744073709551615 is expected"},
     {"large = -1", "'-1' is no value for large"},
     {"large = +1", "'+1' is no value"},
@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(nothing_is_half_done)
 {
-    ck_assert_int_eq(settings_parse(&table, &values, "text = new\nlarge = 5\nnumber = 3\n", why,
+    ck_assert_int_eq(settings_parse(&table, &values, "text = new\nlarge = 5\n number = 3\n", why,
                                     sizeof(why)), -EINVAL);
     ck_assert_mem_eq(&values, &before, sizeof(values));
 }
