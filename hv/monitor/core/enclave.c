@@ -28,6 +28,7 @@ static struct enclave **link_from(uint64_t id)
 {
     struct enclave **link = &enclaves.first;
 
+    host_lock_expect(&enclaves.lock);
     while (*link && (*link)->id < id) {
         link = &(*link)->next;
     }
@@ -594,6 +595,7 @@ bool enclave_own_page(const struct enclave *enclave, uint64_t address, frame_t *
  * who does not destroy gets it after him. */
 static int doom(struct enclave *enclave)
 {
+    host_lock_expect(&enclaves.lock);
     enclave->state = CLOISTER_ENCLAVE_DYING;
     if (enclave->building) {
         return -ERESTART;

@@ -55,6 +55,11 @@ struct host_lock {
 void host_lock_init(struct host_lock *lock);
 void host_lock(struct host_lock *lock);
 void host_unlock(struct host_lock *lock);
+/*
+ * What a comment demands of its caller. The fake host dies unless this thread holds the lock; a debug
+ * build of Xen, unless somebody does; other builds do nothing.
+ */
+void host_lock_expect(const struct host_lock *lock);
 
 /* --- the caller of a control operation -------------------------------------------------------- */
 

@@ -100,6 +100,7 @@ struct tenant *tenant_get(uint16_t id)
 void tenant_put(struct tenant *tenant)
 {
     (void)tenant;
+    host_lock_expect(&tenants.lock);
     host_unlock(&tenants.lock);
 }
 

@@ -88,6 +88,7 @@ static struct call_refusal serve(struct tenant *tenant, const struct thread_call
     struct call_refusal refused;
     struct enclave *enclave = find_by_handle(tenant, call->handle);
 
+    host_lock_expect(&tenant->lock);
     if (!enclave) {
         return refusal(-ENOENT, CLOISTER_REASON_RANDOM_HANDLE, CLOISTER_NO_ENCLAVE);
     }

@@ -136,6 +136,7 @@ static int perform(struct cloister_counter *request, const struct cloister_count
     struct cloister_counters_entry *found = NULL, *space = NULL;
     unsigned int of_domain = 0;
 
+    host_lock_expect(&counters.lock);
     if (counters.reason) {
         *reason = counters.reason;
         return unavailable();

@@ -180,6 +180,11 @@ void host_unlock(struct host_lock *lock)
     spin_unlock(lock_of(lock));
 }
 
+void host_lock_expect(const struct host_lock *lock)
+{
+    ASSERT(spin_is_locked(lock_of((struct host_lock *)(unsigned long)lock)));
+}
+
 /* --- the caller ------------------------------------------------------------------------------------------ */
 
 int host_copy_in(void *to, uint64_t from, size_t size)

@@ -617,6 +617,16 @@ void host_unlock(struct host_lock *lock)
     __atomic_store_n(&lock->opaque[2], 0, __ATOMIC_RELEASE);
 }
 
+void host_lock_expect(const struct host_lock *lock)
+{
+    for (unsigned int i = 0; i < held_count; i++) {
+        if (held[i] == lock) {
+            return;
+        }
+    }
+    fake_die("a lock that should be held is not");
+}
+
 bool fake_quiet(void)
 {
     return held_count == 0 && !secret;

@@ -3,6 +3,8 @@
 #include "scene.h"
 #include "suite.h"
 
+#include <signal.h>
+
 static struct tenant *tenant;
 static uint8_t own[16], other[16];
 static uint8_t nobody_s[16] = {0xee, 0x11};
@@ -107,6 +109,43 @@ START_TEST(another_s_enclaves)
 }
 END_TEST
 
+START_TEST(the_list_is_locked_until_it_is_put)
+{
+    struct tenant *got = tenant_get(TENANT);
+
+    ck_assert_ptr_nonnull(got);
+    tenant_put(got);
+}
+END_TEST
+
+/* Dies by SIGABRT: a lock that is asked for was not taken, or was given back. */
+START_TEST(what_was_never_got_is_put)
+{
+    tenant_put(NULL);
+}
+END_TEST
+
+START_TEST(what_was_got_is_put_twice)
+{
+    struct tenant *got = tenant_get(TENANT);
+
+    tenant_put(got);
+    tenant_put(got);
+}
+END_TEST
+
+START_TEST(another_lock_is_held)
+{
+    static struct host_lock held, other;
+
+    host_lock_init(&held);
+    host_lock_init(&other);
+    host_lock(&held);
+    host_lock_expect(&held);
+    host_lock_expect(&other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tenant");
@@ -121,5 +160,9 @@ int main(void)
     tcase_add_test(cases, one_is_being_built);
     tcase_add_test(cases, one_is_being_created);
     tcase_add_test(cases, another_s_enclaves);
+    tcase_add_test(cases, the_list_is_locked_until_it_is_put);
+    tcase_add_test_raise_signal(cases, what_was_never_got_is_put, SIGABRT);
+    tcase_add_test_raise_signal(cases, what_was_got_is_put_twice, SIGABRT);
+    tcase_add_test_raise_signal(cases, another_lock_is_held, SIGABRT);
     return suite_run(suite);
 }
