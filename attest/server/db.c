@@ -14,6 +14,14 @@ struct db *db_open(const char *where)
     return NULL;
 }
 
+int db_look(const char *where, struct db **db, char *why, size_t why_size)
+{
+    if (!strncmp(where, "sqlite:", 7)) {
+        return db_sqlite_look(where + 7, db, why, why_size);
+    }
+    return db_postgresql_look(where, db, why, why_size);
+}
+
 void db_close(struct db *db)
 {
     if (db) {

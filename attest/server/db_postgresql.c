@@ -10,9 +10,14 @@
 
 #include "server/db.h"
 #include "base/say.h"
+#include "server/quiet.h"
 
 #define STATEMENT_MS "5000"
 #define CONNECT_S "3"
+#define OPTIONS                                                                                    \
+    "-c statement_timeout=" STATEMENT_MS " -c lock_timeout=" STATEMENT_MS                          \
+    " -c idle_in_transaction_session_timeout=10000 -c client_min_messages=warning"
+#define SAY_S 30
 #define RETRY_S 1
 
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25 }; /* catalog/pg_type.dat */
@@ -20,6 +25,7 @@ enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25 }; /* catalog/pg_type.dat */
 struct postgresql {
     struct db db;
     char *url;
+    bool looks; /* nothing is changed */
     PGconn *connection;
     time_t next_try; /* CLOCK_MONOTONIC */
     bool prepared[DB_MAX_STATEMENTS];
@@ -40,13 +46,25 @@ static void disconnect(struct postgresql *pg)
     memset(pg->prepared, 0, sizeof(pg->prepared));
 }
 
+/*
+ * -EINPROGRESS: the connection was lost, and with it the answer. While the database is away that is
+ * said once in SAY_S seconds for all connections.
+ */
 static int failed(struct postgresql *pg, const char *what)
 {
+    static struct quiet quiet[2];
     const char *message = pg->connection ? PQerrorMessage(pg->connection) : "out of memory";
 
-    say_error("store: %s: %.*s", what, (int)strcspn(message, "\n"), message);
+    bool connecting = pg->connection && PQstatus(pg->connection) != CONNECTION_OK;
+    uint64_t more;
+
+    if (quiet_may_say(&quiet[connecting], seconds(), SAY_S, &more)) {
+        say_error("store: %s: %.*s%s", what, (int)strcspn(message, "\n"), message,
+                  more ? ", as several times since this was said last" : "");
+    }
     if (pg->connection && PQstatus(pg->connection) != CONNECTION_OK) {
         disconnect(pg);
+        return -EINPROGRESS;
     }
     return -EIO;
 }
@@ -55,14 +73,13 @@ static int connect(struct postgresql *pg)
 {
     const char *const keys[] = {"dbname",  "connect_timeout",           "tcp_user_timeout",
                                 "options", "fallback_application_name", NULL};
-    const char *const values[] = {
-        pg->url,
-        CONNECT_S,
-        STATEMENT_MS,
-        "-c statement_timeout=" STATEMENT_MS " -c lock_timeout=" STATEMENT_MS
-        " -c idle_in_transaction_session_timeout=10000 -c client_min_messages=warning",
-        "cloister-attestd",
-        NULL};
+    const char *const values[] = {pg->url,
+                                  CONNECT_S,
+                                  STATEMENT_MS,
+                                  pg->looks ? OPTIONS " -c default_transaction_read_only=on"
+                                            : OPTIONS,
+                                  "cloister-attestd",
+                                  NULL};
 
     if (pg->connection) {
         return 0;
@@ -99,7 +116,11 @@ static int prepare(struct postgresql *pg, unsigned int id, const char *name, con
     result = PQprepare(pg->connection, name, sql, (int)count, given);
     pg->prepared[id] = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
-    return pg->prepared[id] ? 0 : failed(pg, sql);
+    if (!pg->prepared[id]) {
+        (void)!failed(pg, sql);
+        return -EIO; /* it was not even begun */
+    }
+    return 0;
 }
 
 static void give_rows(PGresult *result, db_row *row, void *context)
@@ -181,7 +202,10 @@ static void close_postgresql(struct db *db)
     free(pg);
 }
 
-static const struct db_backend backend = {"BYTEA", "BEGIN", run, close_postgresql};
+static const struct db_backend backend = {
+    "BYTEA", "BEGIN",
+    "SELECT 1 FROM pg_tables WHERE tablename = $1 AND schemaname = ANY (current_schemas(false))",
+    run, close_postgresql};
 
 struct db *db_postgresql_open(const char *url)
 {
@@ -193,4 +217,14 @@ struct db *db_postgresql_open(const char *url)
     }
     pg->db.backend = &backend;
     return &pg->db;
+}
+
+int db_postgresql_look(const char *url, struct db **db, char *why, size_t why_size)
+{
+    *db = db_postgresql_open(url);
+    if (*db) {
+        ((struct postgresql *)*db)->looks = true;
+    }
+    snprintf(why, why_size, "out of memory");
+    return *db ? 0 : -EINVAL;
 }

@@ -2,240 +2,41 @@
 #include "server/http.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <event2/buffer.h>
-#include <event2/bufferevent_ssl.h>
-#include <event2/event.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
-#include <event2/listener.h>
-
-#include "server/route.h"
 #include "base/say.h"
+#include "server/connection.h"
+#include "server/exchange.h"
+#include "server/loop.h"
 #include "server/tls.h"
 
-#define MAX_HEADERS 8192
 #define BACKLOG 1024
-#define HIGH_WATER (REQUEST_MAX_BODY + 65536u) /* of what is read ahead of one connection */
-#define LARGEST                                                                                    \
-    (REQUEST_MAX_BODY + 16384u) /* libevent refuses what is larger, with a page of its own */
 #define DRAIN_S 10
+#define PAUSE_MS 200   /* without descriptors */
+#define EXHAUSTED_S 60 /* between two lines of the log */
 
-/* One event thread. Locking: `lock` protects the list of replies; the rest is the thread's own. */
-struct loop {
-    struct http *http;
-    struct event_base *base;
-    struct evhttp *server;
-    struct evconnlistener *listener;
-    struct event *wake;
-    int wake_fd;
-    uint32_t connections;
-    pthread_t thread;
-    bool running;
-    pthread_mutex_t lock;
-    struct request *done;
-};
-
-struct http {
-    struct service *service;
-    struct workers *workers;
-    SSL_CTX *tls;
-    int fd;
-    uint32_t count;
-    _Atomic bool halting;
-    struct loop loops[];
-};
-
-static int connection_index = -1; /* of SSL_get_ex_data() */
-
-/* Lives as long as its SSL. */
-struct connection {
-    struct loop *loop;
-    struct bufferevent *stream;
-    struct event *deadline;
-};
-
-/* --- connections --------------------------------------------------------------------------- */
-
-static void connection_deadline(struct connection *connection)
-{
-    struct timeval limit = {connection->loop->http->service->config.request_timeout, 0};
-
-    event_add(connection->deadline, &limit);
-}
-
-/* All connections that its share allows. */
-static bool is_full(const struct loop *loop)
+bool loop_is_full(const struct loop *loop)
 {
     return (uint64_t)loop->connections * loop->http->count >=
            loop->http->service->config.connections;
 }
 
-/* libevent's HTTP server sees an end of the stream, and frees the connection. */
-static void connection_late(evutil_socket_t fd, short events, void *argument)
+void loop_accept(struct loop *loop)
 {
-    struct connection *connection = argument;
-
-    (void)fd;
-    (void)events;
-    shutdown(bufferevent_getfd(connection->stream), SHUT_RDWR);
-}
-
-static void connection_gone(void *parent, void *data, CRYPTO_EX_DATA *all, int index, long unused,
-                            void *argument)
-{
-    struct connection *connection = data;
-
-    (void)parent;
-    (void)all;
-    (void)index;
-    (void)unused;
-    (void)argument;
-    if (connection) {
-        struct loop *loop = connection->loop;
-
-        event_free(connection->deadline);
-        free(connection);
-        loop->connections--;
-        if (loop->listener && !is_full(loop) && !atomic_load(&loop->http->service->stopping)) {
-            evconnlistener_enable(loop->listener);
-        }
+    if (loop->listener && !loop->paused && !loop_is_full(loop) &&
+        !atomic_load(&loop->http->service->stopping)) {
+        evconnlistener_enable(loop->listener);
     }
 }
 
-/*
- * libevent writes each piece of a reply as a TLS record of its own, with a system call; head and
- * body become one piece before it begins to.
- */
-static void join_pieces(struct evbuffer *output, const struct evbuffer_cb_info *info,
-                        void *argument)
-{
-    (void)argument;
-    if (info->n_added) {
-        evbuffer_pullup(output, -1);
-    }
-}
-
-/*
- * Where there is no memory, a stream without TLS: libevent makes one anyway if it gets none, and
- * on_request() answers nothing there.
- */
-static struct bufferevent *connection_new(struct event_base *base, void *argument)
-{
-    struct loop *loop = argument;
-    struct http *http = loop->http;
-    struct connection *connection = calloc(1, sizeof(*connection));
-    SSL *ssl = SSL_new(http->tls);
-    struct bufferevent *stream = NULL;
-
-    if (connection && ssl) {
-        connection->loop = loop;
-        connection->deadline = event_new(base, -1, 0, connection_late, connection);
-        stream = connection->deadline
-                     ? bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
-                                                      BEV_OPT_CLOSE_ON_FREE)
-                     : NULL;
-    }
-    if (!stream) {
-        if (connection && connection->deadline) {
-            event_free(connection->deadline);
-        }
-        free(connection);
-        SSL_free(ssl);
-        return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    }
-    connection->stream = stream;
-    bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
-    evbuffer_add_cb(bufferevent_get_output(stream), join_pieces, NULL);
-    bufferevent_setwatermark(stream, EV_READ, 0, HIGH_WATER);
-    SSL_set_ex_data(ssl, connection_index, connection);
-    loop->connections++;
-    if (is_full(loop)) {
-        evconnlistener_disable(loop->listener);
-    }
-    connection_deadline(connection);
-    return stream;
-}
-
-/* NULL: the client has gone, or there never was TLS. */
-static struct connection *connection_of(struct evhttp_request *carrier, SSL **ssl)
-{
-    struct evhttp_connection *link = evhttp_request_get_connection(carrier);
-    struct bufferevent *stream = link ? evhttp_connection_get_bufferevent(link) : NULL;
-    SSL *found = stream ? bufferevent_openssl_get_ssl(stream) : NULL;
-
-    if (ssl) {
-        *ssl = found;
-    }
-    return found ? SSL_get_ex_data(found, connection_index) : NULL;
-}
-
-/* --- replies ------------------------------------------------------------------------------- */
-
-static void on_sent(struct evhttp_request *carrier, void *argument)
-{
-    (void)carrier;
-    connection_deadline(argument);
-}
-
-/* What administrators change is told to the operator; what others try would only fill the log. */
-static void note_change(const struct request *request)
-{
-    static const char *const methods[] = {"GET", "PUT", "POST", "DELETE"};
-    const struct route *route = request->route;
-
-    if (*request->administrator && route->method != ROUTE_GET) {
-        say_info("%s: %s %s %s: %d", request->administrator, methods[route->method], route->path,
-                 request->argument, request->status);
-    }
-}
-
-static void send_reply(struct request *request)
-{
-    struct evhttp_request *carrier = request->carrier;
-    struct connection *connection = connection_of(carrier, NULL);
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(carrier);
-    struct evbuffer *body = evbuffer_new();
-    char number[16];
-
-    note_change(request);
-    evhttp_add_header(headers, "Content-Type", request->reply_type);
-    evhttp_add_header(headers, "Cache-Control", "no-store");
-    if (request->retry_after) {
-        snprintf(number, sizeof(number), "%u", request->retry_after);
-        evhttp_add_header(headers, "Retry-After", number);
-    }
-    if (*request->location) {
-        evhttp_add_header(headers, "Location", request->location);
-    }
-    if (*request->etag) {
-        evhttp_add_header(headers, "ETag", request->etag);
-    }
-    if (request->status == 401) {
-        evhttp_add_header(headers, "WWW-Authenticate", "Bearer");
-    }
-    if (body && request->reply) {
-        evbuffer_add(body, request->reply, request->reply_size);
-    }
-    if (connection) {
-        evhttp_request_set_on_complete_cb(carrier, on_sent, connection);
-        connection_deadline(connection);
-    }
-    evhttp_send_reply(carrier, request->status, NULL, body);
-    if (body) {
-        evbuffer_free(body);
-    }
-    request_free(request);
-}
+/* --- replies of other threads -------------------------------------------------------------- */
 
 static void wake(struct loop *loop)
 {
@@ -261,6 +62,19 @@ void http_deliver(struct request *request)
     }
 }
 
+static void take_back(struct request *request)
+{
+    exchange_leave(request);
+    if (!request->looks_up) {
+        exchange_reply(request);
+    } else if (!request->connection) { /* the client has gone */
+        request_free(request);
+    } else {
+        request->looks_up = false;
+        connection_resume(request->connection);
+    }
+}
+
 static void on_done(evutil_socket_t fd, short events, void *argument)
 {
     struct loop *loop = argument;
@@ -278,8 +92,7 @@ static void on_done(evutil_socket_t fd, short events, void *argument)
     pthread_mutex_unlock(&loop->lock);
     for (; request; request = next) {
         next = request->next;
-        atomic_fetch_sub(&loop->http->service->in_flight, 1);
-        send_reply(request);
+        take_back(request);
     }
     if (atomic_load(&loop->http->service->stopping)) {
         evconnlistener_disable(loop->listener);
@@ -289,196 +102,19 @@ static void on_done(evutil_socket_t fd, short events, void *argument)
     }
 }
 
-/* --- requests ------------------------------------------------------------------------------ */
-
-static bool take_method(enum evhttp_cmd_type command, enum route_method *method)
-{
-    switch (command) {
-    case EVHTTP_REQ_GET:
-        *method = ROUTE_GET;
-        return true;
-    case EVHTTP_REQ_PUT:
-        *method = ROUTE_PUT;
-        return true;
-    case EVHTTP_REQ_POST:
-        *method = ROUTE_POST;
-        return true;
-    case EVHTTP_REQ_DELETE:
-        *method = ROUTE_DELETE;
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* One Authorization header at most, "Bearer TOKEN" (RFC 6750, 2.1). False: it is answered. */
-static bool take_token(struct request *request, struct evkeyvalq *headers)
-{
-    struct evkeyval *header;
-    const char *value = NULL;
-    int found = 0;
-
-    TAILQ_FOREACH(header, headers, next)
-    {
-        if (!evutil_ascii_strcasecmp(header->key, "Authorization")) {
-            value = header->value;
-            found++;
-        }
-    }
-    if (found > 1) {
-        reply_error(request, 400, "bad-request", "there is more than one Authorization header");
-    } else if (value && (strncmp(value, "Bearer ", 7) || !value[7] ||
-                         strlen(value + 7) >= sizeof(request->token))) {
-        reply_error(request, 401, "unauthorized", "Authorization: Bearer TOKEN is expected");
-    } else if (value) {
-        strcpy(request->token, value + 7);
-    }
-    return !request->status;
-}
-
-/* Who may ask this? False: not this one, and it is answered. */
-static bool admit(struct request *request, const SSL *ssl)
-{
-    bool administrator =
-        tls_administrator(ssl, request->administrator, sizeof(request->administrator));
-    enum route_who who = request->route->who;
-
-    if (administrator && *request->token) {
-        reply_error(request, 400, "two-identities",
-                    "a client certificate and a bearer token on one request");
-    } else if (who == WHO_ADMINISTRATOR && !administrator) {
-        reply_error(request, 403, "forbidden", "an administrator's client certificate is needed");
-    } else if ((who == WHO_HOST || who == WHO_TICKET) && administrator) {
-        reply_error(request, 403, "forbidden", "this is for hosts, not for administrators");
-    } else if ((who == WHO_HOST || who == WHO_TICKET) && !*request->token) {
-        reply_error(request, 401, "unauthorized", "a bearer token is needed: %s",
-                    who == WHO_HOST ? "a host's" : "an enrolment ticket");
-    }
-    return !request->status;
-}
-
-static bool take_body(struct request *request, struct evbuffer *body)
-{
-    request->size = evbuffer_get_length(body);
-    if (request->size > request->route->most) {
-        reply_error(request, 413, "too-large", "at most %zu bytes of body are expected",
-                    request->route->most);
-        return false;
-    }
-    request->body = malloc(request->size + 1);
-    if (!request->body) {
-        reply_unavailable(request);
-        return false;
-    }
-    evbuffer_remove(body, request->body, request->size);
-    request->body[request->size] = 0;
-    return true;
-}
-
-/*
- * One length, in one way (RFC 9112, 6.3): of several, somebody between the client and us may have
- * taken another. False: it is answered, and the connection ends.
- */
-static bool one_length(struct request *request, struct evkeyvalq *headers)
-{
-    struct evkeyval *header;
-    int found = 0;
-
-    TAILQ_FOREACH(header, headers, next)
-    {
-        found += !evutil_ascii_strcasecmp(header->key, "Content-Length") ||
-                 !evutil_ascii_strcasecmp(header->key, "Transfer-Encoding");
-    }
-    if (found > 1) {
-        reply_error(request, 400, "bad-request", "the body's length is given more than once");
-        evhttp_add_header(evhttp_request_get_output_headers(request->carrier), "Connection",
-                          "close");
-    }
-    return found <= 1;
-}
-
-/* True: a worker shall answer it. False: it is answered. */
-static bool examine(struct request *request, const SSL *ssl)
-{
-    struct evhttp_request *carrier = request->carrier;
-    struct evkeyvalq *headers = evhttp_request_get_input_headers(carrier);
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(carrier);
-    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-    const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
-    const char *prefer = evhttp_find_header(headers, "Prefer");
-    enum route_method method;
-    bool other = true;
-
-    if (take_method(evhttp_request_get_command(carrier), &method)) {
-        request->route = route_find(method, path ? path : "", request, &other);
-    }
-    if (!request->route) {
-        reply_error(request, other ? 405 : 404, other ? "method-not-allowed" : "not-found", "%s",
-                    other ? "this cannot be done here" : "there is nothing here");
-        return false;
-    }
-    if (query && strlen(query) >= sizeof(request->query)) {
-        reply_error(request, 414, "too-large", "the query is too long");
-        return false;
-    }
-    strcpy(request->query, query ? query : "");
-    request->respond_async = prefer && strstr(prefer, "respond-async"); /* RFC 7240, 4.1 */
-    return one_length(request, headers) && take_token(request, headers) && admit(request, ssl) &&
-           take_body(request, evhttp_request_get_input_buffer(carrier));
-}
-
-/*
- * Past capacity: 429, and when to come back. What begins something has half of the room only, so
- * that what was begun can be finished.
- */
-static bool has_room(struct request *request, struct service *service)
-{
-    uint32_t waiting = atomic_fetch_add(&service->in_flight, 1);
-    uint32_t room =
-        request->route->begins ? (service->config.queue + 1) / 2 : service->config.queue;
-    int64_t seconds;
-
-    if (waiting < room && !atomic_load(&service->stopping)) {
-        return true;
-    }
-    atomic_fetch_sub(&service->in_flight, 1);
-    if (atomic_load(&service->stopping)) {
-        reply_unavailable(request);
-        return false;
-    }
-    seconds = waiting * atomic_load(&service->mean_ns) / service->config.workers / 1000000000;
-    reply_error(request, 429, "too-many-requests", "%u requests are waiting", waiting);
-    request->retry_after = 1 + (uint32_t)seconds;
-    return false;
-}
-
+/* A whole request, of which libevent has only a line. */
 static void on_request(struct evhttp_request *carrier, void *argument)
 {
-    struct loop *loop = argument;
-    SSL *ssl;
-    struct connection *connection = connection_of(carrier, &ssl);
-    struct request *request = connection ? request_new() : NULL;
+    struct connection *connection = connection_of(carrier);
+    struct request *request = connection ? connection_take_request(connection) : NULL;
 
+    (void)argument;
     if (!request) {
         evhttp_send_error(carrier, 503, NULL);
         return;
     }
-    event_del(connection->deadline);
-    request->loop = loop;
     request->carrier = carrier;
-    if (!examine(request, ssl)) {
-        send_reply(request);
-    } else if (request->route->now) {
-        struct worker none = {.service = loop->http->service};
-
-        request->route->handle(&none, request);
-        send_reply(request);
-    } else if (!has_room(request, loop->http->service)) {
-        send_reply(request);
-    } else {
-        request->queued = service_nanoseconds();
-        workers_submit(loop->http->workers, request);
-    }
+    exchange_dispatch(request);
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
@@ -488,7 +124,9 @@ static bool parse_address(const char *where, struct sockaddr_storage *address, i
 {
     memset(address, 0, sizeof(*address));
     *size = sizeof(*address);
-    if (evutil_parse_sockaddr_port(where, (struct sockaddr *)address, size)) {
+    /* Without a port it is the same place in both kinds of address that has zeros. */
+    if (evutil_parse_sockaddr_port(where, (struct sockaddr *)address, size) ||
+        !((struct sockaddr_in *)address)->sin_port) {
         snprintf(why, why_size, "listen: ADDRESS:PORT is expected, not '%.100s'", where);
         return false;
     }
@@ -497,12 +135,10 @@ static bool parse_address(const char *where, struct sockaddr_storage *address, i
 
 bool http_check(const struct config *config, char *why, size_t why_size)
 {
-    SSL_CTX *tls = tls_context(config, why, why_size);
     struct sockaddr_storage address;
     int size;
 
-    SSL_CTX_free(tls);
-    return tls && parse_address(config->listen, &address, &size, why, why_size);
+    return parse_address(config->listen, &address, &size, why, why_size);
 }
 
 static int listen_at(const char *where, char *why, size_t why_size)
@@ -542,12 +178,82 @@ static struct event_base *make_base(void)
     return base;
 }
 
+static _Thread_local struct loop *this_loop; /* of an event thread */
+
+static void on_pause_over(evutil_socket_t fd, short events, void *argument)
+{
+    struct loop *loop = argument;
+
+    (void)fd;
+    (void)events;
+    loop->paused = false;
+    loop_accept(loop);
+}
+
+/*
+ * Out of descriptors or memory: who waits is accepted later, and the log is not filled. What
+ * libevent gives as an argument is its HTTP server's own.
+ */
+static void on_accept_error(struct evconnlistener *listener, void *argument)
+{
+    const struct timeval pause = {0, PAUSE_MS * 1000};
+    int error = EVUTIL_SOCKET_ERROR();
+    struct loop *loop = this_loop;
+    uint64_t more;
+
+    (void)argument;
+    loop->paused = true;
+    evconnlistener_disable(listener);
+    event_add(loop->pause, &pause);
+    if (quiet_may_say(&loop->http->exhausted, service_nanoseconds() / 1000000000, EXHAUSTED_S,
+                      &more)) {
+        say_error("no connection can be accepted: %s; it was tried %llu times since this was said "
+                  "last",
+                  strerror(error), (unsigned long long)more);
+    }
+}
+
+static void on_beat(evutil_socket_t fd, short events, void *argument)
+{
+    struct loop *loop = argument;
+
+    (void)fd;
+    (void)events;
+    atomic_store(&loop->beaten, service_nanoseconds() / 1000000000);
+}
+
+bool http_is_alive(const struct http *http, int64_t since)
+{
+    for (uint32_t i = 0; i < http->count; i++) {
+        if (atomic_load(&http->loops[i].beaten) < since) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_listener(struct http *http, struct loop *loop)
+{
+    int fd = dup(http->fd);
+
+    loop->listener = fd < 0
+                         ? NULL
+                         : evconnlistener_new(loop->base, NULL, NULL,
+                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (!loop->listener || !evhttp_bind_listener(loop->server, loop->listener)) {
+        return false;
+    }
+    evconnlistener_set_error_cb(loop->listener, on_accept_error);
+    return true;
+}
+
 static bool open_loop(struct http *http, struct loop *loop)
 {
     const struct config *config = &http->service->config;
-    int fd;
+    const struct timeval second = {1, 0};
 
     loop->http = http;
+    on_beat(-1, 0, loop);
     pthread_mutex_init(&loop->lock, NULL);
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     loop->base = make_base();
@@ -555,27 +261,29 @@ static bool open_loop(struct http *http, struct loop *loop)
     if (loop->wake_fd < 0 || !loop->server) {
         return false;
     }
-    loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_done, loop);
-    fd = dup(http->fd);
-    loop->listener = fd < 0
-                         ? NULL
-                         : evconnlistener_new(loop->base, NULL, NULL,
-                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (!loop->wake || event_add(loop->wake, NULL) || !loop->listener ||
-        !evhttp_bind_listener(loop->server, loop->listener)) {
-        return false;
-    }
     evhttp_set_bevcb(loop->server, connection_new, loop);
     evhttp_set_gencb(loop->server, on_request, loop);
-    evhttp_set_allowed_methods(loop->server, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
-                                                 EVHTTP_REQ_DELETE);
-    evhttp_set_max_headers_size(loop->server, MAX_HEADERS);
-    evhttp_set_max_body_size(loop->server, LARGEST);
-    evhttp_set_flags(loop->server,
-                     EVHTTP_SERVER_LINGERING_CLOSE); /* who sent too much is told so */
+    evhttp_set_allowed_methods(loop->server, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
     evhttp_set_timeout(loop->server, (int)config->request_timeout);
     evhttp_set_default_content_type(loop->server, NULL);
+    loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_done, loop);
+    loop->pause = event_new(loop->base, -1, 0, on_pause_over, loop);
+    loop->beat = event_new(loop->base, -1, EV_PERSIST, on_beat, loop);
+    if (!loop->wake || event_add(loop->wake, NULL) || !loop->pause || !loop->beat ||
+        event_add(loop->beat, &second) || !open_listener(http, loop)) {
+        return false;
+    }
     return true;
+}
+
+static bool open_shares(struct http *http, const struct config *config)
+{
+    uint32_t strangers = (config->queue + 3) / 4;
+
+    http->addresses = shares_new(config->connections_per_address);
+    http->strangers = shares_new((strangers + 3) / 4);
+    http->hosts = shares_new(config->queue < 16 ? 2 : config->queue / 8);
+    return connection_initialise() && http->addresses && http->strangers && http->hosts;
 }
 
 struct http *http_open(struct service *service, char *why, size_t why_size)
@@ -590,12 +298,13 @@ struct http *http_open(struct service *service, char *why, size_t why_size)
     }
     http->service = service;
     http->fd = -1;
-    connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, connection_gone);
-    http->tls = tls_context(&service->config, why, why_size);
-    if (http->tls) {
+    good = open_shares(http, &service->config);
+    if (good) {
         http->fd = listen_at(service->config.listen, why, why_size);
+        good = http->fd >= 0;
+    } else {
+        snprintf(why, why_size, "out of memory");
     }
-    good = http->tls && http->fd >= 0;
     for (; good && http->count < count; http->count++) {
         good = open_loop(http, &http->loops[http->count]);
         if (!good) {
@@ -613,6 +322,7 @@ static void *run(void *argument)
 {
     struct loop *loop = argument;
 
+    this_loop = loop;
     event_base_dispatch(loop->base);
     return NULL;
 }
@@ -654,12 +364,24 @@ void http_stop(struct http *http)
 
 static void close_loop(struct loop *loop)
 {
+    struct connection *connection;
+
+    LIST_FOREACH(connection, &loop->all, all)
+    {
+        connection_say_goodbye(connection);
+    }
     loop->listener = NULL; /* the server's */
     if (loop->server) {
         evhttp_free(loop->server);
     }
     if (loop->wake) {
         event_free(loop->wake);
+    }
+    if (loop->beat) {
+        event_free(loop->beat);
+    }
+    if (loop->pause) {
+        event_free(loop->pause);
     }
     if (loop->base) {
         event_base_free(loop->base);
@@ -678,6 +400,8 @@ void http_close(struct http *http)
     if (http->fd >= 0) {
         close(http->fd);
     }
-    SSL_CTX_free(http->tls);
+    shares_free(http->hosts);
+    shares_free(http->strangers);
+    shares_free(http->addresses);
     free(http);
 }

@@ -14,6 +14,8 @@ struct request *request_new(void)
 
     if (request) {
         request->reply_type = "application/json";
+        request->cache_control = "no-store";
+        request->lane = LANE_NONE;
     }
     return request;
 }
@@ -29,6 +31,27 @@ void request_free(struct request *request)
         free(request->context);
         free(request);
     }
+}
+
+bool request_room(struct request *request, size_t room)
+{
+    request->body = malloc(room + 1);
+    request->room = request->body ? room : 0;
+    if (request->body) {
+        request->body[0] = 0;
+    }
+    return request->body != NULL;
+}
+
+bool request_append(struct request *request, const char *data, size_t size)
+{
+    if (size > request->room - request->size) {
+        return false;
+    }
+    memcpy(request->body + request->size, data, size);
+    request->size += size;
+    request->body[request->size] = 0;
+    return true;
 }
 
 void reply_text(struct request *request, int status, char *text, size_t size)
@@ -72,5 +95,13 @@ void reply_error(struct request *request, int status, const char *code, const ch
 void reply_unavailable(struct request *request)
 {
     reply_error(request, 503, "unavailable", "the store cannot be used now; nothing was changed");
+    request->retry_after = RETRY_S;
+}
+
+void reply_uncertain(struct request *request)
+{
+    reply_error(request, 503, "uncertain",
+                "the store's answer was lost: it is not known whether this was done; make the "
+                "same request again");
     request->retry_after = RETRY_S;
 }

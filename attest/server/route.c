@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/route.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "service/api.h"
@@ -21,9 +22,11 @@ static const struct route routes[] = {
     {ROUTE_GET, "/v1/policies/{id}", WHO_ADMINISTRATOR, 0, api_policy, false, false},
     {ROUTE_PUT, "/v1/policies/{id}", WHO_ADMINISTRATOR, 384 * KIB, api_policy_put, false, false},
     {ROUTE_DELETE, "/v1/policies/{id}", WHO_ADMINISTRATOR, 0, api_policy_delete, false, false},
+    {ROUTE_GET, "/v1/audit", WHO_ADMINISTRATOR, 0, api_audit, false, false},
     {ROUTE_GET, "/v1/jwks.json", WHO_ANYBODY, 0, api_jwks, true, false},
     {ROUTE_GET, "/v1/openapi.json", WHO_ANYBODY, 0, api_openapi, true, false},
     {ROUTE_GET, "/v1/health", WHO_ANYBODY, 0, api_health, true, false},
+    {ROUTE_GET, "/v1/metrics", WHO_ADMINISTRATOR, 0, api_metrics, true, false},
     {ROUTE_GET, "/.well-known/openid-configuration", WHO_ANYBODY, 0, api_discovery, true, false},
 };
 
@@ -57,18 +60,37 @@ static bool matches(const char *pattern, const char *path, struct request *reque
     return true;
 }
 
-const struct route *route_find(enum route_method method, const char *path, struct request *request,
-                               bool *other)
+static void add_method(char allow[ROUTE_ALLOW], const char *name)
 {
+    size_t used = strlen(allow);
+
+    snprintf(allow + used, ROUTE_ALLOW - used, "%s%s", used ? ", " : "", name);
+}
+
+const struct route *route_find(enum route_method method, const char *path, struct request *request,
+                               bool *other, char allow[ROUTE_ALLOW])
+{
+    static const char *const names[] = {"GET, HEAD", "PUT", "POST", "DELETE"};
+    const struct route *found = NULL;
+    bool whole = false; /* a path without a hole is this one: /v1/hosts/enrol is no host */
+
     *other = false;
-    /* Paths without a hole come first: /v1/hosts/enrol is no host. */
+    allow[0] = 0;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (matches(routes[i].path, path, request)) {
-            if (routes[i].method == method) {
-                return &routes[i];
-            }
-            *other = true;
+        bool hole = strchr(routes[i].path, '{') != NULL;
+
+        if ((hole && whole) || !matches(routes[i].path, path, request)) {
+            continue;
+        }
+        whole = whole || !hole;
+        add_method(allow, names[routes[i].method]);
+        if (routes[i].method == method) {
+            found = &routes[i];
         }
     }
-    return NULL;
+    if (*allow) {
+        add_method(allow, "OPTIONS");
+    }
+    *other = !found && *allow;
+    return found;
 }

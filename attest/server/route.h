@@ -24,8 +24,12 @@ struct route {
     bool begins; /* another request shall follow: see has_room() in http.c */
 };
 
-/* The route, with request->argument set; NULL: 404, or, if *other, 405. */
+/*
+ * The route, with request->argument set; NULL: 404, or, if *other, 405. `allow` gets the methods
+ * that the path knows, as the header Allow has them (RFC 9110, 10.2.1); "" if it knows none.
+ */
+#define ROUTE_ALLOW 64u
 const struct route *route_find(enum route_method method, const char *path, struct request *request,
-                               bool *other);
+                               bool *other, char allow[ROUTE_ALLOW]);
 
 #endif

@@ -2,48 +2,95 @@
 #include "server/tls.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/x509err.h>
 
-static bool load(SSL_CTX *context, const struct config *config, const char **what)
+/* The service has nobody to ask for it. */
+static int no_passphrase(char *buffer, int size, int writing, void *context)
 {
-    const char *ca = config->administrator_ca;
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return -1;
+}
 
+/* Their CA, and the list of those of its certificates that it has revoked (RFC 5280, 5). */
+static const char *load_administrators(SSL_CTX *context, const struct config *config,
+                                       const char **what)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(context);
+    X509_LOOKUP *lookup;
+    STACK_OF(X509_NAME) * names;
+
+    *what = config->administrator_ca;
+    if (!*config->administrator_ca) {
+        return *config->administrator_crl ? "administrator-crl: there is no administrator-ca"
+                                          : NULL;
+    }
+    names = SSL_load_client_CA_file(config->administrator_ca);
+    if (!names || SSL_CTX_load_verify_file(context, config->administrator_ca) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return "administrator-ca: %s: no certificates in PEM";
+    }
+    SSL_CTX_set_client_CA_list(context, names);
+    /* A client without a certificate is welcome, one with a wrong one is not. */
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    if (!*config->administrator_crl) {
+        return NULL;
+    }
+    *what = config->administrator_crl;
+    lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+    return lookup && X509_load_crl_file(lookup, config->administrator_crl, X509_FILETYPE_PEM) > 0 &&
+                   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1
+               ? NULL
+               : "administrator-crl: %s: no revocation lists in PEM";
+}
+
+/* NULL, or what is wrong with the file in *what. */
+static const char *load(SSL_CTX *context, const struct config *config, const char **what)
+{
     *what = config->certificate;
     if (SSL_CTX_use_certificate_chain_file(context, config->certificate) != 1) {
-        return false;
+        return "certificate: %s: no certificate in PEM that TLS can use, its issuers behind it";
     }
     *what = config->certificate_key;
-    if (SSL_CTX_use_PrivateKey_file(context, config->certificate_key, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(context) != 1) {
-        return false;
+    if (SSL_CTX_use_PrivateKey_file(context, config->certificate_key, SSL_FILETYPE_PEM) != 1) {
+        return ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH
+                   ? "certificate-key: %s: it is not the key of the certificate"
+                   : "certificate-key: %s: no private key in PEM, without a passphrase";
     }
-    if (*ca) {
-        STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca);
-
-        *what = ca;
-        if (!names || SSL_CTX_load_verify_file(context, ca) != 1) {
-            return false;
-        }
-        SSL_CTX_set_client_CA_list(context, names);
-        /* A client without a certificate is welcome, one with a wrong one is not. */
-        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    if (SSL_CTX_check_private_key(context) != 1) {
+        return "certificate-key: %s: it is not the key of the certificate";
     }
-    return true;
+    return load_administrators(context, config, what);
 }
 
 SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size)
 {
     static const unsigned char session_id[] = "cloister-attestd";
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    const char *what = "TLS", *reason;
+    const char *what = "", *wrong;
 
     if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_session_id_context(context, session_id, sizeof(session_id) - 1) != 1 ||
-        !load(context, config, &what)) {
-        reason = ERR_reason_error_string(ERR_peek_last_error());
-        snprintf(why, why_size, "%s: %s", what, reason ? reason : "it cannot be used");
-        ERR_clear_error();
+        SSL_CTX_set_session_id_context(context, session_id, sizeof(session_id) - 1) != 1) {
+        snprintf(why, why_size, "TLS cannot be used: out of memory");
+        SSL_CTX_free(context);
+        return NULL;
+    }
+    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+    wrong = load(context, config, &what);
+    ERR_clear_error();
+    if (wrong) {
+        const char *hole = strstr(wrong, "%s");
+
+        if (hole) {
+            snprintf(why, why_size, "%.*s%s%s", (int)(hole - wrong), wrong, what, hole + 2);
+        } else {
+            snprintf(why, why_size, "%s", wrong);
+        }
         SSL_CTX_free(context);
         return NULL;
     }

@@ -7,20 +7,30 @@
 #include "server/http.h"
 #include "server/route.h"
 #include "server/writer.h"
+#include "service/api.h"
 
-/* Locking: `lock` protects the list. */
+#define STRANGERS_TURN 4u /* of so many requests one is a stranger's, while others wait */
+
+/* In order of their coming. */
+struct line {
+    struct request *first, **last;
+};
+
+/* Locking: `lock` protects the lines and `turn`. */
 struct workers {
     struct service *service;
     struct writer *writer;
     pthread_mutex_t lock;
     pthread_cond_t filled;
-    struct request *first, **last;
+    struct line lines[LANE_NONE]; /* by lane */
+    unsigned int turn;
     bool stopping;
     size_t count;
     struct member {
         struct workers *all;
         struct worker worker;
         pthread_t thread;
+        _Atomic int64_t began; /* ns, monotonic, its present request; 0: none */
     } members[];
 };
 
@@ -29,15 +39,47 @@ bool worker_prepare(struct worker *worker, struct service *service)
     worker->service = service;
     worker->db = db_open(service->config.store);
     worker->verifier = cloister_verifier_new();
-    worker->signing = signer_context(&service->signer);
-    return worker->db && worker->verifier && worker->signing;
+    return worker->db && worker->verifier && worker_refresh(worker);
+}
+
+bool worker_refresh(struct worker *worker)
+{
+    struct material *material = service_material(worker->service);
+
+    if (material == worker->material) {
+        material_put(material);
+    } else {
+        EVP_PKEY_CTX_free(worker->signing);
+        material_put(worker->material);
+        worker->material = material;
+        worker->signing = signer_context(&material->signer);
+    }
+    return worker->signing != NULL;
 }
 
 void worker_release(struct worker *worker)
 {
     EVP_PKEY_CTX_free(worker->signing);
+    material_put(worker->material);
     cloister_verifier_free(worker->verifier);
     db_close(worker->db);
+}
+
+/* The caller has the lock. */
+static struct request *take_next(struct workers *workers)
+{
+    bool strangers = workers->lines[LANE_STRANGER].first &&
+                     (!workers->lines[LANE_KNOWN].first || ++workers->turn % STRANGERS_TURN == 0);
+    struct line *line = &workers->lines[strangers ? LANE_STRANGER : LANE_KNOWN];
+    struct request *request = line->first;
+
+    if (request) {
+        line->first = request->next;
+        if (!line->first) {
+            line->last = &line->first;
+        }
+    }
+    return request;
 }
 
 static struct request *take(struct workers *workers)
@@ -45,15 +87,8 @@ static struct request *take(struct workers *workers)
     struct request *request;
 
     pthread_mutex_lock(&workers->lock);
-    while (!workers->first && !workers->stopping) {
+    while (!(request = take_next(workers)) && !workers->stopping) {
         pthread_cond_wait(&workers->filled, &workers->lock);
-    }
-    request = workers->first;
-    if (request) {
-        workers->first = request->next;
-        if (!workers->first) {
-            workers->last = &workers->first;
-        }
     }
     pthread_mutex_unlock(&workers->lock);
     return request;
@@ -67,6 +102,22 @@ static void note_time(struct service *service, int64_t took)
     atomic_store_explicit(&service->mean_ns, mean + (took - mean) / 16, memory_order_relaxed);
 }
 
+static void answer(struct worker *worker, struct request *request)
+{
+    struct known *known = worker->service->known;
+
+    if (!atomic_load(&worker->service->ready) || !worker_refresh(worker)) {
+        reply_unavailable(request);
+        return;
+    }
+    (request->looks_up ? api_look_up : request->route->handle)(worker, request);
+    if (request->authenticated && request->route->who == WHO_HOST) {
+        known_add(known, request->shown);
+    } else if (request->status == 401) {
+        known_forget(known, request->shown);
+    }
+}
+
 static void *run(void *argument)
 {
     struct member *member = argument;
@@ -76,11 +127,9 @@ static void *run(void *argument)
 
     while ((request = take(member->all))) {
         began = service_nanoseconds();
-        if (atomic_load(&service->ready)) {
-            request->route->handle(&member->worker, request);
-        } else {
-            reply_unavailable(request);
-        }
+        atomic_store(&member->began, began);
+        answer(&member->worker, request);
+        atomic_store(&member->began, 0);
         note_time(service, service_nanoseconds() - began);
         if (request->apply) {
             writer_submit(member->all->writer, request);
@@ -101,7 +150,9 @@ struct workers *workers_start(struct service *service, struct writer *writer)
     }
     workers->service = service;
     workers->writer = writer;
-    workers->last = &workers->first;
+    for (size_t i = 0; i < LANE_NONE; i++) {
+        workers->lines[i].last = &workers->lines[i].first;
+    }
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->filled, NULL);
     while (workers->count < wanted) {
@@ -134,12 +185,26 @@ void workers_stop(struct workers *workers)
     free(workers);
 }
 
+bool workers_are_alive(const struct workers *workers, int64_t since)
+{
+    for (size_t i = 0; i < workers->count; i++) {
+        int64_t began = atomic_load(&workers->members[i].began);
+
+        if (began && began / 1000000000 < since) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void workers_submit(struct workers *workers, struct request *request)
 {
+    struct line *line = &workers->lines[request->lane];
+
     request->next = NULL;
     pthread_mutex_lock(&workers->lock);
-    *workers->last = request;
-    workers->last = &request->next;
+    *line->last = request;
+    line->last = &request->next;
     pthread_cond_signal(&workers->filled);
     pthread_mutex_unlock(&workers->lock);
 }

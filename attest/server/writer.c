@@ -22,8 +22,9 @@ struct writer {
     pthread_cond_t filled;
     struct request *first, **last;
     bool stopping;
-    int64_t next_sweep; /* s, monotonic */
-    int64_t offset;     /* s, of the clock from the monotonic one when it was looked at last */
+    _Atomic int64_t beaten; /* s, monotonic: its last round */
+    int64_t next_sweep;     /* s, monotonic */
+    int64_t offset;         /* s, of the clock from the monotonic one when it was looked at last */
 };
 
 static int64_t monotonic(void)
@@ -51,6 +52,9 @@ static void probe(struct writer *writer)
     if (!works) {
         store_rollback(writer->db);
     }
+    if (works) {
+        say_info("the store works again");
+    }
     atomic_store(&writer->service->store_works, works);
 }
 
@@ -73,7 +77,9 @@ static void sweep(struct writer *writer)
         return;
     }
     writer->offset = offset;
-    if (store_begin(writer->db) || store_sweep(writer->db, clock) || store_commit(writer->db)) {
+    if (store_begin(writer->db) ||
+        store_sweep(writer->db, clock,
+                    clock - (int64_t)writer->service->config.audit_retention * 86400) || store_commit(writer->db)) {
         store_rollback(writer->db);
     }
 }
@@ -119,20 +125,34 @@ static int commit(struct writer *writer, struct request **batch, size_t count)
     return rc;
 }
 
-static void write_batch(struct writer *writer, struct request **batch, size_t count)
+/* 0, or a negative errno; who may have been committed is `unsure` then. */
+static int try(struct writer *writer, struct request **batch, size_t count)
 {
     int rc = commit(writer, batch, count);
+
+    for (size_t i = 0; i < count && rc == -EINPROGRESS; i++) {
+        batch[i]->unsure = true;
+    }
+    return rc;
+}
+
+static void write_batch(struct writer *writer, struct request **batch, size_t count)
+{
+    int rc = try(writer, batch, count);
     unsigned int failures = rc ? 1 : 0;
+    bool again = count > 1 || rc == -EINPROGRESS; /* perhaps it is not the database that failed */
 
     for (size_t i = 0; i < count; i++) {
-        if (rc && count > 1 && failures < 3) { /* it is perhaps not the database that failed */
-            int alone = commit(writer, &batch[i], 1);
+        int alone = rc;
 
+        if (rc && again && failures < 3) {
+            alone = try(writer, &batch[i], 1);
+            alone = alone == -EINPROGRESS ? try(writer, &batch[i], 1) : alone;
             failures = alone ? failures + 1 : 0;
-            if (alone) {
-                reply_unavailable(batch[i]);
-            }
-        } else if (rc) {
+        }
+        if (alone && batch[i]->unsure) {
+            reply_uncertain(batch[i]);
+        } else if (alone) {
             reply_unavailable(batch[i]);
         }
         atomic_store(&writer->service->store_works, batch[i]->status != 503);
@@ -147,6 +167,7 @@ static void *run(void *argument)
     size_t count;
 
     while (take(writer, batch, &count)) {
+        atomic_store(&writer->beaten, monotonic());
         if (!atomic_load(&writer->service->ready)) {
             prepare(writer);
         }
@@ -175,6 +196,7 @@ struct writer *writer_start(struct service *service)
     writer->last = &writer->first;
     writer->offset = service_seconds() - monotonic();
     writer->next_sweep = monotonic() + SWEEP_S;
+    writer->beaten = monotonic();
     pthread_mutex_init(&writer->lock, NULL);
     pthread_condattr_init(&monotonic_clock);
     pthread_condattr_setclock(&monotonic_clock, CLOCK_MONOTONIC);
@@ -200,6 +222,11 @@ void writer_stop(struct writer *writer)
     pthread_mutex_destroy(&writer->lock);
     db_close(writer->db);
     free(writer);
+}
+
+bool writer_is_alive(const struct writer *writer, int64_t since)
+{
+    return atomic_load(&writer->beaten) >= since;
 }
 
 void writer_submit(struct writer *writer, struct request *request)

@@ -10,8 +10,17 @@ typedef void api_handler(struct worker *worker, struct request *request);
 api_handler api_attest, api_attest_result, api_challenge; /* api_attest.c, api_challenge.c */
 api_handler api_enrol, api_activate, api_ticket;          /* api_enrol.c */
 api_handler api_hosts, api_host, api_host_delete;         /* api_hosts.c */
-api_handler api_policies, api_policy, api_policy_put, api_policy_delete; /* api_policies.c */
-api_handler api_jwks, api_openapi, api_health, api_discovery;            /* api_static.c */
+api_handler api_policies, api_policy, api_policy_put, api_policy_delete;   /* api_policies.c */
+api_handler api_audit;                                                   /* api_audit.c */
+api_handler api_jwks, api_openapi, api_health, api_metrics, api_discovery; /* api_static.c */
+
+/* What was done. NULL: it does not matter here. */
+struct api_event {
+    const char *event, *host, *subject, *result, *token; /* as struct store_event has them */
+};
+/* Notes it for the audit, with who asked and from where; inside apply(). 0 or -EIO. */
+__attribute__((warn_unused_result)) int api_note(struct db *db, struct request *request,
+                                                 const struct api_event *event);
 
 /* The host whose bearer token the request has. False: it is answered. */
 __attribute__((warn_unused_result)) bool
@@ -21,5 +30,8 @@ __attribute__((warn_unused_result)) bool
 api_host_token(struct request *request, char id[STORE_ID_SIZE], uint8_t digest[STORE_DIGEST]);
 /* 401. */
 void api_unknown_token(struct request *request);
+void api_unknown_ticket(struct request *request);
+/* Does the store know the token of this request, of which only the head is here? */
+void api_look_up(struct worker *worker, struct request *request);
 
 #endif

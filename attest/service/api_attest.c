@@ -10,8 +10,6 @@
 #include "verify/refuse.h"
 #include "service/verdict.h"
 
-#include <openssl/rand.h>
-
 static int apply_verdict(struct db *db, struct request *request)
 {
     struct verdict *verdict = request->context;
@@ -24,8 +22,21 @@ static int apply_verdict(struct db *db, struct request *request)
         api_unknown_token(request);
         return 0;
     }
-    reply_text(request, verdict->status, verdict->reply ? strdup(verdict->reply) : NULL,
-               verdict->size);
+    if (!verdict->repeated) {
+        rc = api_note(db, request,
+                      &(struct api_event){
+                          .event = "verdict",
+                          .host = verdict->host,
+                          .subject = verdict->policy,
+                          .result = *verdict->reason ? verdict->reason : "accepted",
+                          .token = verdict->token,
+                      });
+        if (rc) {
+            return rc;
+        }
+    }
+    reply_text(request, verdict->answer.status,
+               verdict->answer.reply ? strdup(verdict->answer.reply) : NULL, verdict->answer.size);
     return 0;
 }
 
@@ -37,13 +48,14 @@ static void judge_now(struct worker *worker, struct request *request, const char
                                      service_seconds(), verdict)
                      : -EIO;
 
+    request->authenticated = !rc && verdict->answer.status != 400; /* which is said before */
     if (rc == -EACCES) {
         api_unknown_token(request);
     } else if (rc) {
         reply_unavailable(request);
     } else if (!verdict->attempt) {
-        reply_text(request, verdict->status, verdict->reply, verdict->size);
-        verdict->reply = NULL;
+        reply_text(request, verdict->answer.status, verdict->answer.reply, verdict->answer.size);
+        verdict->answer.reply = NULL;
     } else {
         request->context = verdict;
         request->release = verdict_release;
@@ -65,6 +77,10 @@ static int apply_later(struct db *db, struct request *request)
         request->retry_after = 2;
         return 0;
     }
+    if (!rc) {
+        rc = api_note(db, request,
+                      &(struct api_event){.event = "verdict-promised", .host = job->host});
+    }
     if (rc) {
         return rc;
     }
@@ -83,24 +99,37 @@ static void release_job(void *context)
     free(((struct store_job *)context)->content);
 }
 
+/* The same request of the same host is the same job, so that it can be made again. */
+static bool job_id(const char *host, const struct request *request, uint8_t digest[STORE_DIGEST])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool good = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(context, host, STORE_ID_SIZE) == 1 &&
+                EVP_DigestUpdate(context, request->body, request->size) == 1 &&
+                EVP_DigestFinal_ex(context, digest, NULL) == 1;
+
+    EVP_MD_CTX_free(context);
+    return good;
+}
+
 static void judge_later(struct worker *worker, struct request *request)
 {
     struct store_job *job = calloc(1, sizeof(*job));
     int64_t now = service_seconds();
     struct store_host host;
-    uint8_t id[16];
+    uint8_t id[STORE_DIGEST];
 
     if (!verdict_can_be(request) || !api_authenticate(worker, request, &host)) {
         free(job);
         return;
     }
-    if (!job || RAND_bytes(id, sizeof(id)) != 1 ||
+    if (!job || !job_id(host.id, request, id) ||
         !(job->content = malloc(request->size + sizeof(now)))) {
         free(job);
         reply_unavailable(request);
         return;
     }
-    hex_text(id, sizeof(id), job->id, sizeof(job->id));
+    hex_text(id, STORE_ID_SIZE / 2, job->id, sizeof(job->id));
     memcpy(job->host, host.id, sizeof(job->host));
     memcpy(job->content, &now, sizeof(now));
     memcpy(job->content + sizeof(now), request->body, request->size);

@@ -3,11 +3,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "server/route.h"
 #include "service/api.h"
 
 void api_unknown_token(struct request *request)
 {
     reply_error(request, 401, "unauthorized", "this token is not, or no longer, a host's");
+}
+
+void api_unknown_ticket(struct request *request)
+{
+    reply_error(request, 401, "unauthorized", "this ticket is not known, used, or too old");
 }
 
 bool api_host_token(struct request *request, char id[STORE_ID_SIZE], uint8_t digest[STORE_DIGEST])
@@ -42,6 +48,29 @@ bool api_authenticate(struct worker *worker, struct request *request, struct sto
         reply_unavailable(request);
     } else if (rc || CRYPTO_memcmp(digest, host->token_digest, sizeof(digest))) {
         api_unknown_token(request);
+    } else {
+        request->authenticated = true;
     }
     return !request->status;
+}
+
+/* What a ticket names does not matter yet. */
+void api_look_up(struct worker *worker, struct request *request)
+{
+    uint8_t named[STORE_DIGEST];
+    struct store_host host;
+    int rc;
+
+    if (request->route->who == WHO_HOST) {
+        (void)!api_authenticate(worker, request, &host);
+        return;
+    }
+    rc = store_ticket_get(worker->db, request->shown, service_seconds(), named);
+    if (rc == -EIO) {
+        reply_unavailable(request);
+    } else if (rc) {
+        api_unknown_ticket(request);
+    } else {
+        request->authenticated = true;
+    }
 }

@@ -39,6 +39,29 @@ static bool sha256(const void *data, size_t size, uint8_t digest[STORE_DIGEST])
     return EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL) == 1;
 }
 
+/*
+ * The secret of a host's token: who repeats the request that enrolled it, because the reply was
+ * lost, gets the same one. It can be computed only with the secret that the TPM has unwrapped.
+ */
+static bool token_secret(const uint8_t sealing_key[SEAL_KEY_SIZE],
+                         const struct enrolment *enrolment, const uint8_t secret[CREDENTIAL_SECRET],
+                         char text[BASE64_ROOM(SECRET)])
+{
+    static const char purpose[] = "cloister-attestd host token";
+    uint8_t input[sizeof(purpose) + CREDENTIAL_SECRET + sizeof(*enrolment)], mac[SECRET];
+    bool good;
+
+    memcpy(input, purpose, sizeof(purpose));
+    memcpy(input + sizeof(purpose), secret, CREDENTIAL_SECRET);
+    memcpy(input + sizeof(purpose) + CREDENTIAL_SECRET, enrolment, sizeof(*enrolment));
+    good = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, sealing_key, SEAL_KEY_SIZE, input,
+                     sizeof(input), mac, sizeof(mac), NULL) != NULL;
+    base64_encode(BASE64_URL, mac, sizeof(mac), text);
+    OPENSSL_cleanse(input, sizeof(input));
+    OPENSSL_cleanse(mac, sizeof(mac));
+    return good;
+}
+
 /* A random text of Base64 for URLs. */
 static bool make_secret(char text[BASE64_ROOM(SECRET)])
 {
@@ -62,8 +85,15 @@ static int apply_ticket(struct db *db, struct request *request)
 {
     struct ticket *ticket = request->context;
     json_object *object;
+    char named[2 * STORE_DIGEST + 1] = "";
     int rc = store_ticket_add(db, ticket->digest, ticket->ek_digest, ticket->expires);
 
+    if (memcmp(ticket->ek_digest, no_digest, sizeof(no_digest))) {
+        hex_text(ticket->ek_digest, STORE_DIGEST, named, sizeof(named));
+    }
+    if (!rc) {
+        rc = api_note(db, request, &(struct api_event){.event = "ticket", .subject = named});
+    }
     if (rc) {
         return rc;
     }
@@ -128,7 +158,7 @@ static bool believe(struct worker *worker, struct request *request, const struct
     if (rc == -EIO) {
         reply_unavailable(request);
     } else if (rc) {
-        reply_error(request, 401, "unauthorized", "this ticket is not known, used, or too old");
+        api_unknown_ticket(request);
     } else if (memcmp(named, no_digest, sizeof(named))) {
         if (memcmp(named, enrolment->ek_digest, sizeof(named)) &&
             memcmp(named, enrolment->sent_digest, sizeof(named))) {
@@ -137,7 +167,8 @@ static bool believe(struct worker *worker, struct request *request, const struct
     } else if (!certificate->given) {
         refuse_key(request, "ek_certificate",
                    "it is needed, for the ticket does not name the endorsement key");
-    } else if (!ekcert_check(worker->service->ek_roots, certificate->bytes, ek, why, sizeof(why))) {
+    } else if (!ekcert_check(worker->material->ek_roots, certificate->bytes, ek, why,
+                             sizeof(why))) {
         refuse_key(request, "ek_certificate", why);
     }
     return !request->status;
@@ -220,12 +251,21 @@ static int apply_activation(struct db *db, struct request *request)
     struct store_host host = activation->host;
     char token[STORE_ID_SIZE + sizeof(activation->secret)];
     json_object *object;
+    char ek[2 * STORE_DIGEST + 1];
     int rc = store_host_enrol(db, activation->enrolment.ticket, service_seconds(),
                               activation->enrolment.sent_digest, &host);
+    bool repeated = rc == -EALREADY;
+
+    rc = repeated ? 0 : rc;
 
     if (rc == -ENOENT) {
         reply_error(request, 401, "unauthorized", "the ticket has been used, or is too old");
         return 0;
+    }
+    hex_text(host.ek_digest, STORE_DIGEST, ek, sizeof(ek));
+    if (!rc && !repeated) {
+        rc = api_note(db, request,
+                      &(struct api_event){.event = "enrolled", .host = host.id, .subject = ek});
     }
     if (rc) {
         return rc;
@@ -272,13 +312,17 @@ void api_activate(struct worker *worker, struct request *request)
     }
     activation = calloc(1, sizeof(*activation));
     host = activation ? &activation->host : NULL;
-    if (!activation || RAND_bytes(id, sizeof(id)) != 1 || !make_secret(activation->secret) ||
-        !sha256(activation->secret, strlen(activation->secret), host->token_digest)) {
+    if (!activation || RAND_bytes(id, sizeof(id)) != 1) {
         reply_unavailable(request);
         free(activation);
     } else if (!read_enrolment(worker, &body, &activation->enrolment)) {
         reply_error(request, 403, "refused",
                     "the enrolment is not this service's, too old, or the secret is not its");
+        free(activation);
+    } else if (!token_secret(worker->service->sealing_key, &activation->enrolment,
+                             body.fields[1].bytes.data, activation->secret) ||
+               !sha256(activation->secret, strlen(activation->secret), host->token_digest)) {
+        reply_unavailable(request);
         free(activation);
     } else {
         hex_text(id, sizeof(id), host->id, sizeof(host->id));

@@ -107,9 +107,13 @@ static int apply_delete(struct db *db, struct request *request)
 {
     int rc = store_host_delete(db, request->argument);
 
-    if (rc == -ENOENT) {
+    if (!rc) {
+        rc = api_note(db, request,
+                      &(struct api_event){.event = "host-removed", .host = request->argument});
+    }
+    if (rc == -ENOENT && !request->unsure) {
         not_found(request);
-    } else if (!rc) {
+    } else if (rc != -EIO) { /* it is gone: by this request, where its first COMMIT was lost */
         reply_text(request, 200, strdup("{}"), 2);
     }
     return rc == -EIO ? rc : 0;

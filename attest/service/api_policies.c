@@ -75,20 +75,62 @@ struct change {
     bool insecure;
 };
 
+/*
+ * If-Match (RFC 9110, 13.1.1): is the policy the one that the client has seen? `fresh`: the digest
+ * of what shall stand there; where it does already, a request is made again, and is fine. 0;
+ * -EPERM: it is answered; -EIO.
+ */
+static int match(struct db *db, struct request *request, const uint8_t *fresh)
+{
+    uint8_t digest[STORE_DIGEST];
+    char text[2 * STORE_DIGEST + 3] = "\"";
+    int rc;
+
+    if (!*request->if_match) {
+        return 0;
+    }
+    rc = store_policy_digest(db, request->argument, digest);
+    if (rc == -EIO) {
+        return rc;
+    }
+    digest_text(digest, text + 1);
+    strcat(text, "\"");
+    if (!rc && ((fresh && !memcmp(digest, fresh, sizeof(digest))) ||
+                !strcmp(request->if_match, "*") || !strcmp(request->if_match, text))) {
+        return 0;
+    }
+    if (rc && !fresh && request->unsure) {
+        return 0; /* it was removed by this request */
+    }
+    reply_error(request, 412, "precondition-failed",
+                "the policy is not, or not any more, the one that If-Match names");
+    return -EPERM;
+}
+
 static int apply_put(struct db *db, struct request *request)
 {
     struct change *change = request->context;
     char text[2 * STORE_DIGEST + 1];
     json_object *object;
-    int rc = store_policy_put(db, request->argument, request->body, request->size, change->digest,
-                              service_seconds());
+    int rc = match(db, request, change->digest);
 
+    if (rc) {
+        return rc == -EIO ? rc : 0;
+    }
+    rc = store_policy_put(db, request->argument, request->body, request->size, change->digest,
+                          service_seconds());
+    digest_text(change->digest, text);
+    if (!rc) {
+        rc = api_note(db, request,
+                      &(struct api_event){.event = change->insecure ? "insecure-policy" : "policy",
+                                          .subject = request->argument,
+                                          .result = text});
+    }
     if (rc) {
         return rc;
     }
     object = json_object_new_object();
     if (object) {
-        digest_text(change->digest, text);
         json_object_object_add(object, "id", json_object_new_string(request->argument));
         json_object_object_add(object, "sha256", json_object_new_string(text));
         json_object_object_add(object, "insecure", json_object_new_boolean(change->insecure));
@@ -125,11 +167,20 @@ void api_policy_put(struct worker *worker, struct request *request)
 
 static int apply_delete(struct db *db, struct request *request)
 {
-    int rc = store_policy_delete(db, request->argument);
+    int rc = match(db, request, NULL);
 
-    if (rc == -ENOENT) {
+    if (rc) {
+        return rc == -EIO ? rc : 0;
+    }
+    rc = store_policy_delete(db, request->argument);
+    if (!rc) {
+        rc = api_note(
+            db, request,
+            &(struct api_event){.event = "policy-removed", .subject = request->argument});
+    }
+    if (rc == -ENOENT && !request->unsure) {
         not_found(request);
-    } else if (!rc) {
+    } else if (rc != -EIO) { /* it is gone: by this request, where its first COMMIT was lost */
         reply_text(request, 200, strdup("{}"), 2);
     }
     return rc == -EIO ? rc : 0;

@@ -146,7 +146,7 @@ json_object *claims_build(const struct claims_frame *frame, const struct cloiste
         add_text(&out, all, "aud", frame->audience);
     }
     add_number(&out, all, "iat", (uint64_t)frame->now);
-    add_number(&out, all, "nbf", (uint64_t)frame->now);
+    add_number(&out, all, "nbf", (uint64_t)(frame->now - CLAIMS_LEEWAY_S));
     add_number(&out, all, "exp", (uint64_t)frame->expires);
     add_hex(&out, all, "jti", frame->token, CLAIMS_ID);
     add_text(&out, all, "ueid", text);

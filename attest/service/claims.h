@@ -22,7 +22,8 @@
 
 #include "cloister/verify.h"
 
-#define CLAIMS_ID 16u /* bytes of a host's id and of jti */
+#define CLAIMS_LEEWAY_S 60 /* nbf is so much before iat: other clocks are not exact */
+#define CLAIMS_ID 16u      /* bytes of a host's id and of jti */
 
 struct claims_frame {
     const char *issuer;

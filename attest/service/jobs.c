@@ -17,6 +17,25 @@ struct jobs {
     pthread_t thread;
 };
 
+/* Where the request came from, verdict-promised says. */
+static int note_event(struct db *db, const struct verdict *verdict)
+{
+    char id[STORE_ID_SIZE];
+    const struct store_event event = {
+        .id = id,
+        .event = "verdict",
+        .host = verdict->host,
+        .administrator = "",
+        .address = "",
+        .subject = verdict->policy,
+        .result = *verdict->reason ? verdict->reason : "accepted",
+        .token = verdict->token,
+    };
+    int rc = store_event_id(id);
+
+    return rc ? rc : store_event_add(db, &event);
+}
+
 /* What is said to the host, and what the store notes about it, in one transaction. */
 static int finish(struct db *db, const struct store_job *job, struct verdict *verdict)
 {
@@ -28,8 +47,12 @@ static int finish(struct db *db, const struct store_job *job, struct verdict *ve
             rc = 0;
         }
     }
+    if (!rc && verdict->attempt && !verdict->repeated) {
+        rc = note_event(db, verdict);
+    }
     if (!rc) {
-        rc = store_job_finish(db, job->id, verdict->status, verdict->reply, verdict->size);
+        rc = store_job_finish(db, job->id, verdict->answer.status, verdict->answer.reply,
+                              verdict->answer.size);
     }
     if (!rc) {
         rc = store_commit(db);
@@ -42,7 +65,7 @@ static int finish(struct db *db, const struct store_job *job, struct verdict *ve
 
 static void judge(struct jobs *jobs, const struct store_job *job)
 {
-    struct verdict verdict = {.reply = NULL};
+    struct verdict verdict = {.attempt = false};
     int64_t received;
     int rc = -EIO;
 
@@ -52,13 +75,13 @@ static void judge(struct jobs *jobs, const struct store_job *job)
                            job->size - sizeof(received), received, &verdict);
     }
     if (rc == -EACCES) { /* the host was removed meanwhile */
-        verdict = (struct verdict){.status = 401, .reply = strdup("{}"), .size = 2};
-        rc = verdict.reply ? 0 : -EIO;
+        verdict = (struct verdict){.answer = {.status = 401, .reply = strdup("{}"), .size = 2}};
+        rc = verdict.answer.reply ? 0 : -EIO;
     }
     if (!rc) {
         rc = finish(jobs->worker.db, job, &verdict);
     }
-    if (rc == -EIO) {
+    if (rc == -EIO || rc == -EINPROGRESS) { /* what was done is not taken again */
         say_warning("a verification is tried again in %d s", JOBS_LEASE_S);
     }
     verdict_release(&verdict);
@@ -76,6 +99,8 @@ static void *run(void *argument)
         if (!atomic_load(&jobs->service->ready) ||
             store_job_take(jobs->worker.db, now, now + JOBS_LEASE_S, &job)) {
             nanosleep(&pause, NULL);
+        } else if (!worker_refresh(&jobs->worker)) {
+            free(job.content); /* its lease ends */
         } else {
             judge(jobs, &job);
             free(job.content);

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "server/http.h"
 #include "service/jobs.h"
 #include "base/say.h"
 #include "service/service.h"
+#include "service/supervise.h"
 #include "server/writer.h"
 
 /* Exit statuses, as in cloister-attestd(8). */
@@ -25,11 +27,14 @@ static const char usage[] =
     "HTTPS.\n"
     "\n"
     "  -c, --config FILE  read settings from FILE (" CONFIG_FILE ")\n"
-    "      --check        check settings, keys, certificates and the store, then exit\n"
+    "      --check        check settings, keys, certificates and the store, change nothing,\n"
+    "                     then exit\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
-    "Stays in the foreground; SIGTERM ends it after what is in flight was answered.\n"
+    "Stays in the foreground; SIGTERM ends it after what is in flight was answered, SIGHUP makes "
+    "it\n"
+    "read keys, certificates and CAs again.\n"
     "Exit status: 0 done; 1 it could not start; 2 usage; 3 the settings are wrong.\n";
 
 static struct service service;
@@ -76,23 +81,16 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments)
     }
 }
 
-/* For --check: can the store be used? */
+/* For --check: could the store be used? Nothing is made or changed. */
 static int check_store(void)
 {
-    struct db *db = db_open(service.config.store);
-    int rc = db ? store_prepare(db, service.sealing_key) : -1;
+    char why[700];
 
-    db_close(db);
-    return rc ? EXIT_FAILED : 0;
-}
-
-static void wait_for_signal(const sigset_t *signals)
-{
-    int number;
-
-    while (sigwait(signals, &number)) {
+    if (store_check(service.config.store, why, sizeof(why))) {
+        say_error("%s", why);
+        return EXIT_FAILED;
     }
-    say_info("ending: %s", strsignal(number));
+    return 0;
 }
 
 /* A descriptor for each connection, and some for ourselves. */
@@ -114,7 +112,7 @@ static bool raise_descriptors(char *why, size_t why_size)
     return true;
 }
 
-static int run(struct http *http, const sigset_t *signals)
+static int run(struct http *http, const char *config_path, const sigset_t *signals)
 {
     struct writer *writer = writer_start(&service);
     struct workers *workers = writer ? workers_start(&service, writer) : NULL;
@@ -123,7 +121,7 @@ static int run(struct http *http, const sigset_t *signals)
 
     if (jobs && http_start(http, workers)) {
         say_info("listening at %s", service.config.listen);
-        wait_for_signal(signals);
+        supervise(&(struct supervised){&service, config_path, http, workers, writer}, signals);
         rc = 0;
     } else {
         say_error("out of memory or threads");
@@ -141,7 +139,7 @@ static int run(struct http *http, const sigset_t *signals)
     return rc;
 }
 
-static int serve(const sigset_t *signals)
+static int serve(const char *config_path, const sigset_t *signals)
 {
     char why[700] = "";
     struct http *http =
@@ -152,7 +150,7 @@ static int serve(const sigset_t *signals)
         say_error("%s", why);
         return EXIT_CONFIG;
     }
-    rc = run(http, signals);
+    rc = run(http, config_path, signals);
     http_close(http);
     return rc;
 }
@@ -169,7 +167,9 @@ int main(int argc, char **argv)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    umask(0077); /* the store has the key of all challenges in it */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that cannot grow is an error of the store */
     config_initialise(&service.config);
@@ -178,7 +178,7 @@ int main(int argc, char **argv)
         !http_check(&service.config, why, sizeof(why))) {
         say_error("%s", why);
     } else {
-        rc = arguments.check ? check_store() : serve(&signals);
+        rc = arguments.check ? check_store() : serve(arguments.config, &signals);
     }
     service_release(&service);
     return rc;

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 int64_t service_seconds(void)
@@ -23,73 +21,79 @@ int64_t service_nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* OpenID Connect Discovery 1.0, 3: what there is of it here. */
-static char *discovery(const char *issuer)
-{
-    char *text;
-
-    return asprintf(&text,
-                    "{\"issuer\":\"%s\",\"jwks_uri\":\"%s/v1/jwks.json\","
-                    "\"response_types_supported\":[\"token\"],"
-                    "\"subject_types_supported\":[\"public\"],"
-                    "\"id_token_signing_alg_values_supported\":[\"ES256\"],"
-                    "\"claims_supported\":[\"iss\",\"sub\",\"aud\",\"iat\",\"nbf\",\"exp\",\"jti\","
-                    "\"ueid\",\"eat_nonce\",\"cloister\",\"submods\"]}",
-                    issuer, issuer) < 0
-               ? NULL
-               : text;
-}
-
-static int load_signer(struct signer *signer, const char *key, const char *path, char *why,
-                       size_t why_size)
-{
-    int rc = signer_load(signer, path);
-
-    if (rc) {
-        snprintf(why, why_size, "%s: %s: %s", key, path,
-                 rc == -EINVAL ? "no private key on P-256 in PEM, without a passphrase"
-                               : strerror(-rc));
-    }
-    return rc;
-}
-
 int service_load(struct service *service, char *why, size_t why_size)
 {
-    const struct config *config = &service->config;
-    int rc = load_signer(&service->signer, "signing-key", config->signing_key, why, why_size);
+    pthread_mutex_init(&service->lock, NULL);
+    service->material = material_load(&service->config, service_seconds(), why, why_size);
+    if (!service->material) {
+        return -EINVAL;
+    }
+    service->policies = policies_new();
+    service->known = known_new();
+    if (!service->policies || !service->known) {
+        snprintf(why, why_size, "out of memory");
+        return -ENOMEM;
+    }
+    return 0;
+}
 
-    if (!rc && *config->next_signing_key) {
-        rc = load_signer(&service->next_signer, "next-signing-key", config->next_signing_key, why,
-                         why_size);
+bool service_reload(struct service *service, const struct config *config, char *why,
+                    size_t why_size)
+{
+    struct material *fresh = material_load(config, service_seconds(), why, why_size), *former;
+
+    if (!fresh) {
+        return false;
     }
-    if (!rc && *config->ek_roots && !(service->ek_roots = ekcert_roots(config->ek_roots))) {
-        snprintf(why, why_size, "ek-roots: %s: no certificates in PEM", config->ek_roots);
-        rc = -EINVAL;
-    }
-    if (!rc && strpbrk(config->issuer, "\"\\")) {
-        snprintf(why, why_size, "issuer: neither quotation marks nor backslashes are allowed");
-        rc = -EINVAL;
-    }
-    if (!rc) {
-        service->jwks =
-            signer_jwks(&service->signer, service->next_signer.key ? &service->next_signer : NULL);
-        service->discovery = discovery(config->issuer);
-        service->policies = policies_new();
-        if (!service->jwks || !service->discovery || !service->policies) {
-            snprintf(why, why_size, "out of memory");
-            rc = -ENOMEM;
-        }
-    }
-    return rc;
+    pthread_mutex_lock(&service->lock);
+    former = service->material;
+    service->material = fresh;
+    pthread_mutex_unlock(&service->lock);
+    material_put(former);
+    return true;
 }
 
 void service_release(struct service *service)
 {
+    known_free(service->known);
     policies_free(service->policies);
-    free(service->discovery);
-    free(service->jwks);
-    X509_STORE_free(service->ek_roots);
-    signer_release(&service->next_signer);
-    signer_release(&service->signer);
+    material_put(service->material);
     OPENSSL_cleanse(service->sealing_key, sizeof(service->sealing_key));
+}
+
+struct material *service_material(struct service *service)
+{
+    struct material *material;
+
+    pthread_mutex_lock(&service->lock);
+    material = material_take(service->material);
+    pthread_mutex_unlock(&service->lock);
+    return material;
+}
+
+SSL *service_new_tls(struct service *service)
+{
+    struct material *material = service_material(service);
+    SSL *ssl = SSL_new(material->tls); /* it keeps the context */
+
+    material_put(material);
+    return ssl;
+}
+
+bool service_is_current(struct service *service, const SSL *ssl)
+{
+    struct material *material = service_material(service);
+    bool current = SSL_get_SSL_CTX(ssl) == material->tls;
+
+    material_put(material);
+    return current;
+}
+
+void service_count_reply(struct service *service, int status)
+{
+    unsigned int first = (unsigned int)status / 100;
+
+    if (first < sizeof(service->counts.replies) / sizeof(service->counts.replies[0])) {
+        atomic_fetch_add_explicit(&service->counts.replies[first], 1, memory_order_relaxed);
+    }
 }

@@ -2,9 +2,11 @@
 #include "service/store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/rand.h>
 
@@ -27,6 +29,8 @@
                 "($1, $2, $3, $4, $5) "                                                            \
                 "ON CONFLICT (ek_digest) DO UPDATE SET ak_digest = excluded.ak_digest, "           \
                 "token_digest = excluded.token_digest, enrolled = excluded.enrolled RETURNING id") \
+    X(HOST_ENROLLED, "SELECT id FROM hosts WHERE ek_digest = $1 AND ak_digest = $2 AND "           \
+                     "token_digest = $3")                                                          \
     X(HOST_RENAME, "UPDATE hosts SET ek_digest = $1 WHERE ek_digest = $2 AND NOT EXISTS "          \
                    "(SELECT 1 FROM hosts WHERE ek_digest = $1)")                                   \
     X(HOST_FORGET, "DELETE FROM hosts WHERE ek_digest = $1")                                       \
@@ -35,10 +39,12 @@
                     "WHERE id = $3 AND token_digest = $4")                                         \
     X(HOST_FAILURE,                                                                                \
       "UPDATE hosts SET last_attempt = $1, last_reason = $2 WHERE id = $3 AND token_digest = $4")  \
-    X(TICKET_ADD, "INSERT INTO tickets (digest, ek_digest, expires) VALUES ($1, $2, $3)")          \
+    X(TICKET_ADD, "INSERT INTO tickets (digest, ek_digest, expires) VALUES ($1, $2, $3) "          \
+                  "ON CONFLICT (digest) DO NOTHING")                                               \
     X(TICKET_GET, "SELECT ek_digest FROM tickets WHERE digest = $1 AND expires > $2")              \
     X(TICKET_USE, "DELETE FROM tickets WHERE digest = $1 AND expires > $2")                        \
     X(POLICY_GET, "SELECT digest, changed, content FROM policies WHERE id = $1")                   \
+    X(POLICY_DIGEST, "SELECT digest FROM policies WHERE id = $1")                                  \
     X(POLICY_PUT,                                                                                  \
       "INSERT INTO policies (id, content, digest, changed) VALUES ($1, $2, $3, $4) "               \
       "ON CONFLICT (id) DO UPDATE SET content = excluded.content, digest = excluded.digest, "      \
@@ -47,14 +53,25 @@
     X(POLICY_LIST, "SELECT id, digest, changed FROM policies ORDER BY id")                         \
     X(USED_ADD,                                                                                    \
       "INSERT INTO used (nonce, expires) VALUES ($1, $2) ON CONFLICT (nonce) DO NOTHING")          \
+    X(ANSWER_ADD, "INSERT INTO answers (nonce, request, status, reply, expires) VALUES "           \
+                  "($1, $2, $3, $4, $5) ON CONFLICT (nonce) DO NOTHING")                           \
+    X(ANSWER_GET, "SELECT status, reply FROM answers WHERE nonce = $1 AND request = $2")           \
+    X(EVENT_ADD, "INSERT INTO audit (id, time, event, host, administrator, address, subject, "     \
+                 "result, token) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "                     \
+                 "ON CONFLICT (id) DO NOTHING")                                                    \
+    X(EVENT_LIST, "SELECT id, time, event, host, administrator, address, subject, result, token "  \
+                  "FROM audit WHERE id > $1 ORDER BY id LIMIT $2")                                 \
+    X(SWEEP_EVENTS, "DELETE FROM audit WHERE time < $1")                                           \
     X(JOB_COUNT, "SELECT id FROM jobs WHERE host = $1 AND status = 0")                             \
-    X(JOB_ADD, "INSERT INTO jobs (id, host, content, expires) VALUES ($1, $2, $3, $4)")            \
+    X(JOB_ADD, "INSERT INTO jobs (id, host, content, expires) VALUES ($1, $2, $3, $4) "            \
+               "ON CONFLICT (id) DO NOTHING")                                                      \
     X(JOB_NEXT,                                                                                    \
       "SELECT id, host, status, content FROM jobs WHERE status = 0 AND lease < $1 LIMIT 1")        \
     X(JOB_LEASE, "UPDATE jobs SET lease = $1 WHERE id = $2 AND status = 0 AND lease < $3")         \
     X(JOB_GET, "SELECT id, host, status, content FROM jobs WHERE id = $1 AND host = $2")           \
     X(JOB_FINISH, "UPDATE jobs SET status = $1, content = $2 WHERE id = $3 AND status = 0")        \
     X(SWEEP_USED, "DELETE FROM used WHERE expires < $1")                                           \
+    X(SWEEP_ANSWERS, "DELETE FROM answers WHERE expires < $1")                                     \
     X(SWEEP_TICKETS, "DELETE FROM tickets WHERE expires < $1")                                     \
     X(SWEEP_JOBS, "DELETE FROM jobs WHERE expires < $1")
 
@@ -74,6 +91,13 @@ static const char *const tables[] = {
     "digest %s NOT NULL, changed BIGINT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS used (nonce %s PRIMARY KEY, expires BIGINT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS used_expires ON used (expires)",
+    "CREATE TABLE IF NOT EXISTS answers (nonce %s PRIMARY KEY, request %s NOT NULL, "
+    "status BIGINT NOT NULL, reply %s NOT NULL, expires BIGINT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS answers_expires ON answers (expires)",
+    "CREATE TABLE IF NOT EXISTS audit (id TEXT PRIMARY KEY, time BIGINT NOT NULL, "
+    "event TEXT NOT NULL, host TEXT NOT NULL, administrator TEXT NOT NULL, "
+    "address TEXT NOT NULL, subject TEXT NOT NULL, result TEXT NOT NULL, token TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS audit_time ON audit (time)",
     "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, host TEXT NOT NULL, "
     "status BIGINT NOT NULL DEFAULT 0, lease BIGINT NOT NULL DEFAULT 0, content %s NOT NULL, "
     "expires BIGINT NOT NULL)",
@@ -88,6 +112,7 @@ enum statement {
     STATEMENTS(STATEMENT_ID)
 #undef STATEMENT_ID
         BEGIN,
+    HAS_TABLE,
     STATEMENT_COUNT,
 };
 
@@ -123,7 +148,9 @@ int store_begin(struct db *db)
 
 int store_commit(struct db *db)
 {
-    return done(db_run(db, COMMIT, sql[COMMIT], NULL, 0, NULL, NULL));
+    int rows = db_run(db, COMMIT, sql[COMMIT], NULL, 0, NULL, NULL);
+
+    return rows == -EINPROGRESS ? rows : done(rows);
 }
 
 void store_rollback(struct db *db)
@@ -217,6 +244,41 @@ int store_prepare(struct db *db, uint8_t sealing_key[SEAL_KEY_SIZE])
     if (rc) {
         store_rollback(db);
     }
+    return rc;
+}
+
+static int check_schema(struct db *db, char *why, size_t why_size)
+{
+    struct meta schema = {.size = 0};
+    int rows = db_run(db, HAS_TABLE, db->backend->has_table,
+                      (const struct db_value[]){DB_STRING("meta")}, 1, NULL, NULL);
+
+    if (rows > 0) {
+        rows = RUN(db, META_GET, meta_row, &schema, DB_STRING("schema"));
+    } else if (rows == 0) {
+        return 0; /* an empty database: its tables will be made */
+    }
+    if (rows < 0) {
+        snprintf(why, why_size, "store: the database cannot be used");
+        return -EINVAL;
+    }
+    if (schema.size != strlen(SCHEMA) || memcmp(schema.value, SCHEMA, schema.size)) {
+        snprintf(why, why_size, "store: its tables have version %.*s; this service needs " SCHEMA,
+                 (int)schema.size, (const char *)schema.value);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int store_check(const char *where, char *why, size_t why_size)
+{
+    struct db *db;
+    int rc = db_look(where, &db, why, why_size);
+
+    if (!rc && db) {
+        rc = check_schema(db, why, why_size);
+    }
+    db_close(db);
     return rc;
 }
 
@@ -317,6 +379,12 @@ int store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST], int64_t 
 {
     int rc = changed(RUN(db, TICKET_USE, NULL, NULL, DB_BLOB(ticket, STORE_DIGEST), DB_INT(now)));
 
+    if (rc == -ENOENT) {
+        rc = changed(RUN(
+            db, HOST_ENROLLED, id_row, host->id, DB_BLOB(host->ek_digest, STORE_DIGEST),
+            DB_BLOB(host->ak_digest, STORE_DIGEST), DB_BLOB(host->token_digest, STORE_DIGEST)));
+        return rc ? rc : -EALREADY;
+    }
     rc = rc ? rc : take_former(db, host, former);
     if (rc) {
         return rc;
@@ -387,6 +455,11 @@ int store_policy_get(struct db *db, const char *id, struct store_policy *policy)
     return !rc && !policy->text ? -EIO : rc;
 }
 
+int store_policy_digest(struct db *db, const char *id, uint8_t digest[STORE_DIGEST])
+{
+    return changed(RUN(db, POLICY_DIGEST, digest_row, digest, DB_STRING(id)));
+}
+
 int store_policy_put(struct db *db, const char *id, const char *text, size_t size,
                      const uint8_t digest[STORE_DIGEST], int64_t now)
 {
@@ -423,34 +496,74 @@ int store_policy_list(struct db *db, store_policy_row *row, void *context)
 
 /* --- attempts ------------------------------------------------------------------------------ */
 
-int store_attempt(struct db *db, const char *host, const uint8_t token_digest[STORE_DIGEST],
-                  const uint8_t *nonce, int64_t expires, int64_t now, const char *reason)
+static void answer_row(void *context, const struct db_value *columns, size_t count)
 {
-    const struct db_value token = DB_BLOB(token_digest, STORE_DIGEST);
-    int fresh =
-        !nonce ? 1 : RUN(db, USED_ADD, NULL, NULL, DB_BLOB(nonce, STORE_DIGEST), DB_INT(expires));
-    int rc;
+    struct store_answer *answer = context;
+
+    (void)count;
+    free(answer->reply);
+    answer->status = (int)columns[0].number;
+    answer->reply = copy(&columns[1]);
+    answer->size = columns[1].size;
+}
+
+/* The challenge was used. Was it by this request? */
+static int find_answer(struct db *db, const struct store_attempt *attempt,
+                       struct store_answer *answer)
+{
+    int rc = changed(RUN(db, ANSWER_GET, answer_row, answer, DB_BLOB(attempt->nonce, STORE_DIGEST),
+                         DB_BLOB(answer->request, STORE_DIGEST)));
+
+    return rc ? rc : answer->reply ? -EALREADY : -EIO;
+}
+
+static int note_attempt(struct db *db, const struct store_attempt *attempt, const char *reason)
+{
+    const struct db_value token = DB_BLOB(attempt->token_digest, STORE_DIGEST);
+
+    return changed(reason ? RUN(db, HOST_FAILURE, NULL, NULL, DB_INT(attempt->now),
+                                DB_STRING(reason), DB_STRING(attempt->host), token)
+                          : RUN(db, HOST_SUCCESS, NULL, NULL, DB_INT(attempt->now),
+                                DB_INT(attempt->now), DB_STRING(attempt->host), token));
+}
+
+int store_attempt(struct db *db, const struct store_attempt *attempt, struct store_answer *answer)
+{
+    const uint8_t *nonce = attempt->nonce;
+    int rc, fresh = !nonce ? 1
+                           : RUN(db, USED_ADD, NULL, NULL, DB_BLOB(nonce, STORE_DIGEST),
+                                 DB_INT(attempt->expires));
 
     if (fresh < 0) {
         return -EIO;
     }
     if (!fresh) {
-        reason = "challenge-replayed";
+        rc = find_answer(db, attempt, answer);
+        if (rc != -ENOENT) {
+            return rc;
+        }
+        rc = note_attempt(db, attempt, "challenge-replayed");
+        return rc ? rc : -EEXIST;
     }
-    rc = reason
-             ? RUN(db, HOST_FAILURE, NULL, NULL, DB_INT(now), DB_STRING(reason), DB_STRING(host),
-                   token)
-             : RUN(db, HOST_SUCCESS, NULL, NULL, DB_INT(now), DB_INT(now), DB_STRING(host), token);
-    rc = changed(rc);
-    return rc ? rc : fresh ? 0 : -EEXIST;
+    rc = note_attempt(db, attempt, attempt->reason);
+    if (!rc && nonce) {
+        rc = done(RUN(db, ANSWER_ADD, NULL, NULL, DB_BLOB(nonce, STORE_DIGEST),
+                      DB_BLOB(answer->request, STORE_DIGEST), DB_INT(answer->status),
+                      DB_BLOB(answer->reply, answer->size), DB_INT(attempt->expires)));
+    }
+    return rc;
 }
 
 /* --- jobs ---------------------------------------------------------------------------------- */
 
 int store_job_add(struct db *db, const struct store_job *job, int64_t expires)
 {
-    int rows = RUN(db, JOB_COUNT, NULL, NULL, DB_STRING(job->host));
+    int rows = RUN(db, JOB_GET, NULL, NULL, DB_STRING(job->id), DB_STRING(job->host));
 
+    if (rows > 0) {
+        return 0;
+    }
+    rows = rows ? rows : RUN(db, JOB_COUNT, NULL, NULL, DB_STRING(job->host));
     if (rows < 0) {
         return -EIO;
     }
@@ -508,10 +621,74 @@ int store_job_finish(struct db *db, const char *id, int64_t status, const char *
         RUN(db, JOB_FINISH, NULL, NULL, DB_INT(status), DB_BLOB(reply, size), DB_STRING(id)));
 }
 
-int store_sweep(struct db *db, int64_t now)
+/* --- the audit ----------------------------------------------------------------------------- */
+
+/* Nanoseconds since 1970 and 64 random bits. */
+int store_event_id(char id[STORE_ID_SIZE])
+{
+    struct timespec now;
+    uint64_t random;
+
+    if (RAND_bytes((uint8_t *)&random, sizeof(random)) != 1) {
+        return -EIO;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(id, STORE_ID_SIZE, "%016" PRIx64 "%016" PRIx64,
+             (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, random);
+    return 0;
+}
+
+int store_event_add(struct db *db, const struct store_event *event)
+{
+    return done(RUN(db, EVENT_ADD, NULL, NULL, DB_STRING(event->id), DB_INT(time(NULL)),
+                    DB_STRING(event->event), DB_STRING(event->host),
+                    DB_STRING(event->administrator), DB_STRING(event->address),
+                    DB_STRING(event->subject), DB_STRING(event->result), DB_STRING(event->token)));
+}
+
+struct event_list {
+    store_event_row *row;
+    void *context;
+};
+
+static const char *text_of(const struct db_value *column)
+{
+    return column->type == DB_TEXT ? column->data : "";
+}
+
+static void event_list_row(void *context, const struct db_value *columns, size_t count)
+{
+    struct event_list *list = context;
+    const struct store_event event = {
+        .id = text_of(&columns[0]),
+        .time = columns[1].number,
+        .event = text_of(&columns[2]),
+        .host = text_of(&columns[3]),
+        .administrator = text_of(&columns[4]),
+        .address = text_of(&columns[5]),
+        .subject = text_of(&columns[6]),
+        .result = text_of(&columns[7]),
+        .token = text_of(&columns[8]),
+    };
+
+    (void)count;
+    list->row(list->context, &event);
+}
+
+int store_event_list(struct db *db, const char *after, uint32_t limit, store_event_row *row,
+                     void *context)
+{
+    struct event_list list = {row, context};
+
+    return done(RUN(db, EVENT_LIST, event_list_row, &list, DB_STRING(after), DB_INT(limit)));
+}
+
+int store_sweep(struct db *db, int64_t now, int64_t events_before)
 {
     if (RUN(db, SWEEP_USED, NULL, NULL, DB_INT(now - STORE_USED_MARGIN)) < 0 ||
+        RUN(db, SWEEP_ANSWERS, NULL, NULL, DB_INT(now)) < 0 ||
         RUN(db, SWEEP_TICKETS, NULL, NULL, DB_INT(now)) < 0 ||
+        RUN(db, SWEEP_EVENTS, NULL, NULL, DB_INT(events_before)) < 0 ||
         RUN(db, SWEEP_JOBS, NULL, NULL, DB_INT(now)) < 0) {
         return -EIO;
     }

@@ -4,8 +4,9 @@
  * policies, used challenges, verifications that are answered later. Times are seconds since 1970.
  *
  * An action returns 0, -ENOENT where there is no such thing, or -EIO where the database failed (see
- * db.h). Those that change something run inside a transaction: store_begin() ... store_commit().
- * After a failure nothing else is done in it but store_rollback().
+ * db.h); store_commit() also -EINPROGRESS: it may have been done. Those that change something run
+ * inside a transaction: store_begin() ... store_commit(). After a failure nothing else is done in
+ * it but store_rollback().
  */
 #ifndef CLOISTER_SERVICE_STORE_H
 #define CLOISTER_SERVICE_STORE_H
@@ -40,6 +41,12 @@ void store_rollback(struct db *db);
  */
 STORE_ACTION store_prepare(struct db *db, uint8_t sealing_key[SEAL_KEY_SIZE]);
 
+/*
+ * Could it be used? Nothing is made or changed. 0; -EINVAL after `why`, which has said more in the
+ * log where the database failed.
+ */
+STORE_ACTION store_check(const char *where, char *why, size_t why_size);
+
 /* Hosts. */
 STORE_ACTION store_host_get(struct db *db, const char *id, struct store_host *host);
 /* The host, and the digest of the policy's text; -ENOENT: no host; *known: is there such a policy?
@@ -54,14 +61,16 @@ STORE_ACTION store_host_list(struct db *db, const char *after, uint32_t limit, s
 /*
  * Uses the ticket up and enters the host. A host with this EK is replaced but keeps its id, which
  * `host` gets. `former`: SHA-256 of the TPM2B_PUBLIC that it has sent, by which earlier versions knew
- * it; a second host that they made of this EK is removed. -ENOENT: the ticket is unknown, used, or past
- * `now`.
+ * it; a second host that they made of this EK is removed. -ENOENT: the ticket is unknown, used, or
+ * past `now`; but where the host stands there with the same keys and token, this was done before:
+ * -EALREADY, and nothing changes.
  */
 STORE_ACTION store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST], int64_t now,
                               const uint8_t former[STORE_DIGEST], struct store_host *host);
 STORE_ACTION store_host_delete(struct db *db, const char *id);
 
-/* Tickets. An EK digest of zeros: any EK that has a certificate. */
+/* Tickets. An EK digest of zeros: any EK that has a certificate. One that is there stays as it is.
+ */
 STORE_ACTION store_ticket_add(struct db *db, const uint8_t digest[STORE_DIGEST],
                               const uint8_t ek_digest[STORE_DIGEST], int64_t expires);
 STORE_ACTION store_ticket_get(struct db *db, const uint8_t digest[STORE_DIGEST], int64_t now,
@@ -75,6 +84,7 @@ struct store_policy {
     size_t size;
 };
 STORE_ACTION store_policy_get(struct db *db, const char *id, struct store_policy *policy);
+STORE_ACTION store_policy_digest(struct db *db, const char *id, uint8_t digest[STORE_DIGEST]);
 STORE_ACTION store_policy_put(struct db *db, const char *id, const char *text, size_t size,
                               const uint8_t digest[STORE_DIGEST], int64_t now);
 STORE_ACTION store_policy_delete(struct db *db, const char *id);
@@ -82,15 +92,29 @@ typedef void store_policy_row(void *context, const char *id, const uint8_t *dige
                               int64_t changed);
 STORE_ACTION store_policy_list(struct db *db, store_policy_row *row, void *context);
 
-/*
- * An attempt of a host: uses the challenge up (`nonce` NULL: there is none that could be), notes
- * time and reason (NULL: it succeeded).
- * -EEXIST: the challenge was used before, which is noted as the reason. -ENOENT: there is no such
- * host with this token any more.
+/* What a host was answered. The same request is answered the same as long as its challenge lives.
  */
-STORE_ACTION store_attempt(struct db *db, const char *host,
-                           const uint8_t token_digest[STORE_DIGEST], const uint8_t *nonce,
-                           int64_t expires, int64_t now, const char *reason);
+struct store_answer {
+    uint8_t request[STORE_DIGEST]; /* SHA-256 of the request's body */
+    int status;                    /* HTTP */
+    char *reply;                   /* the owner frees it */
+    size_t size;
+};
+struct store_attempt {
+    const char *host;
+    const uint8_t *token_digest;
+    const uint8_t *nonce; /* of its challenge; NULL: there is none that could be used up */
+    int64_t expires, now; /* the challenge's end; the attempt's time */
+    const char *reason;   /* NULL: it succeeded */
+};
+/*
+ * An attempt of a host: uses the challenge up, notes time and reason, keeps the answer.
+ * -EALREADY: this request was answered before, nothing changes, and `answer` becomes what was
+ * answered (its former reply is freed). -EEXIST: the challenge was used by another request, which
+ * is noted as the reason. -ENOENT: there is no such host with this token any more.
+ */
+STORE_ACTION store_attempt(struct db *db, const struct store_attempt *attempt,
+                           struct store_answer *answer);
 
 /* Verifications that are answered later. */
 struct store_job {
@@ -99,7 +123,7 @@ struct store_job {
     char *content;  /* the request, or the reply; the caller frees it */
     size_t size;
 };
-/* -EDQUOT: this host waits for STORE_JOBS_PER_HOST already. */
+/* One with this id stays as it is. -EDQUOT: this host waits for STORE_JOBS_PER_HOST already. */
 #define STORE_JOBS_PER_HOST 4
 STORE_ACTION store_job_add(struct db *db, const struct store_job *job, int64_t expires);
 /*
@@ -112,9 +136,31 @@ STORE_ACTION store_job_get(struct db *db, const char *id, const char *host, stru
 STORE_ACTION store_job_finish(struct db *db, const char *id, int64_t status, const char *reply,
                               size_t size);
 
-/* Forgets what has expired; used challenges only a day later, should the clock be set back. */
+/*
+ * What was done. Texts are "" where there is nothing to say: `host` is its id, `administrator` the
+ * subject of a certificate, `address` the client's, `subject` a policy's id or an EK's SHA-256,
+ * `result` "accepted", a refusal's reason, or a policy's SHA-256, `token` the jti of the token that was issued.
+ */
+struct store_event {
+    const char *id; /* rises with time */
+    int64_t time;   /* store_event_add() sets it */
+    const char *event, *host, *administrator, *address, *subject, *result, *token;
+};
+/* A new id. 0 or -EIO: no random numbers. */
+STORE_ACTION store_event_id(char id[STORE_ID_SIZE]);
+/* One with this id stays as it is. */
+STORE_ACTION store_event_add(struct db *db, const struct store_event *event);
+typedef void store_event_row(void *context, const struct store_event *event);
+/* At most `limit`, by id, after `after` ("": from the first). */
+STORE_ACTION store_event_list(struct db *db, const char *after, uint32_t limit,
+                              store_event_row *row, void *context);
+
+/*
+ * Forgets what has expired; used challenges only a day later, should the clock be set back; events
+ * from before `events_before`.
+ */
 #define STORE_USED_MARGIN 86400
-STORE_ACTION store_sweep(struct db *db, int64_t now);
+STORE_ACTION store_sweep(struct db *db, int64_t now, int64_t events_before);
 
 /* Changes something that means nothing: can the store be written to? */
 STORE_ACTION store_probe(struct db *db, int64_t now);

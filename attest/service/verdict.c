@@ -30,10 +30,10 @@ static void set_json(struct verdict *verdict, int status, json_object *object)
                                     object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
                               : NULL;
 
-    free(verdict->reply);
-    verdict->reply = text ? strdup(text) : NULL;
-    verdict->size = verdict->reply ? strlen(verdict->reply) : 0;
-    verdict->status = status;
+    free(verdict->answer.reply);
+    verdict->answer.reply = text ? strdup(text) : NULL;
+    verdict->answer.size = verdict->answer.reply ? strlen(verdict->answer.reply) : 0;
+    verdict->answer.status = status;
     json_object_put(object);
 }
 
@@ -68,14 +68,25 @@ static void set_refused(struct verdict *verdict, const char *step, const char *r
 
 int verdict_note(struct db *db, struct verdict *verdict)
 {
-    int rc = store_attempt(db, verdict->host, verdict->token_digest,
-                           verdict->challenged ? verdict->nonce : NULL, verdict->expires,
-                           verdict->now, *verdict->reason ? verdict->reason : NULL);
+    const struct store_attempt attempt = {
+        .host = verdict->host,
+        .token_digest = verdict->token_digest,
+        .nonce = verdict->challenged ? verdict->nonce : NULL,
+        .expires = verdict->expires,
+        .now = verdict->now,
+        .reason = *verdict->reason ? verdict->reason : NULL,
+    };
+    int rc = store_attempt(db, &attempt, &verdict->answer);
 
+    verdict->repeated = rc == -EALREADY;
+    if (verdict->repeated) {
+        return 0;
+    }
     if (rc == -EEXIST) {
+        verdict->token[0] = 0;
         set_refused(verdict, "challenge", "challenge-replayed", "the challenge was answered before",
                     "challenge", "a new one", "a used one");
-        rc = verdict->reply ? 0 : -EIO;
+        rc = verdict->answer.reply ? 0 : -EIO;
     }
     return rc;
 }
@@ -84,8 +95,8 @@ void verdict_release(void *context)
 {
     struct verdict *verdict = context;
 
-    free(verdict->reply);
-    verdict->reply = NULL;
+    free(verdict->answer.reply);
+    verdict->answer.reply = NULL;
 }
 
 /* The token and its claims. 0 or -EIO. */
@@ -114,12 +125,13 @@ static int accept(struct worker *worker, struct verdict *verdict, const struct b
     if (RAND_bytes(frame.token, sizeof(frame.token)) != 1) {
         return -EIO;
     }
+    hex_text(frame.token, sizeof(frame.token), verdict->token, sizeof(verdict->token));
     object = claims_build(&frame, claims);
-    token = object
-                ? token_make(cwt ? TOKEN_CWT : TOKEN_JWT, object, &service->signer, worker->signing)
-                : NULL;
+    token = object ? token_make(cwt ? TOKEN_CWT : TOKEN_JWT, object, &worker->material->signer,
+                                worker->signing)
+                   : NULL;
     if (token) {
-        size = asprintf(&verdict->reply,
+        size = asprintf(&verdict->answer.reply,
                         "{\"token\":\"%s\",\"format\":\"%s\",\"expires\":%lld,\"claims\":%s}",
                         token, cwt ? "cwt" : "jwt", (long long)frame.expires,
                         json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
@@ -128,11 +140,11 @@ static int accept(struct worker *worker, struct verdict *verdict, const struct b
     free(token);
     json_object_put(object);
     if (size < 0) {
-        verdict->reply = NULL;
+        verdict->answer.reply = NULL;
         return -EIO;
     }
-    verdict->size = (size_t)size;
-    verdict->status = 200;
+    verdict->answer.size = (size_t)size;
+    verdict->answer.status = 200;
     return 0;
 }
 
@@ -181,6 +193,7 @@ static int judge(struct worker *worker, const struct body *body, const uint8_t *
         return -EACCES;
     }
     memcpy(verdict->token_digest, host.token_digest, STORE_DIGEST);
+    snprintf(verdict->policy, sizeof(verdict->policy), "%s", policy_id);
     state = challenge_read(worker->service->sealing_key, body->fields[CHALLENGE].text, host.id,
                            received, &challenge);
     if (state == CHALLENGE_FAILED) {
@@ -229,6 +242,9 @@ int verdict_reach(struct worker *worker, const char *id, const uint8_t *token_di
     memset(verdict, 0, sizeof(*verdict));
     snprintf(verdict->host, sizeof(verdict->host), "%s", id);
     verdict->now = service_seconds();
+    if (EVP_Digest(text, size, verdict->answer.request, NULL, EVP_sha256(), NULL) != 1) {
+        return -EIO;
+    }
     if (body_parse(text, size, &body, fields, FIELDS, why, sizeof(why))) {
         wrong = wrong_format(&body);
         if (!wrong) {
@@ -239,7 +255,7 @@ int verdict_reach(struct worker *worker, const char *id, const uint8_t *token_di
     if (wrong) {
         set_error(verdict, 400, "bad-request", wrong);
     }
-    if (!rc && !verdict->reply) {
+    if (!rc && !verdict->answer.reply) {
         rc = -EIO; /* out of memory */
     }
     if (rc) {

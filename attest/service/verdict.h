@@ -6,15 +6,16 @@
 #include "server/worker.h"
 
 struct verdict {
-    int status;  /* of the reply, HTTP */
-    char *reply; /* freed by verdict_release() */
-    size_t size;
-    bool attempt;    /* the rest is to be noted by verdict_note() */
-    bool challenged; /* nonce and expires are those of a good challenge */
+    struct store_answer answer; /* its reply is freed by verdict_release() */
+    bool attempt;               /* the rest is to be noted by verdict_note() */
+    bool challenged;            /* nonce and expires are those of a good challenge */
     char host[STORE_ID_SIZE];
     uint8_t token_digest[STORE_DIGEST], nonce[STORE_DIGEST];
     int64_t expires, now;
     char reason[STORE_REASON_SIZE]; /* "" if it succeeded */
+    char policy[STORE_POLICY_SIZE]; /* that the host named */
+    char token[STORE_ID_SIZE];      /* the jti of the token, or "" */
+    bool repeated;                  /* verdict_note() found that it was answered before */
 };
 
 /*
@@ -28,7 +29,8 @@ __attribute__((warn_unused_result)) int verdict_reach(struct worker *worker, con
                                                       struct verdict *verdict);
 /*
  * Notes the attempt in the store, inside a transaction. A challenge that turns out to be used
- * becomes the verdict. 0; -ENOENT: the host was removed, or enrolled anew; -EIO.
+ * becomes the verdict; if it was used by the same request, what that was answered does. 0; -ENOENT:
+ * the host was removed, or enrolled anew; -EIO.
  */
 __attribute__((warn_unused_result)) int verdict_note(struct db *db, struct verdict *verdict);
 /* Is the body well-formed, as far as can be said without the store? False: it is answered. */

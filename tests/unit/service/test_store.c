@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "service/store.h"
@@ -84,8 +85,36 @@ START_TEST(tickets)
     ck_assert_int_eq(store_ticket_get(db, ticket, 100, got), -ENOENT);
     ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 100, none, &host)), -ENOENT);
     ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, named, 1, none, &host)), -ENOENT);
+    ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 200)), 0);
+    ck_assert_int_eq(store_ticket_get(db, ticket, 99, got), 0);
+    ck_assert_mem_eq(got, named, sizeof(got)); /* it stays as it was */
+    ck_assert_int_eq(store_ticket_get(db, ticket, 100, got), -ENOENT);
     ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 1, none, &host)), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 1, none, &host)), -ENOENT);
+    ck_assert_int_eq(store_ticket_get(db, ticket, 1, got), -ENOENT);
+}
+END_TEST
+
+/* Who did not hear that it was done asks again; everybody else has no ticket any more. */
+START_TEST(enrolled_again)
+{
+    const uint8_t ticket[STORE_DIGEST] = {1, 1}; /* the one that enrol() uses */
+    struct store_host host, again;
+
+    ck_assert_int_eq(enrol(1, "first", &host), 0);
+    again = host;
+    strcpy(again.id, "other");
+    again.enrolled = 77;
+    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 50, none, &again)), -EALREADY);
+    ck_assert_str_eq(again.id, "first");
+    ck_assert_int_eq(store_host_get(db, "first", &again), 0);
+    ck_assert_int_eq(again.enrolled, 5); /* nothing changed */
+    for (int i = 0; i < 3; i++) {
+        again = host;
+        (i == 0 ? again.ek_digest : i == 1 ? again.ak_digest : again.token_digest)[9] ^= 1;
+        ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 50, none, &again)), -ENOENT);
+    }
+    ck_assert_int_eq(IN_TRANSACTION(store_host_delete(db, "first")), 0);
+    ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 50, none, &host)), -ENOENT);
 }
 END_TEST
 
@@ -143,21 +172,74 @@ START_TEST(hosts)
 }
 END_TEST
 
+/* One whose request has the digest `request`, and whose answer is its first letters. */
+static int try_answer(const char *host, const uint8_t *token_digest, const uint8_t *nonce,
+                      int64_t expires, int64_t now, const char *reason, uint8_t request,
+                      struct store_answer *answer)
+{
+    const struct store_attempt attempt = {host, token_digest, nonce, expires, now, reason};
+
+    *answer = (struct store_answer){.request = {request}, .status = 200 + request};
+    answer->reply = strdup(reason ? reason : "good");
+    answer->size = strlen(answer->reply);
+    return IN_TRANSACTION(store_attempt(db, &attempt, answer));
+}
+
+/* Each of them is another request. */
+static int attempt(const char *host, const uint8_t *token_digest, const uint8_t *nonce,
+                   int64_t expires, int64_t now, const char *reason)
+{
+    static uint8_t request;
+    struct store_answer answer;
+    int rc = try_answer(host, token_digest, nonce, expires, now, reason, ++request, &answer);
+
+    free(answer.reply);
+    return rc;
+}
+
+START_TEST(answered_again)
+{
+    const uint8_t nonce[STORE_DIGEST] = {9};
+    struct store_answer answer;
+    struct store_host host;
+
+    ck_assert_int_eq(enrol(1, "host", &host), 0);
+    ck_assert_int_eq(try_answer("host", token, nonce, 9, 1, NULL, 3, &answer), 0);
+    free(answer.reply);
+    ck_assert_int_eq(try_answer("host", token, nonce, 9, 2, "not this", 3, &answer), -EALREADY);
+    ck_assert_str_eq(answer.reply, "good");
+    ck_assert_uint_eq(answer.size, 4);
+    ck_assert_int_eq(answer.status, 203);
+    free(answer.reply);
+    ck_assert_int_eq(store_host_get(db, "host", &host), 0);
+    ck_assert_int_eq(host.last_attempt, 1); /* nothing changed */
+    ck_assert_str_eq(host.last_reason, "");
+    ck_assert_int_eq(try_answer("host", token, nonce, 9, 3, NULL, 4, &answer), -EEXIST);
+    free(answer.reply);
+    ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, 9, 0)), 0); /* the challenge still lives */
+    ck_assert_int_eq(try_answer("host", token, nonce, 9, 4, NULL, 3, &answer), -EALREADY);
+    free(answer.reply);
+    ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, 10, 0)), 0);
+    ck_assert_int_eq(try_answer("host", token, nonce, 9, 4, NULL, 3, &answer), -EEXIST);
+    free(answer.reply);
+}
+END_TEST
+
 START_TEST(attempts)
 {
     const uint8_t nonce[STORE_DIGEST] = {9}, wrong[STORE_DIGEST] = {8};
     struct store_host host;
 
     ck_assert_int_eq(enrol(1, "host", &host), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "other", token, nonce, 9, 1, NULL)), -ENOENT);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 9, 2, NULL)), -EEXIST);
+    ck_assert_int_eq(attempt("other", token, nonce, 9, 1, NULL), -ENOENT);
+    ck_assert_int_eq(attempt("host", token, nonce, 9, 2, NULL), -EEXIST);
     ck_assert_int_eq(store_host_get(db, "host", &host), 0);
     ck_assert_str_eq(host.last_reason, "challenge-replayed");
     ck_assert_int_eq(host.last_attempt, 2);
     ck_assert_int_eq(host.last_success, 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", wrong, NULL, 9, 3, NULL)), -ENOENT);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, wrong, 9, 4, NULL)), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, NULL, 9, 5, "why")), 0);
+    ck_assert_int_eq(attempt("host", wrong, NULL, 9, 3, NULL), -ENOENT);
+    ck_assert_int_eq(attempt("host", token, wrong, 9, 4, NULL), 0);
+    ck_assert_int_eq(attempt("host", token, NULL, 9, 5, "why"), 0);
     ck_assert_int_eq(store_host_get(db, "host", &host), 0);
     ck_assert_str_eq(host.last_reason, "why");
     ck_assert_int_eq(host.last_attempt, 5);
@@ -168,13 +250,15 @@ END_TEST
 START_TEST(rolled_back)
 {
     const uint8_t nonce[STORE_DIGEST] = {9};
+    const struct store_attempt first = {"host", token, nonce, 9, 1, NULL};
+    struct store_answer answer = {.reply = (char *)(uintptr_t) "", .status = 200};
     struct store_host host;
 
     ck_assert_int_eq(enrol(1, "host", &host), 0);
     ck_assert_int_eq(store_begin(db), 0);
-    ck_assert_int_eq(store_attempt(db, "host", token, nonce, 9, 1, NULL), 0);
+    ck_assert_int_eq(store_attempt(db, &first, &answer), 0);
     store_rollback(db);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 9, 2, NULL)), 0);
+    ck_assert_int_eq(attempt("host", token, nonce, 9, 2, NULL), 0);
 }
 END_TEST
 
@@ -187,13 +271,12 @@ START_TEST(swept)
 
     ck_assert_int_eq(enrol(1, "host", &host), 0);
     ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 2000)), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 1000, 1, NULL)), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, late)), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 1000, 2, NULL)),
-                     -EEXIST);
+    ck_assert_int_eq(attempt("host", token, nonce, 1000, 1, NULL), 0);
+    ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, late, 0)), 0);
+    ck_assert_int_eq(attempt("host", token, nonce, 1000, 2, NULL), -EEXIST);
     ck_assert_int_eq(store_ticket_get(db, ticket, 1, got), -ENOENT);
-    ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, late + 1)), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_attempt(db, "host", token, nonce, 1000, 3, NULL)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, late + 1, 0)), 0);
+    ck_assert_int_eq(attempt("host", token, nonce, 1000, 3, NULL), 0);
 }
 END_TEST
 
@@ -206,6 +289,8 @@ START_TEST(jobs)
         snprintf(job.id, sizeof(job.id), "%d", i);
         ck_assert_int_eq(IN_TRANSACTION(store_job_add(db, &job, 100)), 0);
     }
+    strcpy(job.id, "2"); /* asked for again */
+    ck_assert_int_eq(IN_TRANSACTION(store_job_add(db, &job, 100)), 0);
     strcpy(job.id, "more");
     ck_assert_int_eq(IN_TRANSACTION(store_job_add(db, &job, 100)), -EDQUOT);
     for (int i = 0; i < STORE_JOBS_PER_HOST; i++) {
@@ -223,6 +308,58 @@ START_TEST(jobs)
     ck_assert_int_eq(job.status, 200);
     ck_assert_str_eq(job.content, "reply");
     free(job.content);
+}
+END_TEST
+
+static unsigned int listed;
+static char last[STORE_ID_SIZE];
+
+static void event_row(void *context, const struct store_event *event)
+{
+    const char *expected = context;
+
+    ck_assert_str_gt(event->id, last);
+    snprintf(last, sizeof(last), "%s", event->id);
+    ck_assert_msg(strchr(expected, event->event[0]) != NULL, "%s", event->event);
+    ck_assert_str_eq(event->subject, "policy");
+    ck_assert_str_eq(event->token, "");
+    listed++;
+}
+
+START_TEST(events)
+{
+    char id[STORE_ID_SIZE], text[2], first[STORE_ID_SIZE] = "";
+    struct store_event event = {.id = id,
+                                .event = text,
+                                .host = "",
+                                .administrator = "/CN=x",
+                                .address = "::1",
+                                .subject = "policy",
+                                .result = "",
+                                .token = ""};
+
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(store_event_id(id), 0);
+        ck_assert_str_gt(id, first);
+        memcpy(first, i ? first : id, sizeof(first));
+        snprintf(text, sizeof(text), "%c", 'a' + i);
+        ck_assert_int_eq(IN_TRANSACTION(store_event_add(db, &event)), 0);
+        ck_assert_int_eq(IN_TRANSACTION(store_event_add(db, &event)), 0); /* once */
+    }
+    listed = 0;
+    last[0] = 0;
+    ck_assert_int_eq(store_event_list(db, "", 100, event_row, (char *)(uintptr_t) "abcde"), 0);
+    ck_assert_uint_eq(listed, 5);
+    last[0] = 0;
+    ck_assert_int_eq(store_event_list(db, first, 2, event_row, (char *)(uintptr_t) "bc"), 0);
+    ck_assert_uint_eq(listed, 7);
+    ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, 1, time(NULL) - 900)), 0);
+    last[0] = 0;
+    ck_assert_int_eq(store_event_list(db, "", 100, event_row, (char *)(uintptr_t) "abcde"), 0);
+    ck_assert_uint_eq(listed, 12);
+    ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, 1, time(NULL) + 5)), 0);
+    ck_assert_int_eq(store_event_list(db, "", 100, event_row, (char *)(uintptr_t) ""), 0);
+    ck_assert_uint_eq(listed, 12);
 }
 END_TEST
 
@@ -250,11 +387,14 @@ int main(void)
     tcase_add_test(tcase, key_stays);
     tcase_add_test(tcase, tickets);
     tcase_add_test(tcase, hosts);
+    tcase_add_test(tcase, enrolled_again);
     tcase_add_test(tcase, former_digests);
     tcase_add_test(tcase, attempts);
+    tcase_add_test(tcase, answered_again);
     tcase_add_test(tcase, rolled_back);
     tcase_add_test(tcase, swept);
     tcase_add_test(tcase, jobs);
+    tcase_add_test(tcase, events);
     tcase_add_test(tcase, unusable);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
