@@ -262,7 +262,7 @@ static void note_change(const struct request *request)
     }
 }
 
-/* RFC 9110, 8.6: a reply to HEAD says the length that GET's body has. */
+/* RFC 9110, 8.6: a reply to HEAD says the length that the body of GET has. */
 static void add_headers(const struct request *request, struct evkeyvalq *headers)
 {
     char number[24];

@@ -22,10 +22,11 @@ PARTS = [
          circles=["agent/agent agent/listing agent/relay agent/status"]),
     Part("attest", ["include/cloister", "verify", "server", ("service", "command", "keyservice")],
          below=["hv", "hv/include", "attest/include", "enclave/samples/keyvault"],
-         circles=["server/http server/route server/worker server/writer service/api",
+         circles=["server/connection server/exchange server/http server/route server/worker server/writer service/api",
                   "verify/json verify/policy verify/policy_boot"],
          # The server has one service only, as long as there is no second.
-         up=[("server/http.h", "service/service.h"), ("server/request.h", "service/store.h"),
+         up=[("server/db_sqlite.c", "service/service.h"), ("server/loop.h", "service/service.h"),
+             ("server/worker.c", "service/api.h"), ("server/http.h", "service/service.h"), ("server/request.h", "service/store.h"),
              ("server/route.c", "service/api.h"), ("server/tls.h", "service/config.h"),
              ("server/worker.h", "service/service.h"), ("server/writer.h", "service/service.h")]),
 ]

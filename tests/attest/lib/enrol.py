@@ -217,10 +217,14 @@ def steps(world, service):
     world.status(activate(service, {"enrolment": text[:-4]}, secret), 403, "activate: a truncated context")
     first = activate(service, offer, secret)
     world.status(first, 200, "activate")
-    world.status(activate(service, offer, secret), 401, "activate: a used ticket")
+    again_same = activate(service, offer, secret)
+    world.status(again_same, 200, "activate: the same request again")
+    world.tap.equal(again_same.json, first.json, "activate: the same request again: the same host and token")
+    world.status(service.post("/v1/challenge", token=first.json["token"]), 200, "activate: its token is good still")
     world.status(activate(service, again, ek.activate(ak, *parts(again))), 401, "activate: its other enrolment")
     world.status(enrol(service, ticket, ek.public, ak), 401, "enrol: a used ticket")
     anew(world, service, ek, ak, first.json)
+    world.status(activate(service, offer, secret), 401, "enrolled anew: the request before, again")
 
 
 def anew(world, service, ek, ak, first):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Who may ask what: administrators by certificate, hosts by token, never both."""
 
+import re
 import socket
 import ssl
 
 ADMINISTRATOR = [("POST", "/v1/tickets"), ("GET", "/v1/hosts"), ("GET", "/v1/hosts/x"), ("DELETE", "/v1/hosts/x"),
                  ("GET", "/v1/policies"), ("GET", "/v1/policies/good"), ("PUT", "/v1/policies/good"),
-                 ("DELETE", "/v1/policies/good")]
+                 ("DELETE", "/v1/policies/good"), ("GET", "/v1/metrics"), ("GET", "/v1/audit")]
 HOST = [("POST", "/v1/challenge"), ("POST", "/v1/attest"), ("GET", "/v1/attest/x"), ("POST", "/v1/hosts/enrol")]
 ANYBODY = ["/v1/health", "/v1/jwks.json", "/v1/openapi.json", "/.well-known/openid-configuration"]
 
@@ -33,7 +34,7 @@ def run(world):
     strangers(world, service)
     plain(world, service)
     without_ca(world)
-    described(world, service)
+    described(world, service, host)
 
 
 def strangers(world, service):
@@ -74,9 +75,41 @@ def without_ca(world):
     service.stop()
 
 
-def described(world, service):
-    """The OpenAPI description names every path that there is."""
-    paths = service.get("/v1/openapi.json").json.get("paths", {})
+KINDS = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+
+
+def misfits(whole, schema, value, where):
+    """What of the value is not as the schema has it."""
+    if "$ref" in schema:
+        schema = whole["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    if not isinstance(value, KINDS[schema["type"]]):
+        return [f"{where}: no {schema['type']}"]
+    if "enum" in schema and value not in schema["enum"] or "pattern" in schema and not re.match(schema["pattern"], value):
+        return [f"{where}: {value}"]
+    if not isinstance(value, dict):
+        return []
+    known, found = schema.get("properties", {}), [f"{where}: {name} is missing" for name in schema.get("required", [])
+                                                  if name not in value]
+    for name, inner in value.items():
+        part = known.get(name, schema.get("additionalProperties"))
+        found += misfits(whole, part, inner, f"{where}.{name}") if part else [f"{where}: {name} is not described"]
+    return found
+
+
+def described(world, service, host):
+    """The OpenAPI description names every path that there is, and what a verdict has in it."""
+    whole = service.get("/v1/openapi.json").json
+    paths = whole.get("paths", {})
+    operations = [one for path in paths.values() for method, one in path.items() if method != "parameters"]
+    ids, tags = [one.get("operationId") for one in operations], {tag["name"] for tag in whole["tags"]}
+    world.tap.ok(None not in ids and len(set(ids)) == len(ids), f"OpenAPI: {len(ids)} operations, each with its own id", str(ids))
+    world.tap.ok(all(set(one["tags"]) <= tags and one["tags"] for one in operations) and whole["servers"],
+                 "OpenAPI: each has a tag, and there is a server", str(tags))
+    reply, schema = host.attest(audience="me").json, {"$ref": "#/components/schemas/AttestReply"}
+    world.tap.equal(misfits(whole, schema, reply, "reply"), [], "OpenAPI: a verdict is as it is described")
+    reply["claims"]["cloister"].pop("boot")
+    reply["claims"]["cloister"].update(boot_id="x", more=1)
+    world.tap.equal(len(misfits(whole, schema, reply, "reply")), 3, "OpenAPI: what is not as described is noticed")
     for method, path in ADMINISTRATOR + HOST + [("GET", path) for path in ANYBODY]:
         template = path.replace("/x", "/{id}").replace("/good", "/{id}")
         world.tap.ok(method.lower() in paths.get(template, {}), f"OpenAPI: {method} {template}")

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 
+import lost
 from cluster import Cluster
 from service import Host, b64
 from tpms import SoftEk
@@ -49,10 +50,10 @@ def races(world, first, second, host):
     counts = []
     for _ in range(15):
         challenge = host.challenge()
-        body = host.body(challenge)
         replies = []
 
         def ask(service):
+            body = host.body(challenge, audience=f"relying party {threading.get_ident()}")
             replies.append(service.post("/v1/attest", body, token=host.token).status)
 
         threads = [threading.Thread(target=ask, args=(service,), daemon=True) for service in (first, second) * 3]
@@ -62,6 +63,15 @@ def races(world, first, second, host):
             thread.join()
         counts.append((replies.count(200), replies.count(403)))
     world.tap.equal(set(counts), {(1, 5)}, "one challenge to both at once: it counts once")
+    body, replies = host.body(host.challenge()), []
+    threads = [threading.Thread(target=lambda service=service: replies.append(
+        service.post("/v1/attest", body, token=host.token)), daemon=True) for service in (first, second) * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    world.tap.ok({reply.status for reply in replies} == {200} and len({reply.data for reply in replies}) == 1,
+                 "the same request to both at once: one token", str(replies))
 
 
 class Client(threading.Thread):
@@ -135,10 +145,13 @@ def killed(world, first, second, host):
 
 
 def used_up(world, service, client):
-    """Each challenge that was answered with a token is used."""
-    again = [service.post("/v1/attest", body, token=client.host.token).json.get("refused", {}).get("reason")
-             for body, _ in client.accepted[-60:]]
+    """Each challenge that was answered with a token is used; who asks the same again is answered the same."""
+    last = client.accepted[-60:]
+    again = [service.post("/v1/attest", {**body, "audience": "another"}, token=client.host.token).json
+             .get("refused", {}).get("reason") for body, _ in last]
     world.tap.equal(set(again), {"challenge-replayed"}, f"{len(again)} challenges that were answered are used")
+    same = [service.post("/v1/attest", body, token=client.host.token).data == reply.data for body, reply in last]
+    world.tap.ok(all(same), f"{len(same)} requests that were answered are answered the same again", str(same))
 
 
 def outage(world, cluster, first, second, host):
@@ -148,6 +161,7 @@ def outage(world, cluster, first, second, host):
     client = Client([first, second], host)
     client.start()
     time.sleep(1)
+    sizes = [one.log.stat().st_size for one in (first, second)]
     cluster.stop()
     gone = len(client.replies) + 3  # those under way
     began = time.monotonic()
@@ -159,10 +173,12 @@ def outage(world, cluster, first, second, host):
         world.tap.ok(int(reply.headers.get("Retry-After", 0)) > 0, f"database gone: {name}: Retry-After")
     time.sleep(max(0, OUTAGE_S - (time.monotonic() - began)))
     meanwhile = client.replies[gone:]
+    said = [one.log.read_text(encoding="utf-8")[size:].count("\n") for one, size in zip((first, second), sizes)]
     cluster.start()
     time.sleep(4)
     client.end()
     tap = world.tap
+    tap.ok(max(said) < 20, f"database gone for {OUTAGE_S} s: {said} lines of log")
     tap.ok(len(meanwhile) > 100 and {reply.status if reply else None for reply in meanwhile} == {503},
            f"database gone for {OUTAGE_S} s: {len(meanwhile)} requests, each answered 503", str(client.statuses()))
     tap.ok(client.slowest < 8, f"database gone: nobody waited longer than {client.slowest:.1f} s")
@@ -209,6 +225,7 @@ def run(world):
         world.status(world.put_policy(first), 200, "both start with an empty database")
         host = across(world, first, second)
         races(world, first, second, host)
+        lost.run(world, cluster)
         killed(world, first, second, host)
         restarts(world, cluster, first, second, host)
         outage(world, cluster, first, second, host)

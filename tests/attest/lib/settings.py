@@ -15,7 +15,7 @@ def run(world):
     for options, status, word in ((["--help"], 0, "--config FILE"), (["--version"], 0, "cloister-attestd"),
                                   (["--what"], 2, "--help"), (["x"], 2, "'x'"), (["--config"], 2, "--help"),
                                   (["--config", "/missing", "--check"], 3, "/missing"),
-                                  (["--config", world.folder, "--check"], 3, "text")):
+                                  (["--config", world.folder, "--check"], 3, "directory")):
         found, said = service.run(*options)
         tap.ok(found == status and word in said, f"{' '.join(map(str, options))}: {status}", f"{found}: {said}")
     lines(world, service)
@@ -46,6 +46,8 @@ def lines(world, service):
     for value, word in (("http://x", "https://"), ("https://x/", "slash"), ('https://x"y', "quotation")):
         checked(world, service, f"issuer {value}", good.replace("https://attest.example", value), word)
     checked(world, service, "no address", good.replace("127.0.0.1:", "nowhere:"), "listen")
+    for where in "127.0.0.1", "127.0.0.1:0", "[::1]", "[::1]:0":
+        checked(world, service, f"listen {where}", good.replace(service.settings["listen"], where), "ADDRESS:PORT")
     for name, text, word in (("an address that is not ours", good.replace("127.0.0.1:", "203.0.113.1:"), "listen"),
                              ("more connections than descriptors", good + "connections = 100000\n", "connections")):
         service.config.write_text(text, encoding="utf-8")
@@ -62,12 +64,14 @@ def keys(world, service):
     openssl("pkey", "-in", world.keys.path("signing.key"), "-pubout", "-out", folder / "public.key")
     service.write_config()
     good = service.config.read_text(encoding="utf-8")
+    (folder / "public.key").chmod(0o640)
     for name in "p384.key", "rsa.key", "locked.key", "public.key":
         checked(world, service, f"signing key {name}", good.replace(str(world.keys.path("signing.key")),
                                                                     str(folder / name)), "P-256")
     checked(world, service, "the key of another certificate",
             good.replace(str(world.keys.path("service.key")), str(world.keys.path("ca.key"))), "ca.key")
-    for store, status in (("mysql://x", 1), (f"sqlite:{folder}/missing/store", 1), ("postgresql://127.0.0.1:1/x", 1)):
+    for store, status in (("mysql://x", 3), ("sqlite:store", 3), ("", 3), ("postgres://x", 3),
+                          (f"sqlite:{folder}/missing/store", 1), ("postgresql://127.0.0.1:1/x", 1)):
         service.config.write_text(good.replace(str(service.settings["store"]), store), encoding="utf-8")
         found, said = service.run("--config", service.config, "--check")
         world.tap.ok(found == status, f"store {store.split(':')[0]}: not to be used", f"{found}: {said}")

@@ -82,7 +82,7 @@ def never_reads(world, service):
 
 def crowd(world):
     """More connections than allowed: the others wait, and those that do nothing make room."""
-    service = world.service(name="crowd", request_timeout=2, connections=20)
+    service = world.service(name="crowd", request_timeout=2, connections=20, connections_per_address=20)
     host = world.enrol(service)
     idle = [socket.create_connection(("127.0.0.1", service.port), 5) for _ in range(60)]
     began = time.monotonic()
