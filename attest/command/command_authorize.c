@@ -35,16 +35,19 @@ static const char help[] =
     "  --key KEY           the update key, private: P-256, PEM\n"
     "  --pcrs PCRS         the configuration's PCR values 0, 2, 3, 4, 7, 8 and 9: what\n"
     "                      cloister-verify predict or tpm2_pcrread printed\n"
-    "  --reference PCRS    values that --pcrs does not tell, from a machine that booted as it should\n"
+    "  --reference PCRS    values that --pcrs does not tell, from a machine that booted as it "
+    "should\n"
     "  --unified           the hosts boot Xen's unified image: PCRs 8 and 9 are zero\n"
     "  --insecure-empty-pcrs  take values that prove nothing: zeros, ff, separators alone\n"
     "  --record-pcr N      the PCR of the monitor's record on these hosts, 0 to 15 (default: 13);\n"
     "                      with any other, their dom0 could open the root\n"
     "  --add STATEMENTS    keep the statements of this file\n"
     "  --drop DIGEST       but not this one\n"
-    "  --number N          the statement's number: higher than those before, and not below the floor\n"
+    "  --number N          the statement's number: higher than those before, and not below the "
+    "floor\n"
     "                      that Xen tells on these hosts\n"
-    "  --floor N           the next boot with a number from N on shuts the root for those below N,\n"
+    "  --floor N           the next boot with a number from N on shuts the root for those below "
+    "N,\n"
     "                      for good\n"
     "  --out FILE          where the statements go, for NV index 0x0180c106\n"
     "  --json              one JSON object\n\n"
@@ -207,8 +210,8 @@ static int policy_pcr(struct inputs *in, uint32_t mask, const struct cloister_by
                       size_t count, uint8_t policy[32])
 {
     static const uint8_t zero[32];
-    const uint8_t head[] = {
-        0, 0, 1, CC_POLICY_PCR, 0, 0, 0, 1, 0, ALG_SHA256, 3, mask & 255, mask >> 8 & 255, 0};
+    const uint8_t head[] = {0,          0, 1,          CC_POLICY_PCR,   0, 0, 0, 1, 0,
+                            ALG_SHA256, 3, mask & 255, mask >> 8 & 255, 0};
     uint8_t digest[32];
     const struct cloister_bytes pieces[] = {{zero, 32}, {head, sizeof(head)}, {digest, 32}};
     int rc = hash(in, values, count, digest);
@@ -368,9 +371,10 @@ static int format_check(const struct inputs *in, const uint8_t *data, size_t siz
     const size_t version = sizeof(magic) - 1;
 
     if (size == FIRST_FORMAT_SIZE) {
-        complain("%s: statements of the first format, which have no number: sign each configuration "
-                 "anew, with --number",
-                 in->add);
+        complain(
+            "%s: statements of the first format, which have no number: sign each configuration "
+            "anew, with --number",
+            in->add);
     } else if (size != sizeof(in->update) || memcmp(data, magic, version)) {
         complain("%s: no statements: %zu bytes, or none of theirs", in->add, size);
     } else if (data[version] != magic[version]) {
@@ -650,8 +654,9 @@ static int take_option(char **argv, int option, void *inputs)
                    ? 0
                    : complain_usage(argv[0], "--number: 1 or more expected");
     case 'f':
-        return take_number(optarg, &in->floor) ? 0
-                                               : complain_usage(argv[0], "--floor: 1 or more expected");
+        return take_number(optarg, &in->floor)
+                   ? 0
+                   : complain_usage(argv[0], "--floor: 1 or more expected");
     default:
         return complain_option(argv, optind);
     }
@@ -694,7 +699,8 @@ int command_authorize(int argc, char **argv)
         return complain_usage(argv[0], "--pcrs or --floor, and --out belong together");
     }
     if (!in.out && (in.reference || in.add || in.unified || in.empty)) {
-        return complain_usage(argv[0], "--reference, --add and words about PCRs need --pcrs and --out");
+        return complain_usage(argv[0],
+                              "--reference, --add and words about PCRs need --pcrs and --out");
     }
     if (in.drop && !in.add) {
         return complain_usage(argv[0], "--drop needs --add");

@@ -23,9 +23,11 @@ static const char help[] =
     "  --policy FILE        what is accepted (JSON, see cloister-verify(1))\n"
     "  --after N            the sequence of the last heartbeat that was accepted: this one's must\n"
     "                       be greater\n"
-    "  --earlier FILE       a heartbeat of the same boot from before: the trace must not have shrunk\n"
+    "  --earlier FILE       a heartbeat of the same boot from before: the trace must not have "
+    "shrunk\n"
     "                       since, or be another one\n"
-    "  --log FILE           a file of the host's trace log; repeated for several, oldest first. Their\n"
+    "  --log FILE           a file of the host's trace log; repeated for several, oldest first. "
+    "Their\n"
     "                       records must be those that the heartbeat signs, up to its count\n"
     "  --enrolled-key HEX   the host's TPM key, as for verify\n"
     "  --report-data HEX    64 bytes that each enclave's report in the evidence must carry\n"
@@ -132,7 +134,8 @@ static int read_inputs(struct inputs *in)
                        &in->heartbeat_size);
     }
     if (!rc && in->earlier_path) {
-        rc = file_read(in->earlier_path, CLOISTER_EVIDENCE_MAX_SIZE, &in->earlier, &in->earlier_size);
+        rc = file_read(in->earlier_path, CLOISTER_EVIDENCE_MAX_SIZE, &in->earlier,
+                       &in->earlier_size);
     }
     return rc;
 }
@@ -180,7 +183,8 @@ static int compare_earlier(struct cloister_verifier *verifier, const struct inpu
         rc = cloister_verify_report(verifier, &earlier, found->host.monitor_key);
         if (rc == -EACCES || (!rc && earlier.kind != CLOISTER_REPORT_HEARTBEAT)) {
             return refuse_text(&found->refusal, CLOISTER_REFUSED_REPORT_SIGNATURE_WRONG,
-                               "a heartbeat signed by record.public_key", "something else", "heartbeat");
+                               "a heartbeat signed by record.public_key", "something else",
+                               "heartbeat");
         }
     }
     return rc ? rc : cloister_heartbeat_follows(&earlier, &found->report, &found->refusal);
@@ -287,7 +291,8 @@ static void print_text(int rc, const struct inputs *in, const struct findings *f
            found->host.boot_id, found->report.sequence, found->report.time, flags,
            found->report.refusals);
     hex_text(found->report.trace_head, sizeof(found->report.trace_head), head, sizeof(head));
-    printf("  trace     %" PRIu64 " records, %" PRIu64 " refusals only counted\n            head %s\n",
+    printf("  trace     %" PRIu64 " records, %" PRIu64
+           " refusals only counted\n            head %s\n",
            found->report.trace_records, found->report.trace_suppressed, head);
     printf("  boot      %" PRIu64 " changes of the boot order or the next boot by dom0\n",
            found->report.boot_changes);

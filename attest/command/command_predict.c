@@ -86,8 +86,8 @@ static int check_values(const struct cloister_plan *plan, const struct inputs *i
         return STATUS_INPUT;
     }
     for (uint32_t pcr = 0; pcr < CLOISTER_EVIDENCE_PCRS && !in->empty; pcr++) {
-        const char *why = cloister_plan_value(plan, pcr, value) > 0
-                              ? cloister_pcr_empty(pcr, value) : NULL;
+        const char *why =
+            cloister_plan_value(plan, pcr, value) > 0 ? cloister_pcr_empty(pcr, value) : NULL;
 
         if (why) {
             complain("PCR %u has a value that proves nothing (%s): from %s", pcr, why,
@@ -209,8 +209,9 @@ static int report(const struct cloister_plan *plan, const struct inputs *in)
                          : 0;
 
     if (in->boot.xen && !requires_tpm(in)) {
-        complain("--cmdline has no cloister-tpm=required: on a host that boots so, dom0 may be able "
-                 "to forge the monitor's record");
+        complain(
+            "--cmdline has no cloister-tpm=required: on a host that boots so, dom0 may be able "
+            "to forge the monitor's record");
     }
     if (rc < 0) {
         return STATUS_INPUT;
@@ -387,7 +388,7 @@ int command_predict(int argc, char **argv)
     }
     if (in.unified && (in.boot.xen || in.boot.kernel || in.boot.initrd)) {
         return complain_usage(argv[0], "--unified has one file, in a plan: --xen, --kernel and "
-                              "--initrd are GRUB's");
+                                       "--initrd are GRUB's");
     }
     if (in.compare && in.pcrs) {
         return complain_usage(argv[0], "--compare or --pcrs, not both");

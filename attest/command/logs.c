@@ -10,7 +10,8 @@
 #include "verify/refuse.h"
 
 /* 0, -EACCES after a refusal, or STATUS_INPUT after having complained. */
-static int read_log(struct cloister_tracelog *log, const char *path, struct cloister_refusal *refusal)
+static int read_log(struct cloister_tracelog *log, const char *path,
+                    struct cloister_refusal *refusal)
 {
     FILE *file = fopen(path, "re");
     char *line = NULL;
@@ -26,8 +27,8 @@ static int read_log(struct cloister_tracelog *log, const char *path, struct cloi
         size -= line[size - 1] == '\n';
         const char *wrong = cloister_tracelog_line(log, line, (size_t)size);
         if (wrong) {
-            rc = refuse_text(refusal, CLOISTER_REFUSED_TRACE_DIFFERS, "what the monitor wrote", wrong,
-                             "%.60s line %" PRIu64, path, number);
+            rc = refuse_text(refusal, CLOISTER_REFUSED_TRACE_DIFFERS, "what the monitor wrote",
+                             wrong, "%.60s line %" PRIu64, path, number);
         }
     }
     if (!rc && ferror(file)) {
@@ -39,8 +40,9 @@ static int read_log(struct cloister_tracelog *log, const char *path, struct cloi
     return rc;
 }
 
-static int judge(const struct cloister_tracelog_summary *summary, const struct cloister_report *heartbeat,
-                 uint64_t boot_id, struct cloister_refusal *refusal)
+static int judge(const struct cloister_tracelog_summary *summary,
+                 const struct cloister_report *heartbeat, uint64_t boot_id,
+                 struct cloister_refusal *refusal)
 {
     switch (summary->awaited) {
     case CLOISTER_TRACELOG_MATCHES:
@@ -49,9 +51,9 @@ static int judge(const struct cloister_tracelog_summary *summary, const struct c
         return refuse_text(refusal, CLOISTER_REFUSED_TRACE_DIFFERS, "the heartbeat's trace_head",
                            "another one", "the log's records since its last anchor");
     case CLOISTER_TRACELOG_UNKNOWN:
-        return refuse_text(refusal, CLOISTER_REFUSED_TRACE_UNKNOWN, "an anchor behind the missing records",
-                           "none", "the log before the heartbeat's record %" PRIu64,
-                           heartbeat->trace_records);
+        return refuse_text(
+            refusal, CLOISTER_REFUSED_TRACE_UNKNOWN, "an anchor behind the missing records", "none",
+            "the log before the heartbeat's record %" PRIu64, heartbeat->trace_records);
     default:
         return refuse_number(refusal, CLOISTER_REFUSED_TRACE_SHORT, heartbeat->trace_records,
                              summary->boot_id == boot_id ? summary->next : 0,

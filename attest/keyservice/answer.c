@@ -82,23 +82,24 @@ static const char *read_request(struct json_reader *in, json_object *document,
             }
             free(challenge.values);
         } else if (strcmp(name, "transport_key") == 0 &&
-                   json_object_is_type(value, json_type_string) &&
-                   strlen(text) == TRANSPORT_TEXT &&
+                   json_object_is_type(value, json_type_string) && strlen(text) == TRANSPORT_TEXT &&
                    base64_decode(BASE64_STANDARD, text, TRANSPORT_TEXT, transport) ==
                        KEYVAULT_PUBLIC_SIZE) {
             memcpy(request->transport, transport, KEYVAULT_PUBLIC_SIZE);
         } else if (strcmp(name, "token") == 0 && json_object_is_type(value, json_type_string)) {
             request->token = text;
         } else {
-            return "challenge (64 hexadecimal digits), transport_key (64 bytes in Base64) and token "
+            return "challenge (64 hexadecimal digits), transport_key (64 bytes in Base64) and "
+                   "token "
                    "expected, and nothing else";
         }
         if (in->rc) {
             return in->why;
         }
     }
-    return json_object_object_length(document) == 3 ? NULL
-                                                    : "challenge, transport_key or token is missing";
+    return json_object_object_length(document) == 3
+               ? NULL
+               : "challenge, transport_key or token is missing";
 }
 
 static int release(struct keyservice *service, const struct key_request *request,
@@ -111,8 +112,8 @@ static int release(struct keyservice *service, const struct key_request *request
     int rc;
 
     if (!challenges_have(&service->challenges, monotonic(), request->challenge)) {
-        return refuse(reply, "challenge", "the challenge was not given, was used, or is too old", "",
-                      "");
+        return refuse(reply, "challenge", "the challenge was not given, was used, or is too old",
+                      "", "");
     }
     if (wrap_report_data(request->challenge, request->transport, data)) {
         return fail(reply, 500, "OpenSSL failed");

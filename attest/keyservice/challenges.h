@@ -15,7 +15,8 @@
 #include "keyvault.h"
 
 #define CHALLENGE_LIFETIME 300 /* s */
-#define CHALLENGES_USED 4096u  /* that many keys within the lifetime of a challenge; each needs a good token */
+#define CHALLENGES_USED                                                                            \
+    4096u /* that many keys within the lifetime of a challenge; each needs a good token */
 #define CHALLENGE_SECRET 32u
 
 struct challenges {
@@ -34,7 +35,8 @@ __attribute__((warn_unused_result)) int challenges_give(struct challenges *chall
 bool challenges_have(const struct challenges *challenges, int64_t now,
                      const uint8_t challenge[KEYVAULT_CHALLENGE_SIZE]);
 /* From now on it is used. -EBUSY: so many were used lately that this one cannot be remembered; it must not be. */
-__attribute__((warn_unused_result)) int challenges_use(struct challenges *challenges, int64_t now,
-                                                       const uint8_t challenge[KEYVAULT_CHALLENGE_SIZE]);
+__attribute__((warn_unused_result)) int
+challenges_use(struct challenges *challenges, int64_t now,
+               const uint8_t challenge[KEYVAULT_CHALLENGE_SIZE]);
 
 #endif

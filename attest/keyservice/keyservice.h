@@ -27,10 +27,11 @@
 #define KEYSERVICE_MAX_BODY (CLOISTER_TOKEN_MAX_SIZE + 1024u)
 
 struct keyservice {
-    const char *listen;       /* address:port; port 0: any */
+    const char *listen; /* address:port; port 0: any */
     const char *certificate, *certificate_key;
     struct cloister_token_keys *issuer_keys;
-    struct cloister_token_expectation expectation; /* each request sets `now` and `report_data` in a copy */
+    /* each request sets `now` and `report_data` in a copy */
+    struct cloister_token_expectation expectation;
     uint8_t key[KEYVAULT_PRIVATE_SIZE];
     struct challenges challenges;
 };

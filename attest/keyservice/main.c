@@ -19,7 +19,8 @@
 static const char usage[] =
     "usage: cloister-keyservice --key FILE --issuer URL --issuer-keys FILE --audience NAME\n"
     "           --policy HEX (--measurement HEX | --author HEX) [--minimum-security-version N]\n"
-    "           --certificate FILE --certificate-key FILE [--listen ADDRESS:PORT] [--leeway SECONDS]\n"
+    "           --certificate FILE --certificate-key FILE [--listen ADDRESS:PORT] [--leeway "
+    "SECONDS]\n"
     "\n"
     "Gives a private key to enclaves that prove by a token of cloister-attestd who they are: an\n"
     "example of a relying party, for keyvault enclaves.\n"
@@ -150,8 +151,8 @@ static int take_option(int option, struct keyservice *service, struct arguments 
         expected->policy = arguments->policy;
         break;
     case OPTION_MEASUREMENT:
-        good = take_hex("measurement", optarg, arguments->measurement,
-                        sizeof(arguments->measurement));
+        good =
+            take_hex("measurement", optarg, arguments->measurement, sizeof(arguments->measurement));
         expected->measurement = arguments->measurement;
         break;
     case OPTION_AUTHOR:
@@ -190,15 +191,15 @@ static const char *missing(const struct keyservice *service, const struct argume
 {
     const struct cloister_token_expectation *expected = &service->expectation;
 
-    return !arguments->key                                ? "--key"
-           : !expected->issuer                            ? "--issuer"
-           : !arguments->issuer_keys                      ? "--issuer-keys"
-           : !expected->audience                          ? "--audience"
-           : !expected->policy                            ? "--policy"
-           : !expected->measurement && !expected->author  ? "--measurement or --author"
-           : !service->certificate                        ? "--certificate"
-           : !service->certificate_key                    ? "--certificate-key"
-                                                          : NULL;
+    return !arguments->key                               ? "--key"
+           : !expected->issuer                           ? "--issuer"
+           : !arguments->issuer_keys                     ? "--issuer-keys"
+           : !expected->audience                         ? "--audience"
+           : !expected->policy                           ? "--policy"
+           : !expected->measurement && !expected->author ? "--measurement or --author"
+           : !service->certificate                       ? "--certificate"
+           : !service->certificate_key                   ? "--certificate-key"
+                                                         : NULL;
 }
 
 static bool load_issuer_keys(struct keyservice *service, const char *path)

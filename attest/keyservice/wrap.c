@@ -155,7 +155,8 @@ int wrap_load(const char *path, uint8_t scalar[KEYVAULT_PRIVATE_SIZE])
     if (!file) {
         return -errno;
     }
-    key = PEM_read_PrivateKey(file, NULL, NULL, (char[]){""}); /* no passphrase: none is asked for */
+    key =
+        PEM_read_PrivateKey(file, NULL, NULL, (char[]){""}); /* no passphrase: none is asked for */
     fclose(file);
     if (key && EVP_PKEY_is_a(key, "EC") &&
         EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) == 1 &&

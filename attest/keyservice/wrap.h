@@ -17,10 +17,10 @@ wrap_report_data(const uint8_t challenge[KEYVAULT_CHALLENGE_SIZE],
                  const uint8_t transport[KEYVAULT_PUBLIC_SIZE], uint8_t data[64]);
 
 /* 0; -EINVAL: `transport` is no point of the curve; -EIO: OpenSSL failed, `wrapped` is zeros. */
-__attribute__((warn_unused_result)) int
-wrap_key(const uint8_t scalar[KEYVAULT_PRIVATE_SIZE],
-         const uint8_t challenge[KEYVAULT_CHALLENGE_SIZE],
-         const uint8_t transport[KEYVAULT_PUBLIC_SIZE], uint8_t wrapped[KEYVAULT_WRAPPED_SIZE]);
+__attribute__((warn_unused_result)) int wrap_key(const uint8_t scalar[KEYVAULT_PRIVATE_SIZE],
+                                                 const uint8_t challenge[KEYVAULT_CHALLENGE_SIZE],
+                                                 const uint8_t transport[KEYVAULT_PUBLIC_SIZE],
+                                                 uint8_t wrapped[KEYVAULT_WRAPPED_SIZE]);
 
 /* The private key in a PEM file without a passphrase. 0; -EINVAL: it is not on P-256; -errno. */
 __attribute__((warn_unused_result)) int wrap_load(const char *path,

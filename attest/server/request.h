@@ -16,7 +16,7 @@
 #include "server/shares.h"
 #include "service/store.h"
 
-#define REQUEST_ADDRESS 46u /* INET6_ADDRSTRLEN */
+#define REQUEST_ADDRESS 46u             /* INET6_ADDRSTRLEN */
 #define REQUEST_MAX_BODY (384u * 1024u) /* of any route */
 
 struct route;
@@ -37,7 +37,7 @@ struct request {
     enum request_lane lane;         /* in which it has a place of the queue */
     struct shares_key address, token_key;
     char address_text[REQUEST_ADDRESS];
-    char event[STORE_ID_SIZE]; /* the id of what the audit notes of it, or "" */
+    char event[STORE_ID_SIZE];   /* the id of what the audit notes of it, or "" */
     uint8_t shown[STORE_DIGEST]; /* SHA-256 of its bearer token, as it was shown */
     bool looks_up;               /* a worker shall only look whether the store knows its token */
     bool authenticated;          /* the store has known its token */

@@ -79,7 +79,8 @@ static void sweep(struct writer *writer)
     writer->offset = offset;
     if (store_begin(writer->db) ||
         store_sweep(writer->db, clock,
-                    clock - (int64_t)writer->service->config.audit_retention * 86400) || store_commit(writer->db)) {
+                    clock - (int64_t)writer->service->config.audit_retention * 86400) ||
+        store_commit(writer->db)) {
         store_rollback(writer->db);
     }
 }

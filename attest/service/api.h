@@ -11,7 +11,7 @@ api_handler api_attest, api_attest_result, api_challenge; /* api_attest.c, api_c
 api_handler api_enrol, api_activate, api_ticket;          /* api_enrol.c */
 api_handler api_hosts, api_host, api_host_delete;         /* api_hosts.c */
 api_handler api_policies, api_policy, api_policy_put, api_policy_delete;   /* api_policies.c */
-api_handler api_audit;                                                   /* api_audit.c */
+api_handler api_audit;                                                     /* api_audit.c */
 api_handler api_jwks, api_openapi, api_health, api_metrics, api_discovery; /* api_static.c */
 
 /* What was done. NULL: it does not matter here. */

@@ -27,8 +27,8 @@ struct enrolment {
     int64_t expires;
     uint8_t ticket[STORE_DIGEST], ak_digest[STORE_DIGEST];
     uint8_t ek_digest[STORE_DIGEST]; /* of the key alone: what the host is known by */
-    uint8_t
-        sent_digest[STORE_DIGEST]; /* of the TPM2B_PUBLIC that was sent: what a ticket may name */
+    /* of the TPM2B_PUBLIC that was sent: what a ticket may name */
+    uint8_t sent_digest[STORE_DIGEST];
     uint8_t secret_digest[STORE_DIGEST];
 };
 

@@ -174,9 +174,8 @@ static int apply_delete(struct db *db, struct request *request)
     }
     rc = store_policy_delete(db, request->argument);
     if (!rc) {
-        rc = api_note(
-            db, request,
-            &(struct api_event){.event = "policy-removed", .subject = request->argument});
+        rc = api_note(db, request,
+                      &(struct api_event){.event = "policy-removed", .subject = request->argument});
     }
     if (rc == -ENOENT && !request->unsure) {
         not_found(request);

@@ -29,7 +29,9 @@ static bool read_store(const struct setting *setting, void *field, const char *v
 
 #define ROW(key, field, reader) key, reader, SETTING_FIELD(struct config, field)
 #define NUMBER(key, field, from, to, usual)                                                        \
-    {ROW(key, field, setting_number), .fallback = (usual), .least = (from), .most = (to)}
+    {                                                                                              \
+        ROW(key, field, setting_number), .fallback = (usual), .least = (from), .most = (to)        \
+    }
 
 static const struct setting list[] = {
     {ROW("listen", listen, setting_text), .fallback = "0.0.0.0:8443"},
@@ -57,7 +59,8 @@ static const struct setting list[] = {
     NUMBER("slow-after", slow_after, 10, 60000, "1000"),
 };
 
-static const struct settings settings = {list, sizeof(list) / sizeof(list[0]), sizeof(struct config)};
+static const struct settings settings = {list, sizeof(list) / sizeof(list[0]),
+                                         sizeof(struct config)};
 
 /*
  * 0 stands for one worker for each CPU, an event thread for four of those, and a quarter of all

@@ -15,7 +15,7 @@
 struct config {
     char listen[CONFIG_TEXT]; /* address, or [address], and port */
     char certificate[CONFIG_TEXT], certificate_key[CONFIG_TEXT];
-    char administrator_ca[CONFIG_TEXT]; /* "": no administrator can reach it */
+    char administrator_ca[CONFIG_TEXT];  /* "": no administrator can reach it */
     char administrator_crl[CONFIG_TEXT]; /* "": no certificate was revoked */
     char signing_key[CONFIG_TEXT], next_signing_key[CONFIG_TEXT];
     char issuer[CONFIG_TEXT];
@@ -24,9 +24,9 @@ struct config {
     uint32_t token_lifetime, challenge_lifetime, enrolment_lifetime; /* s */
     uint32_t request_timeout, handshake_timeout;                     /* s */
     uint32_t connections, connections_per_address, queue, event_threads, workers;
-    uint32_t expiry_warning; /* days before a certificate ends */
+    uint32_t expiry_warning;  /* days before a certificate ends */
     uint32_t audit_retention; /* days */
-    uint32_t slow_after;     /* ms of waiting after which 202 is answered */
+    uint32_t slow_after;      /* ms of waiting after which 202 is answered */
 };
 
 void config_initialise(struct config *config);

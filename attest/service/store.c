@@ -380,9 +380,9 @@ int store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST], int64_t 
     int rc = changed(RUN(db, TICKET_USE, NULL, NULL, DB_BLOB(ticket, STORE_DIGEST), DB_INT(now)));
 
     if (rc == -ENOENT) {
-        rc = changed(RUN(
-            db, HOST_ENROLLED, id_row, host->id, DB_BLOB(host->ek_digest, STORE_DIGEST),
-            DB_BLOB(host->ak_digest, STORE_DIGEST), DB_BLOB(host->token_digest, STORE_DIGEST)));
+        rc = changed(
+            RUN(db, HOST_ENROLLED, id_row, host->id, DB_BLOB(host->ek_digest, STORE_DIGEST),
+                DB_BLOB(host->ak_digest, STORE_DIGEST), DB_BLOB(host->token_digest, STORE_DIGEST)));
         return rc ? rc : -EALREADY;
     }
     rc = rc ? rc : take_former(db, host, former);

@@ -16,8 +16,8 @@
 #include "cloister/predict.h"
 
 #define MAX_APPLICATION (512u << 20)
-#define COFF_SIZE 24u       /* the "PE" signature and the COFF header */
-#define CHECKSUM_OFFSET 64u /* in the optional header */
+#define COFF_SIZE 24u        /* the "PE" signature and the COFF header */
+#define CHECKSUM_OFFSET 64u  /* in the optional header */
 #define CERTIFICATE_ENTRY 4u /* of the data directories */
 #define SIGNED_ALIGNMENT                                                                           \
     8u /* "The Attribute Certificate Table": of what stands before a signature */
@@ -134,8 +134,7 @@ static int read_file(const char *path, struct application *image, uint8_t **data
     int rc = 0;
 
     *data = NULL;
-    if (!file || fseek(file, 0, SEEK_END) || (size = ftell(file)) < 0 ||
-        fseek(file, 0, SEEK_SET)) {
+    if (!file || fseek(file, 0, SEEK_END) || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET)) {
         rc = errno ? -errno : -EIO;
     } else if (size > (long)MAX_APPLICATION) {
         rc = -EFBIG;

@@ -19,8 +19,8 @@ struct application {
     size_t checksum, certificate; /* where these fields stand */
     size_t header_size;
     size_t certificate_size;
-    size_t
-        table; /* of sections: `section_count` of APPLICATION_SECTION_SIZE bytes, all in the file */
+    /* of sections: `section_count` of APPLICATION_SECTION_SIZE bytes, all in the file */
+    size_t table;
     uint32_t section_count;
     struct application_piece sections[APPLICATION_MAX_SECTIONS]; /* in the file, by offset */
 };

@@ -36,7 +36,9 @@ void cloister_report_to_cose(const struct cloister_report *report,
     static const uint8_t signature_head[] = {0x58, sizeof(report->signature)};
 
     _Static_assert(sizeof(head) + CLOISTER_REPORT_SIGNED_SIZE + sizeof(signature_head) +
-                   sizeof(report->signature) == CLOISTER_COSE_REPORT_SIZE, "as it says");
+                           sizeof(report->signature) ==
+                       CLOISTER_COSE_REPORT_SIZE,
+                   "as it says");
     memcpy(cose, head, sizeof(head));
     cose += sizeof(head);
     memcpy(cose, report, CLOISTER_REPORT_SIGNED_SIZE);

@@ -146,11 +146,11 @@ bool crypto_rsa_verify(struct crypto *crypto, struct cloister_bytes modulus, uin
     if (key) {
         context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
     }
-    good = context && EVP_PKEY_verify_init(context) == 1 &&
-           EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
-           EVP_PKEY_CTX_set_signature_md(context, crypto->sha256) == 1 &&
-           EVP_PKEY_verify(context, signature.data, signature.size, digest,
-                           CLOISTER_DIGEST_SIZE) == 1;
+    good =
+        context && EVP_PKEY_verify_init(context) == 1 &&
+        EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
+        EVP_PKEY_CTX_set_signature_md(context, crypto->sha256) == 1 &&
+        EVP_PKEY_verify(context, signature.data, signature.size, digest, CLOISTER_DIGEST_SIZE) == 1;
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(key);
     ERR_pop_to_mark();

@@ -44,16 +44,15 @@ static void read_reports(struct items *in, struct cloister_evidence *evidence)
 {
     char what[32];
 
-    evidence->report_count =
-        (uint32_t)items_array(in, 0, CLOISTER_EVIDENCE_MAX_REPORTS, "reports");
+    evidence->report_count = (uint32_t)items_array(in, 0, CLOISTER_EVIDENCE_MAX_REPORTS, "reports");
     for (uint32_t i = 0; i < evidence->report_count && !in->rc; i++) {
         snprintf(what, sizeof(what), "reports[%u]", i);
         if (items_tag_next(in)) {
             evidence->report_forms[i] = CLOISTER_REPORT_COSE;
             cose_read(in, &evidence->reports[i], what);
         } else {
-            struct cloister_bytes report = items_bytes(in, sizeof(evidence->reports[i]),
-                                                       sizeof(evidence->reports[i]), what);
+            struct cloister_bytes report =
+                items_bytes(in, sizeof(evidence->reports[i]), sizeof(evidence->reports[i]), what);
 
             evidence->report_forms[i] = CLOISTER_REPORT_FIXED;
             if (!in->rc) {

@@ -185,8 +185,11 @@ int items_end(struct items *items)
 /* The size of the shortest head for this value: RFC 8949, 3 and 4.2.1. */
 static size_t shortest_head(uint64_t value)
 {
-    return value < 24 ? 1 : value <= UINT8_MAX ? 2 : value <= UINT16_MAX ? 3 :
-           value <= UINT32_MAX ? 5 : 9;
+    return value < 24            ? 1
+           : value <= UINT8_MAX  ? 2
+           : value <= UINT16_MAX ? 3
+           : value <= UINT32_MAX ? 5
+                                 : 9;
 }
 
 /* How many bytes its head has, of `read`; 0: any number will do. */
@@ -224,8 +227,8 @@ static bool take_any(struct items *items, const char *wanted, const char *what, 
         items_refuse(items, CLOISTER_REFUSED_NOT_DETERMINISTIC, wanted, kind_names[ITEM_INDEFINITE],
                      what);
     } else if (head && head != shortest_head(item->value)) {
-        items_refuse(items, CLOISTER_REFUSED_NOT_DETERMINISTIC, "the shortest head",
-                     "a longer one", what);
+        items_refuse(items, CLOISTER_REFUSED_NOT_DETERMINISTIC, "the shortest head", "a longer one",
+                     what);
     } else {
         items->data += result.read;
         items->left -= result.read;
@@ -267,7 +270,8 @@ uint64_t items_number(struct items *items, uint64_t least, uint64_t most, const 
     struct item item;
 
     return take_within(items, ITEM_NUMBER, least, most, CLOISTER_REFUSED_BAD_VALUE, what, &item)
-               ? item.value : 0;
+               ? item.value
+               : 0;
 }
 
 struct cloister_bytes items_bytes(struct items *items, size_t least, size_t most, const char *what)
@@ -285,7 +289,8 @@ uint64_t items_array(struct items *items, uint64_t least, uint64_t most, const c
     struct item item;
 
     return take_within(items, ITEM_ARRAY, least, most, CLOISTER_REFUSED_BAD_SIZE, what, &item)
-               ? item.value : 0;
+               ? item.value
+               : 0;
 }
 
 /* By hand: libcbor 0.8 takes the one-byte heads of most tags, COSE's among them, for errors. */
@@ -297,8 +302,8 @@ void items_tag(struct items *items, uint8_t tag, const char *what)
     if (items->left == 0) {
         items_refuse(items, CLOISTER_REFUSED_TRUNCATED, kind_names[ITEM_TAG], "the end", what);
     } else if (!items_tag_next(items)) {
-        items_refuse(items, CLOISTER_REFUSED_BAD_TYPE, kind_names[ITEM_TAG],
-                     kind_names[ITEM_OTHER], what);
+        items_refuse(items, CLOISTER_REFUSED_BAD_TYPE, kind_names[ITEM_TAG], kind_names[ITEM_OTHER],
+                     what);
     } else if (items->data[0] != (TAG_HEAD | tag)) {
         items_refuse(items, CLOISTER_REFUSED_BAD_VALUE, "the tag that it must have", "another",
                      what);

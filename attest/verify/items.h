@@ -42,9 +42,9 @@ struct item {
 /* A map whose keys are unsigned numbers. */
 struct items_map {
     const char *name;
-    uint64_t left;     /* keys not yet read */
-    bool pending;      /* `key` was read, its value not yet */
-    bool started;      /* `key` is valid */
+    uint64_t left; /* keys not yet read */
+    bool pending;  /* `key` was read, its value not yet */
+    bool started;  /* `key` is valid */
     uint64_t key;
 };
 

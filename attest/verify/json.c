@@ -105,8 +105,10 @@ void json_number(struct json_reader *in, const char *path, json_object *value, u
 
 static int digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-           c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 void json_hex(struct json_reader *in, const char *path, json_object *value, size_t size,
@@ -189,7 +191,8 @@ static size_t count_members(json_object *value)
     size_t count = 0;
 
     if (json_object_is_type(value, json_type_object)) {
-        json_object_object_foreach(value, key, member) {
+        json_object_object_foreach(value, key, member)
+        {
             (void)key;
             count += 1 + count_members(member);
         }

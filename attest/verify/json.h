@@ -26,7 +26,8 @@ void json_number(struct json_reader *in, const char *path, json_object *value, u
 void json_alternatives(struct json_reader *in, const char *path, json_object *value, size_t size,
                        struct alternatives *alternatives);
 /* One hexadecimal text of `size` bytes. */
-void json_hex(struct json_reader *in, const char *path, json_object *value, size_t size, uint8_t *bytes);
+void json_hex(struct json_reader *in, const char *path, json_object *value, size_t size,
+              uint8_t *bytes);
 /* "MAJOR.MINOR.PATCH", as a monitor record has it. */
 void json_version(struct json_reader *in, const char *path, json_object *value, uint32_t *version);
 /* An array's length, at least 1 and at most `most`; 0 after a refusal. */

@@ -9,9 +9,9 @@
 #include "verify/tpm.h"
 
 /* TCG PC Client Platform Firmware Profile 1.05. */
-#define EV_NO_ACTION 3u         /* 10.4.1 */
+#define EV_NO_ACTION 3u /* 10.4.1 */
 #define SHA1_SIZE 20u
-#define SIGNATURE "Spec ID Event03" /* 10.4.5.1, with its zero */
+#define SIGNATURE "Spec ID Event03"          /* 10.4.5.1, with its zero */
 #define LOCALITY_SIGNATURE "StartupLocality" /* 10.4.5.3, with its zero */
 #define SHA256_SIZE 32u
 #define MAX_DIGEST 64u

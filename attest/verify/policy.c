@@ -41,7 +41,8 @@ static void take_enclave(struct json_reader *in, const char *path, json_object *
         json_refuse(in, path, "an object expected");
         return;
     }
-    json_object_object_foreach(value, key, member) {
+    json_object_object_foreach(value, key, member)
+    {
         snprintf(inner, sizeof(inner), "%s.%.40s", path, key);
         if (!strcmp(key, "name")) {
             json_name(in, inner, member, enclave->name);
@@ -173,13 +174,16 @@ static void take_xens(struct json_reader *in, const char *path, json_object *val
         in->rc = -ENOMEM;
         return;
     }
-    json_object_object_foreach(value, series, least) {
+    json_object_object_foreach(value, series, least)
+    {
         char text[CLOISTER_NAME_SIZE] = "";
 
         json_name(in, path, least, text);
         if (!in->rc && !take_least(series, text, &policy->xens[policy->xen_count++])) {
-            json_refuse(in, path, "a series and its least version expected, as \"4.17\": "
-                        "\"4.17.7\", not \"%.20s\": \"%.20s\"", series, text);
+            json_refuse(in, path,
+                        "a series and its least version expected, as \"4.17\": "
+                        "\"4.17.7\", not \"%.20s\": \"%.20s\"",
+                        series, text);
         }
         if (in->rc) {
             return;
@@ -276,8 +280,8 @@ static void take_any(struct json_reader *in, const char *key, json_object *value
     json_refuse(in, "", "unknown member '%.40s'", key);
 }
 
-int cloister_policy_parse(const char *json, size_t size, struct cloister_policy **policy,
-                          char *why, size_t why_size)
+int cloister_policy_parse(const char *json, size_t size, struct cloister_policy **policy, char *why,
+                          size_t why_size)
 {
     struct json_reader in = {.why = why, .why_size = why_size};
     struct cloister_policy *parsed = calloc(1, sizeof(*parsed));
@@ -289,7 +293,8 @@ int cloister_policy_parse(const char *json, size_t size, struct cloister_policy 
     }
     if (!in.rc) {
         parsed->record_pcr = CLOISTER_RECORD_PCR;
-        json_object_object_foreach(document, key, value) {
+        json_object_object_foreach(document, key, value)
+        {
             take_any(&in, key, value, parsed);
         }
         policy_boots_check(&in, parsed);

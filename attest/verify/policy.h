@@ -39,7 +39,7 @@ struct cloister_policy {
     struct xen_version *xens; /* the least of each series that is accepted; xen_count 0: not said */
     size_t xen_count;
     uint32_t require_flags;
-    uint32_t open_allowed; /* CLOISTER_INFO_* of what may be open */
+    uint32_t open_allowed;      /* CLOISTER_INFO_* of what may be open */
     struct alternatives tables; /* of what dom0 may */
     struct policy_enclave *enclaves;
     size_t enclave_count;

@@ -10,16 +10,15 @@ static const struct {
     enum cloister_step step;
     const char *name;
     const char *text;
-} refusals[] = {
-    {0, "accepted", "nothing is wrong"},
+} refusals[] = {{0, "accepted", "nothing is wrong"},
 #define REFUSAL_ROW(step, code, name, text) {CLOISTER_STEP_##step, name, text},
-    CLOISTER_REFUSALS(REFUSAL_ROW)
+                CLOISTER_REFUSALS(REFUSAL_ROW)
 #undef REFUSAL_ROW
 };
 
 static const char *const steps[] = {
-    "none",    "decode",  "nonce", "record", "key",     "signature", "quote",
-    "pcrs",    "binding", "log",   "boot",   "monitor", "report",    "report-signature",
+    "none",         "decode",  "nonce",     "record", "key",     "signature", "quote",
+    "pcrs",         "binding", "log",       "boot",   "monitor", "report",    "report-signature",
     "report-flags", "enclave", "freshness",
 };
 

@@ -9,8 +9,14 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
-enum enclave_field { FIELD_NONE, FIELD_MEASUREMENT, FIELD_AUTHOR, FIELD_FAMILY, FIELD_IMAGE,
-                     FIELD_SECURITY_VERSION };
+enum enclave_field {
+    FIELD_NONE,
+    FIELD_MEASUREMENT,
+    FIELD_AUTHOR,
+    FIELD_FAMILY,
+    FIELD_IMAGE,
+    FIELD_SECURITY_VERSION
+};
 
 static bool holds(const struct alternatives *alternatives, const uint8_t *value)
 {
@@ -21,10 +27,10 @@ static bool holds(const struct alternatives *alternatives, const uint8_t *value)
 static enum enclave_field compare(const struct policy_enclave *entry,
                                   const struct cloister_report *report)
 {
-    return !holds(&entry->author, report->author) ? FIELD_AUTHOR
-           : !holds(&entry->family_id, report->family_id) ? FIELD_FAMILY
-           : !holds(&entry->image_id, report->image_id) ? FIELD_IMAGE
-           : !holds(&entry->measurement, report->measurement) ? FIELD_MEASUREMENT
+    return !holds(&entry->author, report->author)               ? FIELD_AUTHOR
+           : !holds(&entry->family_id, report->family_id)       ? FIELD_FAMILY
+           : !holds(&entry->image_id, report->image_id)         ? FIELD_IMAGE
+           : !holds(&entry->measurement, report->measurement)   ? FIELD_MEASUREMENT
            : report->security_version < entry->security_version ? FIELD_SECURITY_VERSION
                                                                 : FIELD_NONE;
 }

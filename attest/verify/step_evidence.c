@@ -10,7 +10,8 @@
 int step_decode(struct verification *v)
 {
     return cloister_evidence_decode(v->encoded.data, v->encoded.size, &v->evidence, v->refusal)
-               ? -EACCES : 0;
+               ? -EACCES
+               : 0;
 }
 
 int step_nonce(struct verification *v)
@@ -22,8 +23,8 @@ int step_nonce(struct verification *v)
                              found->size, "size of the nonce");
     }
     if (memcmp(expected->data, found->data, found->size) != 0) {
-        return refuse_bytes(v->refusal, CLOISTER_REFUSED_NONCE_DIFFERS, expected->data,
-                            found->data, found->size, "nonce");
+        return refuse_bytes(v->refusal, CLOISTER_REFUSED_NONCE_DIFFERS, expected->data, found->data,
+                            found->size, "nonce");
     }
     return 0;
 }

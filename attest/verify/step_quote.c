@@ -24,13 +24,13 @@ static int accept_key(struct verification *v, const uint8_t digest[CLOISTER_DIGE
     hex_text(digest, CLOISTER_DIGEST_SIZE, found, sizeof(found));
     if (policy->keys.count == 1 || enrolled) {
         return refuse_bytes(v->refusal, CLOISTER_REFUSED_KEY_NOT_ACCEPTED,
-                            enrolled ? enrolled : policy->keys.values, digest,
-                            CLOISTER_DIGEST_SIZE, "SHA-256 of quote.key");
+                            enrolled ? enrolled : policy->keys.values, digest, CLOISTER_DIGEST_SIZE,
+                            "SHA-256 of quote.key");
     }
     return refuse_text(v->refusal, CLOISTER_REFUSED_KEY_NOT_ACCEPTED,
-                       policy->keys.count ? "one of the policy's" :
-                       policy->enrolled_key ? "the enrolled key, but none was named" :
-                       "nothing: the policy accepts no key",
+                       policy->keys.count     ? "one of the policy's"
+                       : policy->enrolled_key ? "the enrolled key, but none was named"
+                                              : "nothing: the policy accepts no key",
                        found, "SHA-256 of quote.key");
 }
 
@@ -88,9 +88,9 @@ int step_signature(struct verification *v)
     if (crypto_hash(v->crypto, &quote->attest, 1, digest)) {
         return -EIO;
     }
-    good = ecc ? crypto_p256_verify(v->crypto, v->key.point, signature.pair, digest)
-               : crypto_rsa_verify(v->crypto, v->key.modulus, v->key.exponent, signature.rsa,
-                                   digest);
+    good =
+        ecc ? crypto_p256_verify(v->crypto, v->key.point, signature.pair, digest)
+            : crypto_rsa_verify(v->crypto, v->key.modulus, v->key.exponent, signature.rsa, digest);
     if (!good) {
         return refuse_text(v->refusal, CLOISTER_REFUSED_SIGNATURE_WRONG, "a signature by quote.key",
                            "something else", "quote.signature");

@@ -67,8 +67,9 @@ int tpm_read_key(struct cloister_bytes bytes, struct tpm_key *key)
     key->attributes = (uint32_t)reader_big(&in, 4);
     reader_sized(&in, MAX_DIGEST); /* authPolicy */
     if (!in.bad && name_algorithm == TPM_ALG_SHA256) {
-        rc = key->type == TPM_ALG_ECC ? read_ecc(&in, key)
-             : key->type == TPM_ALG_RSA ? read_rsa(&in, key) : -ENOTSUP;
+        rc = key->type == TPM_ALG_ECC   ? read_ecc(&in, key)
+             : key->type == TPM_ALG_RSA ? read_rsa(&in, key)
+                                        : -ENOTSUP;
     }
     if (in.bad || (!rc && !reader_complete(&in))) {
         return -EBADMSG;
@@ -83,8 +84,8 @@ int tpm_read_signature(struct cloister_bytes bytes, struct tpm_signature *signat
 
     signature->scheme = (uint16_t)reader_big(&in, 2);
     hash = reader_big(&in, 2);
-    if (!in.bad && (hash != TPM_ALG_SHA256 || (signature->scheme != TPM_ALG_ECDSA &&
-                                               signature->scheme != TPM_ALG_RSASSA))) {
+    if (!in.bad && (hash != TPM_ALG_SHA256 ||
+                    (signature->scheme != TPM_ALG_ECDSA && signature->scheme != TPM_ALG_RSASSA))) {
         return -ENOTSUP;
     }
     if (signature->scheme == TPM_ALG_ECDSA) { /* TPMS_SIGNATURE_ECC, part 2, 11.3.2 */
@@ -126,8 +127,7 @@ int tpm_read_quote(struct cloister_bytes bytes, struct tpm_quote *quote)
 
     quote->magic = (uint32_t)reader_big(&in, 4);
     quote->type = (uint16_t)reader_big(&in, 2);
-    if (!in.bad &&
-        (quote->magic != TPM_GENERATED_VALUE || quote->type != TPM_ST_ATTEST_QUOTE)) {
+    if (!in.bad && (quote->magic != TPM_GENERATED_VALUE || quote->type != TPM_ST_ATTEST_QUOTE)) {
         return 0;
     }
     reader_sized(&in, MAX_NAME); /* qualifiedSigner */

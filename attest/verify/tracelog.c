@@ -20,8 +20,8 @@ struct cloister_tracelog {
     uint64_t awaited_boot;
     struct cloister_report awaited;
     /* Of the boot that the last line belongs to. */
-    bool begun;                  /* `summary.next` is known */
-    bool known;                  /* `head` is that of the `next` records, if the log is true */
+    bool begun; /* `summary.next` is known */
+    bool known; /* `head` is that of the `next` records, if the log is true */
     uint8_t head[32];
     struct cloister_report last; /* anchor; magic 0: none */
     bool is_record;
@@ -47,7 +47,8 @@ void cloister_tracelog_free(struct cloister_tracelog *log)
     }
 }
 
-void cloister_tracelog_trust(struct cloister_tracelog *log, uint64_t boot_id, const uint8_t record[32])
+void cloister_tracelog_trust(struct cloister_tracelog *log, uint64_t boot_id,
+                             const uint8_t record[32])
 {
     log->trusting = true;
     log->trusted_boot = boot_id;
@@ -290,7 +291,8 @@ static void compare_awaited(struct cloister_tracelog *log)
     struct cloister_tracelog_summary *summary = &log->summary;
 
     if (!log->awaiting || !log->begun || summary->boot_id != log->awaited_boot ||
-        summary->awaited == CLOISTER_TRACELOG_MATCHES || summary->awaited == CLOISTER_TRACELOG_DIFFERS) {
+        summary->awaited == CLOISTER_TRACELOG_MATCHES ||
+        summary->awaited == CLOISTER_TRACELOG_DIFFERS) {
         return;
     }
     if (summary->next == log->awaited.trace_records && log->known) {
@@ -315,7 +317,8 @@ static const char *apply_record(struct cloister_tracelog *log, uint64_t boot_id,
         return NULL; /* of a monitor without a running hash */
     }
     if (same_boot && record->order < log->summary.next) {
-        return "its record is not in its place in the monitor's order: it was moved, or is there twice";
+        return "its record is not in its place in the monitor's order: it was moved, or is there "
+               "twice";
     }
     begin_boot(log, boot_id);
     go_on(log, record->order);
@@ -340,10 +343,12 @@ struct anchor {
 /* Is it a heartbeat, by the key of this record? */
 static const char *check_signature(struct cloister_tracelog *log, struct anchor *anchor)
 {
-    const struct cloister_bytes content = {(const uint8_t *)&anchor->record, sizeof(anchor->record)};
+    const struct cloister_bytes content = {(const uint8_t *)&anchor->record,
+                                           sizeof(anchor->record)};
     const struct cloister_report *report = &anchor->report;
 
-    if (anchor->record.magic != CLOISTER_RECORD_MAGIC || anchor->record.version != CLOISTER_RECORD_VERSION ||
+    if (anchor->record.magic != CLOISTER_RECORD_MAGIC ||
+        anchor->record.version != CLOISTER_RECORD_VERSION ||
         report->magic != CLOISTER_REPORT_MAGIC || report->version != CLOISTER_REPORT_VERSION ||
         report->size != sizeof(*report) || report->kind != CLOISTER_REPORT_HEARTBEAT) {
         return "its anchor is no heartbeat of a form that is known";
@@ -369,7 +374,8 @@ static const char *check_place(const struct cloister_tracelog *log, uint64_t boo
     if (anchor->record.boot_id != boot_id) {
         return "its anchor is of another boot";
     }
-    if ((log->trusting && log->trusted_boot == boot_id && memcmp(log->trusted, anchor->digest, 32) != 0) ||
+    if ((log->trusting && log->trusted_boot == boot_id &&
+         memcmp(log->trusted, anchor->digest, 32) != 0) ||
         (same_boot && summary->has_monitor && memcmp(summary->monitor, anchor->digest, 32) != 0)) {
         return "its anchor is of another monitor than this boot's";
     }
@@ -377,20 +383,24 @@ static const char *check_place(const struct cloister_tracelog *log, uint64_t boo
         return NULL;
     }
     if (report->trace_records < summary->next) {
-        return "its anchor signs fewer records than stand before it: it is an older one, or records were inserted";
+        return "its anchor signs fewer records than stand before it: it is an older one, or "
+               "records were inserted";
     }
-    if (log->last.magic && (report->sequence <= log->last.sequence || report->time < log->last.time ||
-                            report->trace_suppressed < log->last.trace_suppressed)) {
+    if (log->last.magic &&
+        (report->sequence <= log->last.sequence || report->time < log->last.time ||
+         report->trace_suppressed < log->last.trace_suppressed)) {
         return "its anchor is not later than the one before it";
     }
     if (log->known && report->trace_records == summary->next &&
         memcmp(report->trace_head, log->head, sizeof(log->head)) != 0) {
-        return "the records since the anchor before, or since the boot, are not those that the monitor wrote";
+        return "the records since the anchor before, or since the boot, are not those that the "
+               "monitor wrote";
     }
     return NULL;
 }
 
-static const char *apply_anchor(struct cloister_tracelog *log, uint64_t boot_id, struct anchor *anchor)
+static const char *apply_anchor(struct cloister_tracelog *log, uint64_t boot_id,
+                                struct anchor *anchor)
 {
     const char *wrong = check_signature(log, anchor);
 
@@ -461,7 +471,8 @@ const char *cloister_tracelog_line(struct cloister_tracelog *log, const char *li
     log->is_record = false;
     in.object = json_document(&in.json, line, size);
     if (!in.object) {
-        return in.json.rc == -ENOMEM ? "out of memory" : "it is no JSON object whose members occur once";
+        return in.json.rc == -ENOMEM ? "out of memory"
+                                     : "it is no JSON object whose members occur once";
     }
     wrong = apply(log, &in);
     json_object_put(in.object);

@@ -66,8 +66,8 @@ const char *cloister_settings_name(enum cloister_settings settings)
     return (size_t)settings < sizeof(names) / sizeof(names[0]) ? names[settings] : "unknown";
 }
 
-int cloister_verify_report(struct cloister_verifier *verifier,
-                           const struct cloister_report *report, const uint8_t monitor_key[64])
+int cloister_verify_report(struct cloister_verifier *verifier, const struct cloister_report *report,
+                           const uint8_t monitor_key[64])
 {
     return report_verify(&verifier->crypto, report, monitor_key);
 }
@@ -126,17 +126,20 @@ static int trace_continues(const uint8_t head[32], uint64_t records, uint64_t su
     const enum cloister_refusal_code code = CLOISTER_REFUSED_TRACE_CONTRADICTS;
 
     if (later->trace_records < records) {
-        return refuse_number(refusal, code, records, later->trace_records, "trace_records, at least");
+        return refuse_number(refusal, code, records, later->trace_records,
+                             "trace_records, at least");
     }
     if (later->trace_suppressed < suppressed) {
         return refuse_number(refusal, code, suppressed, later->trace_suppressed,
                              "trace_suppressed, at least");
     }
     if (later->boot_changes < boot_changes) {
-        return refuse_number(refusal, code, boot_changes, later->boot_changes, "boot_changes, at least");
+        return refuse_number(refusal, code, boot_changes, later->boot_changes,
+                             "boot_changes, at least");
     }
     if (later->trace_records == records && memcmp(later->trace_head, head, 32) != 0) {
-        return refuse_bytes(refusal, code, head, later->trace_head, 32, "trace_head, of as many records");
+        return refuse_bytes(refusal, code, head, later->trace_head, 32,
+                            "trace_head, of as many records");
     }
     return 0;
 }
@@ -147,15 +150,17 @@ static int refuse_time(struct cloister_refusal *refusal, uint64_t earlier, uint6
 
     snprintf(expected, sizeof(expected), "more than %" PRIu64, earlier);
     snprintf(found, sizeof(found), "%" PRIu64, later);
-    return refuse_text(refusal, CLOISTER_REFUSED_HEARTBEAT_OLD, expected, found, "time, in ns since boot");
+    return refuse_text(refusal, CLOISTER_REFUSED_HEARTBEAT_OLD, expected, found,
+                       "time, in ns since boot");
 }
 
-int cloister_heartbeat_follows(const struct cloister_report *earlier, const struct cloister_report *later,
+int cloister_heartbeat_follows(const struct cloister_report *earlier,
+                               const struct cloister_report *later,
                                struct cloister_refusal *refusal)
 {
     if (memcmp(earlier->record, later->record, sizeof(later->record)) != 0) {
-        return refuse_bytes(refusal, CLOISTER_REFUSED_TRACE_CONTRADICTS, earlier->record, later->record,
-                            sizeof(later->record), "record");
+        return refuse_bytes(refusal, CLOISTER_REFUSED_TRACE_CONTRADICTS, earlier->record,
+                            later->record, sizeof(later->record), "record");
     }
     if (later->time <= earlier->time) {
         return refuse_time(refusal, earlier->time, later->time);

@@ -70,15 +70,17 @@ static int make_plan(const struct program *program, const struct image_options *
     }
     plan->slot_size = plan->shared_pages * PAGE / plan->thread_count & ~UINT64_C(63);
     if (plan->slot_size < MIN_SLOT) {
-        snprintf(text, 256, "shared window: %" PRIu64 " bytes for each thread, at least %u are needed",
+        snprintf(text, 256,
+                 "shared window: %" PRIu64 " bytes for each thread, at least %u are needed",
                  plan->slot_size, MIN_SLOT);
         return -EINVAL;
     }
     if (plan->stack_pages < 1 || plan->stack_pages > CLOISTER_MAX_PAGES ||
         plan->heap_pages > CLOISTER_MAX_PAGES) {
-        snprintf(text, 256, "stack of %" PRIu64 " pages (at least 1), heap of %" PRIu64
-                            " pages: at most %u each", plan->stack_pages, plan->heap_pages,
-                 CLOISTER_MAX_PAGES);
+        snprintf(text, 256,
+                 "stack of %" PRIu64 " pages (at least 1), heap of %" PRIu64
+                 " pages: at most %u each",
+                 plan->stack_pages, plan->heap_pages, CLOISTER_MAX_PAGES);
         return -EINVAL;
     }
 
@@ -116,8 +118,8 @@ static int add_program(struct pages *pages, const struct program *program)
     for (uint32_t i = 0; !result && i < program->segment_count; i++) {
         const struct program_segment *segment = &program->segments[i];
 
-        result = pages_add(pages, page_of(segment->address), pages_of(segment->size),
-                           segment->flags);
+        result =
+            pages_add(pages, page_of(segment->address), pages_of(segment->size), segment->flags);
         if (!result) {
             result = pages_write(pages, segment->address, segment->content, segment->content_size);
         }
@@ -165,17 +167,18 @@ static int add_tss(struct pages *pages, const struct plan *plan, uint64_t index)
 {
     const uint64_t offset = index * plan->thread_stride;
     const uint64_t stacks[] = {
-        [CLOISTER_IST_DOUBLE_FAULT] = address_of(plan->double_fault_stack + offset +
-                                                 CLOISTER_DOUBLE_FAULT_STACK_PAGES),
-        [CLOISTER_IST_PAGE_FAULT] = address_of(plan->fault_stack + offset +
-                                               CLOISTER_FAULT_STACK_PAGES),
+        [CLOISTER_IST_DOUBLE_FAULT] =
+            address_of(plan->double_fault_stack + offset + CLOISTER_DOUBLE_FAULT_STACK_PAGES),
+        [CLOISTER_IST_PAGE_FAULT] =
+            address_of(plan->fault_stack + offset + CLOISTER_FAULT_STACK_PAGES),
     };
     uint8_t tss[104] = {[102] = sizeof(tss)}; /* the I/O map stands behind the limit: none */
 
     for (size_t i = 1; i < sizeof(stacks) / sizeof(stacks[0]); i++) {
         memcpy(tss + 36 + 8 * (i - 1), &stacks[i], sizeof(stacks[i]));
     }
-    return pages_write(pages, address_of(plan->tss) + index * CLOISTER_TSS_STRIDE, tss, sizeof(tss));
+    return pages_write(pages, address_of(plan->tss) + index * CLOISTER_TSS_STRIDE, tss,
+                       sizeof(tss));
 }
 
 static int fill_layout(struct pages *pages, const struct program *program, const struct plan *plan)
@@ -221,8 +224,8 @@ static int fill(struct pages *pages, const struct program *program, const struct
         result = fill_layout(pages, program, plan);
     }
     if (!result) {
-        result = pages_add(pages, plan->tss, pages_of(plan->thread_count * CLOISTER_TSS_STRIDE),
-                           READ);
+        result =
+            pages_add(pages, plan->tss, pages_of(plan->thread_count * CLOISTER_TSS_STRIDE), READ);
     }
     for (uint64_t i = 0; !result && i < plan->thread_count; i++) {
         result = add_tss(pages, plan, i);
@@ -355,7 +358,8 @@ int image_assemble(const struct program *program, const struct image_options *op
         free(*data);
         *data = NULL;
         if (result == -ENOMEM || result == -EIO) {
-            snprintf(text, 256, "%s", result == -EIO ? "the crypto library failed" : "out of memory");
+            snprintf(text, 256, "%s",
+                     result == -EIO ? "the crypto library failed" : "out of memory");
         }
     }
     return result;

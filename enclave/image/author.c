@@ -64,10 +64,9 @@ static int signature_to_der(const uint8_t signature[64], uint8_t **der)
 static bool signature_from_der(const uint8_t *der, size_t size, uint8_t signature[64])
 {
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)size);
-    bool good = pair &&
-                BN_bn2binpad(ECDSA_SIG_get0_r(pair), signature, SCALAR_SIZE) == SCALAR_SIZE &&
-                BN_bn2binpad(ECDSA_SIG_get0_s(pair), signature + SCALAR_SIZE, SCALAR_SIZE) ==
-                    SCALAR_SIZE;
+    bool good =
+        pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), signature, SCALAR_SIZE) == SCALAR_SIZE &&
+        BN_bn2binpad(ECDSA_SIG_get0_s(pair), signature + SCALAR_SIZE, SCALAR_SIZE) == SCALAR_SIZE;
 
     ECDSA_SIG_free(pair);
     return good;

@@ -33,7 +33,8 @@ static const char help[] =
     "                        must fit into SIZE / threads (default: 64K for each thread)\n"
     "  --debug               a debug image: promises no secrecy, gets other keys, and every\n"
     "                        verifier refuses it by default\n\n"
-    "SIZE is in bytes, or with K, M, G; it is rounded up to whole pages of 4K. The same program and\n"
+    "SIZE is in bytes, or with K, M, G; it is rounded up to whole pages of 4K. The same program "
+    "and\n"
     "options give the same bytes, but for the signature. Exit status: see cloister-image --help.\n";
 
 struct arguments {
@@ -101,8 +102,19 @@ static bool parse_id(const char *text, uint8_t id[16])
     return !text[32];
 }
 
-enum { OPTION_KEY = 256, OPTION_NAME, OPTION_FAMILY, OPTION_IMAGE_ID, OPTION_VERSION,
-       OPTION_SECURITY, OPTION_THREADS, OPTION_HEAP, OPTION_STACK, OPTION_SHARED, OPTION_DEBUG };
+enum {
+    OPTION_KEY = 256,
+    OPTION_NAME,
+    OPTION_FAMILY,
+    OPTION_IMAGE_ID,
+    OPTION_VERSION,
+    OPTION_SECURITY,
+    OPTION_THREADS,
+    OPTION_HEAP,
+    OPTION_STACK,
+    OPTION_SHARED,
+    OPTION_DEBUG
+};
 
 static const struct option long_options[] = {
     {"key", required_argument, NULL, OPTION_KEY},
@@ -185,8 +197,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         }
     }
     if (optind + 1 != argc) {
-        return complain_usage("build", optind == argc ? "no program given"
-                                                      : "more than one program given");
+        return complain_usage("build",
+                              optind == argc ? "no program given" : "more than one program given");
     }
     arguments->program = argv[optind];
     if (!arguments->key || !arguments->image || !arguments->options.name[0]) {

@@ -9,7 +9,8 @@
 
 static const char help[] =
     "usage: cloister-image keygen -o FILE\n\n"
-    "Makes an author's key (ECDSA P-256) and writes it to FILE (PEM, PKCS #8), which only its owner\n"
+    "Makes an author's key (ECDSA P-256) and writes it to FILE (PEM, PKCS #8), which only its "
+    "owner\n"
     "can read. A file that exists is never replaced: who loses the key loses the identity.\n\n"
     "  -o, --output FILE\n";
 

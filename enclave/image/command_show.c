@@ -12,16 +12,20 @@
 
 static const char help_info[] =
     "usage: cloister-image info [--json] IMAGE\n\n"
-    "Shows what an image says about itself, and whether its signature and measurement hold. An image\n"
+    "Shows what an image says about itself, and whether its signature and measurement hold. An "
+    "image\n"
     "whose structure is not valid is refused (status 1); one that does not verify is shown.\n";
 static const char help_measure[] =
     "usage: cloister-image measure IMAGE\n\n"
-    "Computes the measurement (SHA-384) of the image's launch state and pages, as the monitor will,\n"
+    "Computes the measurement (SHA-384) of the image's launch state and pages, as the monitor "
+    "will,\n"
     "and prints it in hexadecimal. The signature is not looked at.\n";
 static const char help_verify[] =
     "usage: cloister-image verify [--author HEX] IMAGE\n\n"
-    "Checks the author's signature over the header, and the measurement there against the pages.\n\n"
-    "  --author HEX  also require this author: the identity that `info` prints (SHA-256 of the key)\n\n"
+    "Checks the author's signature over the header, and the measurement there against the "
+    "pages.\n\n"
+    "  --author HEX  also require this author: the identity that `info` prints (SHA-256 of the "
+    "key)\n\n"
     "Exit status: 0 it verifies; 1 it does not, or it is no image; 2 usage; 3 it cannot be read.\n";
 
 struct view {
@@ -68,8 +72,8 @@ static int open_image(int argc, char **argv, const char *help, struct view *view
         }
     }
     if (optind + 1 != argc) {
-        return complain_usage(argv[0], optind == argc ? "no image given"
-                                                      : "more than one image given");
+        return complain_usage(argv[0],
+                              optind == argc ? "no image given" : "more than one image given");
     }
     status = file_read(argv[optind], MAX_IMAGE_SIZE, &view->data, &size);
     if (!status && cloister_image_open(view->data, size, &view->image, &error)) {
@@ -85,7 +89,7 @@ static void print_name(const uint8_t name[64])
 {
     for (size_t i = 0; i < 64 && name[i]; i++) {
         putchar(name[i] < 0x20 || name[i] >= 0x7f || name[i] == '"' || name[i] == '\\' ? '?'
-                                                                                        : name[i]);
+                                                                                       : name[i]);
     }
 }
 

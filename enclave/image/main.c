@@ -25,10 +25,11 @@ static void help(FILE *stream)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
     }
-    fprintf(stream, "\n  --help, --version\n\n"
-                    "`cloister-image COMMAND --help` explains a command; cloister-image(1) explains "
-                    "all.\nExit status: 0 good; 1 refused: not valid, or does not verify; 2 usage; "
-                    "3 a file cannot be\nread or written.\n");
+    fprintf(stream,
+            "\n  --help, --version\n\n"
+            "`cloister-image COMMAND --help` explains a command; cloister-image(1) explains "
+            "all.\nExit status: 0 good; 1 refused: not valid, or does not verify; 2 usage; "
+            "3 a file cannot be\nread or written.\n");
 }
 
 void complain(const char *format, ...)

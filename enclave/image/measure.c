@@ -63,14 +63,16 @@ int cloister_image_verify(const struct cloister_image *image, struct cloister_im
         result = cloister_image_measure(image, measurement);
     }
     if (!result && memcmp(measurement, image->header->measurement, sizeof(measurement))) {
-        return image_refuse(error, -EACCES,
-                            &(struct cloister_image_error){
-                                .reason = CLOISTER_REASON_IMAGE_MEASUREMENT, .field = "measurement"},
-                            "the launch state and the pages do not have the measurement that was "
-                            "signed");
+        return image_refuse(
+            error, -EACCES,
+            &(struct cloister_image_error){.reason = CLOISTER_REASON_IMAGE_MEASUREMENT,
+                                           .field = "measurement"},
+            "the launch state and the pages do not have the measurement that was "
+            "signed");
     }
     if (result && error) {
-        *error = (struct cloister_image_error){.field = "file", .text = "the crypto library failed"};
+        *error =
+            (struct cloister_image_error){.field = "file", .text = "the crypto library failed"};
     }
     return result;
 }

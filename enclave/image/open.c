@@ -14,8 +14,8 @@
 #define TSS_SIZE 104u
 #define PAGE_FLAGS (CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_X | CLOISTER_PAGE_ZERO)
 
-int image_refuse(struct cloister_image_error *error, int code, const struct cloister_image_error *why,
-                 const char *format, ...)
+int image_refuse(struct cloister_image_error *error, int code,
+                 const struct cloister_image_error *why, const char *format, ...)
 {
     char sentence[160];
     va_list arguments;
@@ -63,7 +63,8 @@ static int check_identity(const struct cloister_image_header *header,
 
     if (header->magic != CLOISTER_IMAGE_MAGIC) {
         return REFUSE(error, IMAGE_MAGIC, "magic", 0, header->magic, CLOISTER_IMAGE_MAGIC,
-                      "this is no Cloister image (found 0x%016" PRIx64 ", expected 0x%016" PRIx64 ")",
+                      "this is no Cloister image (found 0x%016" PRIx64 ", expected 0x%016" PRIx64
+                      ")",
                       header->magic, CLOISTER_IMAGE_MAGIC);
     }
     if (header->version != CLOISTER_IMAGE_VERSION) {
@@ -114,8 +115,9 @@ static int check_counts(const struct cloister_launch *launch, struct cloister_im
                                                      .found = counts[i].found,
                                                      .allowed = counts[i].highest};
 
-            return image_refuse(error, -EINVAL, &why, "found %" PRIu32 ", allowed are 1 to %" PRIu32,
-                                counts[i].found, counts[i].highest);
+            return image_refuse(error, -EINVAL, &why,
+                                "found %" PRIu32 ", allowed are 1 to %" PRIu32, counts[i].found,
+                                counts[i].highest);
         }
     }
     return 0;

@@ -77,21 +77,25 @@ static uint64_t round_up(uint64_t value)
 /* Common rules of PT_LOAD and PT_TLS: where the bytes are. */
 static int read_bytes(struct elf *elf, const Elf64_Phdr *header, struct program_segment *segment)
 {
-    const uint64_t limit = CLOISTER_ENCLAVE_BASE + (uint64_t)CLOISTER_MAX_PAGES * CLOISTER_PAGE_SIZE;
+    const uint64_t limit =
+        CLOISTER_ENCLAVE_BASE + (uint64_t)CLOISTER_MAX_PAGES * CLOISTER_PAGE_SIZE;
 
     if (header->p_filesz > header->p_memsz) {
-        return refuse(elf, "a segment has %" PRIu64 " bytes in the file, but only %" PRIu64
-                           " in memory", (uint64_t)header->p_filesz, (uint64_t)header->p_memsz);
+        return refuse(elf,
+                      "a segment has %" PRIu64 " bytes in the file, but only %" PRIu64 " in memory",
+                      (uint64_t)header->p_filesz, (uint64_t)header->p_memsz);
     }
     if (!in_file(elf, header->p_offset, header->p_filesz)) {
-        return refuse(elf, "a segment (offset %" PRIu64 ", %" PRIu64 " bytes) is not in the file of "
-                           "%zu bytes", (uint64_t)header->p_offset, (uint64_t)header->p_filesz,
-                      elf->size);
+        return refuse(elf,
+                      "a segment (offset %" PRIu64 ", %" PRIu64 " bytes) is not in the file of "
+                      "%zu bytes",
+                      (uint64_t)header->p_offset, (uint64_t)header->p_filesz, elf->size);
     }
     if (header->p_vaddr < CLOISTER_ENCLAVE_BASE || header->p_vaddr > limit ||
         header->p_memsz > limit - header->p_vaddr) {
-        return refuse(elf, "a segment at 0x%" PRIx64 " of 0x%" PRIx64 " bytes: enclaves stand at "
-                           "0x%" PRIx64 " to 0x%" PRIx64 " (use the enclave's linker script)",
+        return refuse(elf,
+                      "a segment at 0x%" PRIx64 " of 0x%" PRIx64 " bytes: enclaves stand at "
+                      "0x%" PRIx64 " to 0x%" PRIx64 " (use the enclave's linker script)",
                       (uint64_t)header->p_vaddr, (uint64_t)header->p_memsz, CLOISTER_ENCLAVE_BASE,
                       limit);
     }
@@ -116,11 +120,14 @@ static int read_load(struct elf *elf, const Elf64_Phdr *header, struct program *
         return result;
     }
     if (segment.address % CLOISTER_PAGE_SIZE) {
-        return refuse(elf, "the segment at 0x%" PRIx64 " does not start at a page", segment.address);
+        return refuse(elf, "the segment at 0x%" PRIx64 " does not start at a page",
+                      segment.address);
     }
     if (segment.address < program->end) {
-        return refuse(elf, "the segment at 0x%" PRIx64 " overlaps or precedes the one before it, "
-                           "which ends at 0x%" PRIx64, segment.address, program->end);
+        return refuse(elf,
+                      "the segment at 0x%" PRIx64 " overlaps or precedes the one before it, "
+                      "which ends at 0x%" PRIx64,
+                      segment.address, program->end);
     }
     if ((segment.flags & CLOISTER_PAGE_W) && (segment.flags & CLOISTER_PAGE_X)) {
         return refuse(elf, "the segment at 0x%" PRIx64 " is writable and executable",
@@ -146,12 +153,14 @@ static int read_tls(struct elf *elf, const Elf64_Phdr *header, struct program *p
         return result;
     }
     if ((align & (align - 1)) || align > CLOISTER_PAGE_SIZE) {
-        return refuse(elf, "thread-local variables aligned to %" PRIu64 ", at most a page is possible",
+        return refuse(elf,
+                      "thread-local variables aligned to %" PRIu64 ", at most a page is possible",
                       align);
     }
     if (program->tls.size > MAX_TLS_SIZE) {
-        return refuse(elf, "%" PRIu64 " bytes of thread-local variables, at most %" PRIu64
-                           " are possible", program->tls.size, MAX_TLS_SIZE);
+        return refuse(
+            elf, "%" PRIu64 " bytes of thread-local variables, at most %" PRIu64 " are possible",
+            program->tls.size, MAX_TLS_SIZE);
     }
     program->tls_align = align;
     return 0;
@@ -230,8 +239,9 @@ static int check_start(struct elf *elf, const struct program *program)
         return refuse(elf, "it has no start note: link with the runtime (cloister-enclave)");
     }
     if (start->version != CLOISTER_START_VERSION || start->vector_count != CLOISTER_VECTOR_COUNT) {
-        return refuse(elf, "its runtime has version %" PRIu32 " with %" PRIu32 " vectors, this tool "
-                           "makes images for version %u with %u",
+        return refuse(elf,
+                      "its runtime has version %" PRIu32 " with %" PRIu32 " vectors, this tool "
+                      "makes images for version %u with %u",
                       start->version, start->vector_count, CLOISTER_START_VERSION,
                       CLOISTER_VECTOR_COUNT);
     }

@@ -55,8 +55,8 @@ static int serve(const struct cloister_ecall *ecall, const struct cloister_threa
 {
     uint8_t *in = thread->scratch;
     uint8_t *out = in + ((frame->in_size + FRAME_ALIGN - 1) & ~(size_t)(FRAME_ALIGN - 1));
-    const size_t capacity = frame->out_capacity < ecall->max_out ? frame->out_capacity
-                                                                 : ecall->max_out;
+    const size_t capacity =
+        frame->out_capacity < ecall->max_out ? frame->out_capacity : ecall->max_out;
     int32_t status;
 
     if (frame->in_size > 0) {

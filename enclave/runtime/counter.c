@@ -7,8 +7,8 @@
 #include "cloister/abi.h"
 
 /* `was`: what INCREMENT names. `now`: what came of it. */
-static int ask(uint32_t operation, uint32_t policy, const uint8_t label[32], const struct cloister_counter_value *was,
-               struct cloister_counter_value *now)
+static int ask(uint32_t operation, uint32_t policy, const uint8_t label[32],
+               const struct cloister_counter_value *was, struct cloister_counter_value *now)
 {
     /* Its own memory: the caller's may be anywhere, even in the window that the tenant sees. */
     _Alignas(sizeof(struct cloister_counter)) struct cloister_counter request = {
@@ -17,8 +17,9 @@ static int ask(uint32_t operation, uint32_t policy, const uint8_t label[32], con
 
     memcpy(request.label, label, sizeof(request.label));
     memcpy(request.tag, was->tag, sizeof(request.tag));
-    answer = runtime_leave((struct runtime_values){
-        .number = CLOISTER_ENCLAVE_COUNTER, .value = {(uint64_t)&request - CLOISTER_ENCLAVE_BASE, 0}});
+    answer = runtime_leave(
+        (struct runtime_values){.number = CLOISTER_ENCLAVE_COUNTER,
+                                .value = {(uint64_t)&request - CLOISTER_ENCLAVE_BASE, 0}});
     if (!answer.number) {
         now->value = request.value;
         now->committed = request.committed;
@@ -28,7 +29,8 @@ static int ask(uint32_t operation, uint32_t policy, const uint8_t label[32], con
     return (int)answer.number;
 }
 
-int cloister_counter_read(uint32_t policy, const uint8_t label[32], struct cloister_counter_value *now)
+int cloister_counter_read(uint32_t policy, const uint8_t label[32],
+                          struct cloister_counter_value *now)
 {
     const struct cloister_counter_value none = {.value = 0};
 

@@ -15,8 +15,7 @@ static uint64_t align(uint64_t size)
 /* Nothing is nowhere: where the size is 0 the offset does not matter. */
 static bool in_slot(uint64_t slot_size, uint64_t offset, uint64_t size)
 {
-    return size == 0 ||
-           (offset >= FRAME_SIZE && offset <= slot_size && size <= slot_size - offset);
+    return size == 0 || (offset >= FRAME_SIZE && offset <= slot_size && size <= slot_size - offset);
 }
 
 int frame_check(const struct cloister_call_frame *frame, uint64_t slot_size)

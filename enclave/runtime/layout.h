@@ -45,7 +45,7 @@ struct cloister_start {
 };
 
 #define CLOISTER_LAYOUT_MAGIC UINT64_C(0x54554f59414c4c43) /* "CLLAYOUT" */
-#define CLOISTER_LAYOUT_GDT 1024u /* offsets in the layout page */
+#define CLOISTER_LAYOUT_GDT 1024u                          /* offsets in the layout page */
 #define CLOISTER_LAYOUT_IDT 2048u
 
 struct cloister_layout {
@@ -89,12 +89,12 @@ struct cloister_layout {
 struct cloister_thread {
     struct cloister_thread *self; /* %fs:0 */
     uint32_t index;
-    uint32_t ready;         /* 1: initialised */
-    uint64_t last_random;   /* the continuous test of the random number generator */
-    uint8_t *slot;          /* this thread's part of the shared window */
-    uint8_t *scratch;       /* private copies of what a call takes and gives */
-    uint64_t stack_guard;   /* %fs:0x28, where GCC's and Clang's stack protector looks */
-    uint64_t have_random;   /* 1: last_random is valid */
+    uint32_t ready;       /* 1: initialised */
+    uint64_t last_random; /* the continuous test of the random number generator */
+    uint8_t *slot;        /* this thread's part of the shared window */
+    uint8_t *scratch;     /* private copies of what a call takes and gives */
+    uint64_t stack_guard; /* %fs:0x28, where GCC's and Clang's stack protector looks */
+    uint64_t have_random; /* 1: last_random is valid */
     uint64_t reserved[1];
 };
 

@@ -12,7 +12,8 @@ static struct heap heap;
 
 void runtime_heap_begin(uint64_t cookie)
 {
-    heap_init(&heap, (void *)cloister_layout_page.heap_base, cloister_layout_page.heap_size, cookie);
+    heap_init(&heap, (void *)cloister_layout_page.heap_base, cloister_layout_page.heap_size,
+              cookie);
 }
 
 void heap_corrupt(const void *address)

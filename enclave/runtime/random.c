@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRIES 10    /* Intel's advice for RDRAND (SDM vol. 1, 7.3.17.1) */
+#define TRIES 10         /* Intel's advice for RDRAND (SDM vol. 1, 7.3.17.1) */
 #define SEED_TRIES 10000 /* RDSEED runs dry under load; it is refilled within microseconds */
 
 /*

@@ -28,7 +28,8 @@ int cloister_report(const uint8_t data[64], struct cloister_report *report)
     return (int)answer.number;
 }
 
-int cloister_seal_key(uint32_t policy, uint32_t security_version, const uint8_t label[32], uint8_t key[32])
+int cloister_seal_key(uint32_t policy, uint32_t security_version, const uint8_t label[32],
+                      uint8_t key[32])
 {
     _Alignas(sizeof(struct cloister_seal_key)) struct cloister_seal_key request = {
         .policy = policy, .security_version = security_version};

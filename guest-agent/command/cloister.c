@@ -34,8 +34,10 @@ int main(int count, char **words)
     static const struct {
         const char *name;
         int (*run)(int count, char **words);
-    } commands[] = {{"run", command_run}, {"status", command_status}, {"list", command_list},
-                  {"evidence", command_evidence}};
+    } commands[] = {{"run", command_run},
+                    {"status", command_status},
+                    {"list", command_list},
+                    {"evidence", command_evidence}};
 
     if (output_begin())
         return EXIT_FILE;

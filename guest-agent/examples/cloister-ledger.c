@@ -18,13 +18,15 @@
 
 #define WAIT_MS 200
 
-static const char usage[] =
-    "usage: cloister-ledger IMAGE FILE [AMOUNT]\n"
-    "\n"
-    "Adds AMOUNT (may be negative) to the balance that is sealed in FILE, and prints the balance. A FILE that is\n"
-    "not there is a new ledger; there is one for each domain. FILE.next is the next state until it is durable.\n"
-    "\n"
-    "Exit status: 0 done; 1 failed; 2 usage; 3 the state is not the newest; 4 the host has lost its counters.\n";
+static const char usage[] = "usage: cloister-ledger IMAGE FILE [AMOUNT]\n"
+                            "\n"
+                            "Adds AMOUNT (may be negative) to the balance that is sealed in FILE, "
+                            "and prints the balance. A FILE that is\n"
+                            "not there is a new ledger; there is one for each domain. FILE.next is "
+                            "the next state until it is durable.\n"
+                            "\n"
+                            "Exit status: 0 done; 1 failed; 2 usage; 3 the state is not the "
+                            "newest; 4 the host has lost its counters.\n";
 
 static struct cloister_enclave *enclave;
 
@@ -68,7 +70,8 @@ static int settle(const char *next, const char *path)
     int fd = -1;
 
     snprintf(folder, sizeof(folder), "%s", path);
-    bool good = !rename(next, path) && (fd = open(dirname(folder), O_RDONLY | O_CLOEXEC)) >= 0 && !fsync(fd);
+    bool good = !rename(next, path) && (fd = open(dirname(folder), O_RDONLY | O_CLOEXEC)) >= 0 &&
+                !fsync(fd);
     if (fd >= 0) {
         close(fd);
     }
@@ -83,7 +86,9 @@ static int call(uint32_t function, const void *in, size_t in_size, void *out, si
     struct cloister_error error;
     size_t got;
 
-    return cloister_enclave_call(enclave, function, in, in_size, out, out_size, &got, &error) < 0 ? -error.code : 0;
+    return cloister_enclave_call(enclave, function, in, in_size, out, out_size, &got, &error) < 0
+               ? -error.code
+               : 0;
 }
 
 static int refused(const char *path, int error)
@@ -93,11 +98,13 @@ static int refused(const char *path, int error)
         return 3;
     }
     if (error == -ENODATA) {
-        fail(path, "the host has lost its counters: nobody can say whether this is the newest state");
+        fail(path,
+             "the host has lost its counters: nobody can say whether this is the newest state");
         return 4;
     }
-    return fail(path, error == -EBADMSG ? "this enclave on this machine has not sealed it, or it was changed"
-                                        : strerror(-error));
+    return fail(path, error == -EBADMSG
+                          ? "this enclave on this machine has not sealed it, or it was changed"
+                          : strerror(-error));
 }
 
 /* The state before, or the next one, if that became durable before it was renamed. */

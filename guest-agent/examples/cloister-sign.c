@@ -32,7 +32,8 @@ static const char usage[] =
     "With these three options the key comes from a key service instead (cloister-keyservice(8)):\n"
     "\n"
     "  --challenge HEX  what the service gave: 64 digits\n"
-    "  --request FILE   written: the enclave's transport key (64 bytes) and its report (512 bytes)\n"
+    "  --request FILE   written: the enclave's transport key (64 bytes) and its report (512 "
+    "bytes)\n"
     "  --wrapped FILE   read then: the key as the service wrapped it (112 bytes); a FIFO is waited "
     "for\n"
     "\n"
@@ -152,7 +153,8 @@ static int receive_key(const struct job *job, struct cloister_enclave *enclave,
                 sizeof(request), NULL) ||
            write_file(job->request, request, sizeof(request)) ||
            read_wrapped(job->wrapped, wrapped) ||
-           call(enclave, KEYVAULT_IMPORT, wrapped, sizeof(wrapped), key, KEYVAULT_PUBLIC_SIZE, NULL);
+           call(enclave, KEYVAULT_IMPORT, wrapped, sizeof(wrapped), key, KEYVAULT_PUBLIC_SIZE,
+                NULL);
 }
 
 static int run(const struct job *job, struct cloister_enclave *enclave, FILE *input)

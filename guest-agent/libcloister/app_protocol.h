@@ -31,17 +31,17 @@
 #define APP_MAX_PACKET 8192u
 
 enum app_type {
-    APP_LOAD = 1,    /* body: struct app_load, with one descriptor: the image, in memory (a memfd or
+    APP_LOAD = 1,   /* body: struct app_load, with one descriptor: the image, in memory (a memfd or
                         a file of a tmpfs). Reply: struct app_loaded, with one descriptor: the
                         shared window, to mmap with MAP_SHARED at map_offset */
-    APP_UNLOAD = 2,  /* body: struct app_unload; reply when its frames are scrubbed */
-    APP_STATUS = 3,  /* no body; reply: struct app_status */
-    APP_LIST = 4,    /* body: struct app_list; reply: struct cloister_enclave_info[0..APP_MAX_LIST],
+    APP_UNLOAD = 2, /* body: struct app_unload; reply when its frames are scrubbed */
+    APP_STATUS = 3, /* no body; reply: struct app_status */
+    APP_LIST = 4,   /* body: struct app_list; reply: struct cloister_enclave_info[0..APP_MAX_LIST],
                         the user's own enclaves (root: all) */
     APP_EVIDENCE = 5, /* body: struct cloister_msg_evidence, reports; reply: cloister_msg_ticket */
     APP_COLLECT = 6,  /* body: struct cloister_msg_collect; reply: cloister_msg_piece, then bytes.
                          Both as in cloister/protocol.h: the agent only passes them on */
-    APP_REPLY = 100, /* body: struct app_reply, then, if its error is 0, what the request says */
+    APP_REPLY = 100,  /* body: struct app_reply, then, if its error is 0, what the request says */
 };
 
 struct app_message {

@@ -84,7 +84,8 @@ struct cloister_enclave;
 
 /* struct cloister_options.flags */
 #define CLOISTER_OPTION_WAIT                                                                       \
-    (1u << 0) /* a call waits while all threads are busy; without it, it                           \
+    (1u                                                                                            \
+     << 0) /* a call waits while all threads are busy; without it, it                           \
                  fails with -EBUSY. From within an OCALL handler it never                          \
                  waits: it could wait for itself */
 
@@ -241,10 +242,11 @@ CLOISTER_API CLOISTER_CHECKED int cloister_agent_status(const char *agent_socket
  *   -EIO         it could not be made: the host's operator finds why in cloisterd's journal
  * and those of create that are the agent's.
  */
-CLOISTER_API CLOISTER_CHECKED int
-cloister_evidence(const char *agent_socket, const uint8_t *nonce, size_t nonce_size,
-                  const void *reports, size_t report_count, uint8_t *evidence, size_t capacity,
-                  size_t *size, struct cloister_error *error);
+CLOISTER_API CLOISTER_CHECKED int cloister_evidence(const char *agent_socket, const uint8_t *nonce,
+                                                    size_t nonce_size, const void *reports,
+                                                    size_t report_count, uint8_t *evidence,
+                                                    size_t capacity, size_t *size,
+                                                    struct cloister_error *error);
 
 /* One enclave of the list. */
 struct cloister_list_entry {

@@ -90,8 +90,8 @@ int cloister_evidence(const char *agent_socket, const uint8_t *nonce, size_t non
 
     if (nonce_size < CLOISTER_NONCE_MIN || nonce_size > sizeof(head.nonce))
         return error_set(error, EINVAL, CLOISTER_ORIGIN_LIBRARY,
-                         "a nonce has %u to %u bytes, not %zu", CLOISTER_NONCE_MIN, CLOISTER_NONCE_MAX,
-                         nonce_size);
+                         "a nonce has %u to %u bytes, not %zu", CLOISTER_NONCE_MIN,
+                         CLOISTER_NONCE_MAX, nonce_size);
     if (report_count > CLOISTER_MAX_EVIDENCE_REPORTS)
         return error_set(error, EINVAL, CLOISTER_ORIGIN_LIBRARY, "at most %u reports, not %zu",
                          CLOISTER_MAX_EVIDENCE_REPORTS, report_count);

@@ -79,8 +79,8 @@ void settings_initialise(const struct settings *settings, void *values)
         const struct setting *setting = &settings->list[i];
 
         /* A default that is no value is a fault of the table. */
-        if (setting->fallback &&
-            !setting->read(setting, (char *)values + setting->offset, setting->fallback, expected)) {
+        if (setting->fallback && !setting->read(setting, (char *)values + setting->offset,
+                                                setting->fallback, expected)) {
             abort();
         }
     }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SETTINGS_MAX 64u            /* of a table */
+#define SETTINGS_MAX 64u                /* of a table */
 #define SETTINGS_MAX_FILE (64u * 1024u) /* bytes */
 #define SETTINGS_EXPECTED 80u
 

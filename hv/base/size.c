@@ -45,8 +45,9 @@ bool size_find_unit(const struct size_unit *units, const char *name, size_t size
 bool size_parse(const char *text, uint64_t *frames)
 {
     static const struct size_unit units[] = {
-        {"", SIZE_MI},    {"K", SIZE_KI},   {"k", SIZE_KI}, {"KiB", SIZE_KI}, {"M", SIZE_MI}, {"MiB", SIZE_MI},
-        {"G", SIZE_GI},   {"GiB", SIZE_GI}, {"T", SIZE_TI}, {"TiB", SIZE_TI}, {NULL, 0},
+        {"", SIZE_MI},  {"K", SIZE_KI},   {"k", SIZE_KI}, {"KiB", SIZE_KI},
+        {"M", SIZE_MI}, {"MiB", SIZE_MI}, {"G", SIZE_GI}, {"GiB", SIZE_GI},
+        {"T", SIZE_TI}, {"TiB", SIZE_TI}, {NULL, 0},
     };
     uint64_t value, unit;
 

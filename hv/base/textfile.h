@@ -11,6 +11,7 @@ __attribute__((warn_unused_result)) int textfile_read(const char *path, size_t l
 /* Through a temporary file in the same directory, synced before it takes the name. */
 __attribute__((warn_unused_result)) int textfile_replace(const char *path, const char *text);
 /* All of `data`, and on the disk when it returns 0. */
-__attribute__((warn_unused_result)) int textfile_write_synced(int fd, const void *data, size_t size);
+__attribute__((warn_unused_result)) int textfile_write_synced(int fd, const void *data,
+                                                              size_t size);
 
 #endif

@@ -69,8 +69,11 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
     };
-    static const char *const keys[] = {[2] = "log-directory", [3] = "state-directory",
-                                       [4] = "socket", [5] = "admission", [6] = "libvirt-uri"};
+    static const char *const keys[] = {[2] = "log-directory",
+                                       [3] = "state-directory",
+                                       [4] = "socket",
+                                       [5] = "admission",
+                                       [6] = "libvirt-uri"};
     int option;
 
     while ((option = getopt_long(argc, argv, "fc:vhV", options, NULL)) != -1) {
@@ -197,8 +200,8 @@ static void fail(const char *why, int status)
 static void make_state_directory(void)
 {
     if (mkdir(config.state_directory, 0700) && errno != EEXIST)
-        say_warning("%s cannot be made: %s; quotas and counters cannot be kept", config.state_directory,
-                    strerror(errno));
+        say_warning("%s cannot be made: %s; quotas and counters cannot be kept",
+                    config.state_directory, strerror(errno));
 }
 
 static void run(void)

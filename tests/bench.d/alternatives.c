@@ -38,8 +38,8 @@ static uint64_t nothing;
 /* A page of our own that stays where it is; its guest frame number in `frame`. */
 static volatile uint64_t *page_at(uint64_t *frame)
 {
-    volatile uint64_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+    volatile uint64_t *page =
+        mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
     int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     uint64_t entry;
 
@@ -88,7 +88,8 @@ static void measure_listener(void)
         answer = request(LISTENER_ASK, i);
         least_add(&asked, ticks() - start);
         if (answer != listener_answer(i))
-            errx(1, "the listener's answer to %llu was %lld", (unsigned long long)i, (long long)answer);
+            errx(1, "the listener's answer to %llu was %lld", (unsigned long long)i,
+                 (long long)answer);
     }
     if (request(LISTENER_WATCH, frame))
         errx(1, "the page is not watched");
@@ -227,7 +228,8 @@ static void measure_vchan(int domain)
         int received = libxenvchan_recv(vchan, message, sizeof(message));
 
         least_add(&least, ticks() - start);
-        if (sent != PEER_MESSAGE || received != PEER_MESSAGE || memcmp(message, expected, sizeof(message)))
+        if (sent != PEER_MESSAGE || received != PEER_MESSAGE ||
+            memcmp(message, expected, sizeof(message)))
             errx(1, "answer %u was wrong", i);
     }
     libxenvchan_close(vchan);
@@ -244,7 +246,8 @@ int main(int argc, char **argv)
     else if (argc == 2 && !strcmp(what, "altp2m"))
         measure_altp2m();
     else if (argc == 4 && !strcmp(what, "port"))
-        measure_port((uint32_t)strtoul(argv[2], NULL, 10), (evtchn_port_t)strtoul(argv[3], NULL, 10));
+        measure_port((uint32_t)strtoul(argv[2], NULL, 10),
+                     (evtchn_port_t)strtoul(argv[3], NULL, 10));
     else if (argc == 3 && !strcmp(what, "vchan"))
         measure_vchan(atoi(argv[2]));
     else

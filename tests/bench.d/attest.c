@@ -78,7 +78,8 @@ static unsigned long verify_evidence(double seconds, enum scene_key kind)
     must(verifier, "a verifier");
     for (double end = now() + seconds; now() < end; count++) {
         must(!cloister_verify(verifier, policy, &challenge, evidence[kind].encoded,
-                              evidence[kind].size, &claims, NULL), "verification");
+                              evidence[kind].size, &claims, NULL),
+             "verification");
     }
     cloister_verifier_free(verifier);
     return count;

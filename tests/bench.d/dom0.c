@@ -124,7 +124,8 @@ static uint32_t add_batches(const char *name, uint32_t enclave, uint32_t first, 
     for (unsigned int i = 0; i < PAGE_BATCHES; i++) {
         for (uint32_t j = 0; j < PAGES; j++)
             records[j] = (struct cloister_page_record){first++, flags};
-        *add = (struct cloister_add_pages){.enclave = enclave, .count = PAGES,
+        *add = (struct cloister_add_pages){.enclave = enclave,
+                                           .count = PAGES,
                                            .records = (uint64_t)records,
                                            .content = (uint64_t)content};
         uint64_t start = ticks();

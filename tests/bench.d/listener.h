@@ -12,9 +12,11 @@
 #include <stdint.h>
 
 enum listener_command {
-    LISTENER_ASK = 1,    /* answers listener_answer(argument) */
-    LISTENER_WATCH = 2,  /* writes to the page with this guest frame number are requests from now on; answers 0 */
-    LISTENER_END = 3,    /* the last one: nothing is watched any more; its answer is lost with the listener */
+    LISTENER_ASK = 1, /* answers listener_answer(argument) */
+    LISTENER_WATCH =
+        2, /* writes to the page with this guest frame number are requests from now on; answers 0 */
+    LISTENER_END =
+        3, /* the last one: nothing is watched any more; its answer is lost with the listener */
 };
 
 /* So that no answer is what a register happened to have. */

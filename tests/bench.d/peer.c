@@ -33,7 +33,8 @@ static void serve_port(uint32_t domain, unsigned long count)
 
 static void serve_vchan(int domain, unsigned long count)
 {
-    struct libxenvchan *vchan = libxenvchan_server_init(NULL, domain, PEER_PATH, PEER_RING, PEER_RING);
+    struct libxenvchan *vchan =
+        libxenvchan_server_init(NULL, domain, PEER_PATH, PEER_RING, PEER_RING);
     uint8_t message[PEER_MESSAGE];
 
     if (!vchan)

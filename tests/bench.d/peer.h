@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PEER_PATH "data/bench"   /* of the peer's vchan, in its home in xenstore */
-#define PEER_MESSAGE 64u         /* bytes of a request, and of its answer */
+#define PEER_PATH "data/bench" /* of the peer's vchan, in its home in xenstore */
+#define PEER_MESSAGE 64u       /* bytes of a request, and of its answer */
 #define PEER_RING 1024u
 
 static inline void peer_answer(uint8_t message[PEER_MESSAGE])

@@ -52,7 +52,8 @@ static uint64_t nothing;
 CALL_BY(vmcall)
 CALL_BY(vmmcall)
 
-static int64_t (*call)(uint64_t number, uint64_t operation, const uint64_t handle[2], uint64_t *spent);
+static int64_t (*call)(uint64_t number, uint64_t operation, const uint64_t handle[2],
+                       uint64_t *spent);
 
 static void measure_null(void)
 {
@@ -147,8 +148,8 @@ static void measure_hypercalls(void)
 static void measure_faults(void)
 {
     const size_t size = FAULT_PAGES * CLOISTER_PAGE_SIZE;
-    volatile char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    volatile char *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct least least = {0};
 
     if (memory == MAP_FAILED)

@@ -24,7 +24,7 @@ static inline uint64_t ticks(void)
 
 struct least {
     uint64_t value;
-    uint32_t count;   /* how often it was the least */
+    uint32_t count; /* how often it was the least */
     uint32_t samples;
 };
 

@@ -13,7 +13,7 @@
 #include "image.h"
 #include "probe.h"
 
-#define PRESENT UINT64_C(0x21) /* and accessed */
+#define PRESENT UINT64_C(0x21)  /* and accessed */
 #define WRITABLE UINT64_C(0x42) /* and dirty */
 #define NX (UINT64_C(1) << 63)
 #define ADDRESS UINT64_C(0x000ffffffffff000)
@@ -60,7 +60,8 @@ static void make_holes(const struct cloister_image *image)
     const uint64_t stack = *leaf(image, launch->stack_top - 8) & ADDRESS;
     const uint64_t entries[PROBE_HOLES] = {
         [PROBE_HOLE_BEHIND] = launch->page_count * PAGE | PRESENT | WRITABLE,
-        [PROBE_HOLE_WINDOW] = (CLOISTER_SHARED_GPFN + launch->shared_count) * PAGE | PRESENT | WRITABLE,
+        [PROBE_HOLE_WINDOW] =
+            (CLOISTER_SHARED_GPFN + launch->shared_count) * PAGE | PRESENT | WRITABLE,
         [PROBE_HOLE_LOW] = (UINT64_C(1) << 32) | PRESENT | WRITABLE,
         [PROBE_HOLE_HIGH] = ((UINT64_C(1) << 40) - PAGE) | PRESENT | WRITABLE,
         [PROBE_HOLE_SHARED_X] = CLOISTER_SHARED_GPFN * PAGE | PRESENT | WRITABLE,

@@ -26,10 +26,9 @@ static int give(const void *value, size_t size, void *out, size_t out_capacity, 
 
 /* The arguments of every function; most need only some. */
 #define ECALL(name)                                                                                \
-    static int name(const void *in, __attribute__((unused)) size_t in_size,                        \
-                    __attribute__((unused)) void *out,                                             \
-                    __attribute__((unused)) size_t out_capacity,                                   \
-                    __attribute__((unused)) size_t *out_size)
+    static int name(                                                                               \
+        const void *in, __attribute__((unused)) size_t in_size, __attribute__((unused)) void *out, \
+        __attribute__((unused)) size_t out_capacity, __attribute__((unused)) size_t *out_size)
 #define TAKE(type, variable)                                                                       \
     type variable;                                                                                 \
     if (in_size != sizeof(variable))                                                               \
@@ -144,7 +143,8 @@ ECALL(secret)
         return -EINVAL;
     }
     answer.page = (uint32_t)((answer.address - UINT64_C(0x0000100000000000)) / PAGE);
-    memcpy(answer.line, (const uint8_t *)secret_page + line * PROBE_SECRET_LINE, sizeof(answer.line));
+    memcpy(answer.line, (const uint8_t *)secret_page + line * PROBE_SECRET_LINE,
+           sizeof(answer.line));
     return GIVE(answer);
 }
 
@@ -275,7 +275,8 @@ ECALL(report)
 {
     struct cloister_report made;
 
-    TAKE(struct { uint8_t bytes[64]; }, data);
+    TAKE(
+        struct { uint8_t bytes[64]; }, data);
     int result = cloister_report(data.bytes, &made);
     return result ? result : GIVE(made);
 }
@@ -339,25 +340,20 @@ ECALL(oversize)
     return 0;
 }
 
-CLOISTER_ECALLS([PROBE_NOTHING] = {nothing, 0, 0},
-                [PROBE_SUM] = {sum, 8, 8},
-                [PROBE_EXCEPTIONS] = {exceptions, 4, sizeof(struct probe_exceptions)},
-                [PROBE_TOUCH] = {touch, sizeof(struct probe_touch), sizeof(struct probe_raised)},
-                [PROBE_FORBIDDEN] = {forbidden, 4, sizeof(struct probe_raised)},
-                [PROBE_OCALL] = {ocall, SIZE_MAX, SIZE_MAX},
-                [PROBE_REGISTERS] = {registers, 8, sizeof(struct probe_registers)},
-                [PROBE_SECRET] = {secret, 4, sizeof(struct probe_secret)},
-                [PROBE_FAULT] = {fault, 4, 0},
-                [PROBE_HEAP] = {heap, 4, 4},
-                [PROBE_THREAD] = {thread, 0, sizeof(struct probe_thread)},
-                [PROBE_SPIN] = {spin, 0, 0},
-                [PROBE_ECHO] = {echo, SIZE_MAX, SIZE_MAX},
-                [PROBE_RANDOM] = {random, 0, 64},
-                [PROBE_STATUS] = {status, 4, 0},
-                [PROBE_INTERRUPTIONS] = {interruptions, 0, 8},
-                [PROBE_OCALL_BADLY] = {ocall_badly, 64, 16},
-                [PROBE_OVERSIZE] = {oversize, 0, 16},
-                [PROBE_REPORT] = {report, 64, sizeof(struct cloister_report)},
-                [PROBE_CALL] = {call, sizeof(struct probe_call), 8},
-                [PROBE_KEY] = {key, sizeof(struct probe_key), 32},
-                [PROBE_COUNTER] = {counter, sizeof(struct probe_counter), sizeof(struct probe_counted)});
+CLOISTER_ECALLS(
+    [PROBE_NOTHING] = {nothing, 0, 0}, [PROBE_SUM] = {sum, 8, 8},
+    [PROBE_EXCEPTIONS] = {exceptions, 4, sizeof(struct probe_exceptions)},
+    [PROBE_TOUCH] = {touch, sizeof(struct probe_touch), sizeof(struct probe_raised)},
+    [PROBE_FORBIDDEN] = {forbidden, 4, sizeof(struct probe_raised)},
+    [PROBE_OCALL] = {ocall, SIZE_MAX, SIZE_MAX},
+    [PROBE_REGISTERS] = {registers, 8, sizeof(struct probe_registers)},
+    [PROBE_SECRET] = {secret, 4, sizeof(struct probe_secret)}, [PROBE_FAULT] = {fault, 4, 0},
+    [PROBE_HEAP] = {heap, 4, 4}, [PROBE_THREAD] = {thread, 0, sizeof(struct probe_thread)},
+    [PROBE_SPIN] = {spin, 0, 0}, [PROBE_ECHO] = {echo, SIZE_MAX, SIZE_MAX},
+    [PROBE_RANDOM] = {random, 0, 64}, [PROBE_STATUS] = {status, 4, 0},
+    [PROBE_INTERRUPTIONS] = {interruptions, 0, 8}, [PROBE_OCALL_BADLY] = {ocall_badly, 64, 16},
+    [PROBE_OVERSIZE] = {oversize, 0, 16},
+    [PROBE_REPORT] = {report, 64, sizeof(struct cloister_report)},
+    [PROBE_CALL] = {call, sizeof(struct probe_call), 8},
+    [PROBE_KEY] = {key, sizeof(struct probe_key), 32},
+    [PROBE_COUNTER] = {counter, sizeof(struct probe_counter), sizeof(struct probe_counted)});

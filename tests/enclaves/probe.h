@@ -134,13 +134,12 @@ struct probe_raised {
  * Linear addresses whose page-table entry in probe.image allows what the view must not: an access there
  * passes the enclave's own tables and ends at the second stage (CLOISTER_VECTOR_VIEW).
  */
-#define PROBE_HOLE(n)                                                                              \
-    (UINT64_C(0x0000200000000000) + (uint64_t)(PROBE_SHARED_PAGES + (n)) * 4096)
+#define PROBE_HOLE(n) (UINT64_C(0x0000200000000000) + (uint64_t)(PROBE_SHARED_PAGES + (n)) * 4096)
 enum probe_hole {
-    PROBE_HOLE_BEHIND = 0, /* the first page behind the enclave's */
-    PROBE_HOLE_WINDOW = 1, /* the first page behind the shared window */
-    PROBE_HOLE_LOW = 2,    /* page 0x100000 (4 GiB): ordinary memory of most tenants and hosts */
-    PROBE_HOLE_HIGH = 3,   /* the last page that a page-table entry can name */
+    PROBE_HOLE_BEHIND = 0,   /* the first page behind the enclave's */
+    PROBE_HOLE_WINDOW = 1,   /* the first page behind the shared window */
+    PROBE_HOLE_LOW = 2,      /* page 0x100000 (4 GiB): ordinary memory of most tenants and hosts */
+    PROBE_HOLE_HIGH = 3,     /* the last page that a page-table entry can name */
     PROBE_HOLE_SHARED_X = 4, /* the first page of the shared window, executable */
     PROBE_HOLE_CODE_W = 5,   /* the enclave's first page of code, writable */
     PROBE_HOLE_DATA_X = 6,   /* a page of the first thread's stack, executable */
@@ -148,12 +147,40 @@ enum probe_hole {
 };
 
 enum probe_instruction {
-    PROBE_CPUID, PROBE_HLT, PROBE_IN, PROBE_OUT, PROBE_RDMSR, PROBE_WRMSR, PROBE_MOV_TO_CR0,
-    PROBE_MOV_TO_CR3, PROBE_MOV_TO_CR4, PROBE_MOV_TO_CR8, PROBE_MOV_FROM_DR7, PROBE_MOV_TO_DR7,
-    PROBE_LGDT, PROBE_LIDT, PROBE_LLDT, PROBE_LTR, PROBE_RDPMC, PROBE_RDTSCP, PROBE_INVD,
-    PROBE_WBINVD, PROBE_MONITOR, PROBE_MWAIT, PROBE_XSETBV, PROBE_VMRUN, PROBE_VMLOAD,
-    PROBE_VMSAVE, PROBE_STGI, PROBE_CLGI, PROBE_INVLPGA, PROBE_SKINIT, PROBE_INT_80, PROBE_ICEBP,
-    PROBE_SYSENTER, PROBE_UNKNOWN_CALL, /* VMMCALL or VMCALL with a number that does not exist */
+    PROBE_CPUID,
+    PROBE_HLT,
+    PROBE_IN,
+    PROBE_OUT,
+    PROBE_RDMSR,
+    PROBE_WRMSR,
+    PROBE_MOV_TO_CR0,
+    PROBE_MOV_TO_CR3,
+    PROBE_MOV_TO_CR4,
+    PROBE_MOV_TO_CR8,
+    PROBE_MOV_FROM_DR7,
+    PROBE_MOV_TO_DR7,
+    PROBE_LGDT,
+    PROBE_LIDT,
+    PROBE_LLDT,
+    PROBE_LTR,
+    PROBE_RDPMC,
+    PROBE_RDTSCP,
+    PROBE_INVD,
+    PROBE_WBINVD,
+    PROBE_MONITOR,
+    PROBE_MWAIT,
+    PROBE_XSETBV,
+    PROBE_VMRUN,
+    PROBE_VMLOAD,
+    PROBE_VMSAVE,
+    PROBE_STGI,
+    PROBE_CLGI,
+    PROBE_INVLPGA,
+    PROBE_SKINIT,
+    PROBE_INT_80,
+    PROBE_ICEBP,
+    PROBE_SYSENTER,
+    PROBE_UNKNOWN_CALL, /* VMMCALL or VMCALL with a number that does not exist */
     PROBE_INSTRUCTIONS,
 };
 

@@ -9,8 +9,15 @@
 #define NOWHERE UINT64_C(0x0000100000000000) /* the enclave's first page, which does not exist */
 #define NON_CANONICAL UINT64_C(0x8000000000000000)
 
-enum { VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_UD = 6, VECTOR_SS = 12, VECTOR_GP = 13,
-       VECTOR_PF = 14 };
+enum {
+    VECTOR_DE = 0,
+    VECTOR_DB = 1,
+    VECTOR_BP = 3,
+    VECTOR_UD = 6,
+    VECTOR_SS = 12,
+    VECTOR_GP = 13,
+    VECTOR_PF = 14
+};
 
 /*
  * A trial: raise.S does the thing with `landing` set. What is raised is noted, and the thread goes on at

@@ -33,7 +33,7 @@ static struct {
         uint32_t image;
     } known[KNOWN];
     uint32_t known_next;
-    uint64_t arg; /* address of control arguments */
+    uint64_t arg;       /* address of control arguments */
     uint64_t other_arg; /* of another CPU's */
     uint32_t met_enclave;
     bool met; /* another CPU did something in the middle of this operation */
@@ -399,8 +399,8 @@ static void step_exit(void)
     struct fake_vcpu *vcpu;
     struct thread *thread = pending_thread(&vcpu);
 
-    exit.number = exit.kind == THREAD_EXIT_VECTOR ? CLOISTER_VECTOR_SHUTDOWN + byte() % 3
-                                                  : byte() % 8;
+    exit.number =
+        exit.kind == THREAD_EXIT_VECTOR ? CLOISTER_VECTOR_SHUTDOWN + byte() % 3 : byte() % 8;
     exit.value[0] = byte();
     exit.value[1] = byte();
     if (exit.number >= CLOISTER_ENCLAVE_REPORT) { /* mostly the buffer of one */
@@ -582,8 +582,8 @@ static void step_machine(void)
         fake.now += (uint64_t)byte() << 24;
         break;
     case 1:
-        fake.frames_left = FAKE_FRAMES - 1 - fake_frames_with(OWNER_MONITOR) -
-                           fake_frames_with(OWNER_TENANT);
+        fake.frames_left =
+            FAKE_FRAMES - 1 - fake_frames_with(OWNER_MONITOR) - fake_frames_with(OWNER_TENANT);
         fake.frames_left = byte() < fake.frames_left ? byte() : fake.frames_left;
         break;
     case 2:
@@ -602,10 +602,9 @@ static void step_machine(void)
 }
 
 static void (*const steps[])(void) = {
-    step_create, step_add,  step_share,     step_init,    step_destroy,    step_quota,
-    step_look,   step_raw,  step_call,      step_exit,    step_interrupt,  step_failure,
-    step_grant,  step_call, step_preemption, step_domain, step_machine,    step_meet,
-    step_boot,
+    step_create,     step_add,    step_share,   step_init,      step_destroy, step_quota, step_look,
+    step_raw,        step_call,   step_exit,    step_interrupt, step_failure, step_grant, step_call,
+    step_preemption, step_domain, step_machine, step_meet,      step_boot,
 };
 
 static void check_rings(uint64_t next[FAKE_CPUS])

@@ -161,10 +161,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     must(verifier != NULL, "a verifier");
     for (int i = 0; i < VERIFY_POLICIES; i++) {
         must(!cloister_policy_parse(verify_policies[i], strlen(verify_policies[i]), &policies[i],
-                                    NULL, 0), "the policies are valid");
+                                    NULL, 0),
+             "the policies are valid");
     }
     must(!cloister_plan_text(&plan, 8, "command", "a") &&
-             !cloister_plan_text(&plan, 9, "file", "b"), "the plan");
+             !cloister_plan_text(&plan, 9, "file", "b"),
+         "the plan");
     /* The seeds are as good as they are meant to be. */
     for (int i = 0; i < 2; i++) {
         must(!judge(policies[i], 1, verify_seed_evidence.data, verify_seed_evidence.size),

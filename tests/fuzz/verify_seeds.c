@@ -12,8 +12,8 @@
 #define T32 "7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a"
 #define M16 "4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d"
 #define BOOT                                                                                       \
-    "\"boot\":[{\"name\":\"b\",\"pcrs\":{\"4\":[\"" ZERO32 "\",\"" A32 "\"],\"9\":\"" ZERO32     \
-    "\"}}]"
+    "\"boot\":[{\"name\":\"b\",\"pcrs\":{\"4\":[\"" ZERO32 "\",\"" A32 "\"],\"9\":\"" ZERO32 "\"}" \
+    "}]"
 
 const char *const verify_policies[VERIFY_POLICIES] = {
     "{\"insecure-any-attestation-key\":true,\"insecure-any-boot\":true,"
@@ -25,7 +25,8 @@ const char *const verify_policies[VERIFY_POLICIES] = {
     "\"lockdown-tables\":[\"" T32 "\",\"" A32 "\"],\"insecure-incomplete-boot\":true,"
     "\"insecure-empty-pcrs\":true}",
     "{\"attestation-keys\":[\"" ZERO32 "\"],\"insecure-any-boot\":true,\"host-only\":true,"
-    "\"allow-update-key\":true,\"require-event-log\":true,\"insecure-allow-debug\":true,\"insecure-allow-dma\":true,"
+    "\"allow-update-key\":true,\"require-event-log\":true,\"insecure-allow-debug\":true,\"insecure-"
+    "allow-dma\":true,"
     "\"enclaves\":[{\"name\":\"a\",\"author\":\"" A32 "\"},{\"name\":\"b\",\"author\":\"" ZERO32
     "\"}],\"insecure-allow-smt\":true,\"insecure-allow-test-build\":true,\"accept-no-mor\":true,"
     "\"accept-bmc\":true,\"insecure-allow-open\":[\"debug\",\"lockdown-watch\",\"ats\"],"
@@ -97,7 +98,11 @@ static void log_firmware(void)
                                  "D\0r\0i\0v\0e\0r\0O\0r\0d\0e\0r\0\0";
     static const char entry[] = "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
                                 "\x8\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0"
-                                "B\0o\0o\0t\0" "0\0" "0\0" "0\0" "1\0"
+                                "B\0o\0o\0t\0"
+                                "0\0"
+                                "0\0"
+                                "0\0"
+                                "1\0"
                                 "\1\0\0\0\4\0x\0\0\0\x7f\xff\4\0o";
     static const char image[] = "address.length..linked..\x0e\0\0\0\0\0\0\0"
                                 "\4\4\x0a\0\\\0d\0\0\0\x7f\xff\4";

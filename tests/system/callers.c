@@ -17,7 +17,8 @@
 #include "cloister.h"
 #include "probe.h"
 
-static const uint64_t millions = 2; /* steps of one call: longer than a time slice under emulation */
+static const uint64_t millions =
+    2; /* steps of one call: longer than a time slice under emulation */
 
 static struct cloister_enclave *enclave;
 static time_t deadline;
@@ -116,7 +117,7 @@ int main(int count, char **words)
     if (cloister_enclave_threads(enclave, &threads, &error)) {
         errx(1, "%s", error.text);
     }
-    printf("{\"calls\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"interruptions\": %" PRIu64 "}\n", calls,
-           wrong, threads.interruptions);
+    printf("{\"calls\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"interruptions\": %" PRIu64 "}\n",
+           calls, wrong, threads.interruptions);
     return cloister_enclave_terminate(enclave, &error) || wrong;
 }

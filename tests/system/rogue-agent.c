@@ -125,8 +125,10 @@ static int ask(uint16_t type, const void *body, size_t size)
 
 static int greet(uint32_t version)
 {
-    const struct cloister_msg_hello hello = {
-        .protocol = version, .abi = CLOISTER_ABI_VERSION, .agent_version = "rogue", .kernel = "test"};
+    const struct cloister_msg_hello hello = {.protocol = version,
+                                             .abi = CLOISTER_ABI_VERSION,
+                                             .agent_version = "rogue",
+                                             .kernel = "test"};
 
     return ask(CLOISTER_MSG_HELLO, &hello, sizeof(hello));
 }
@@ -168,7 +170,8 @@ static void lie_about_pages(void)
 {
     uint32_t enclave = create();
     const struct cloister_page_record outside = {header.launch.page_count, CLOISTER_PAGE_R};
-    const struct cloister_page_record both = {1, CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_X};
+    const struct cloister_page_record both = {1,
+                                              CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_X};
 
     if (add(enclave, NULL))
         fail("ADD of the first page was refused");
@@ -225,8 +228,8 @@ static void vanish(void)
 
 static void flood(void)
 {
-    const struct cloister_message request = {
-        .magic = CLOISTER_MESSAGE_MAGIC, .type = CLOISTER_MSG_QUOTA};
+    const struct cloister_message request = {.magic = CLOISTER_MESSAGE_MAGIC,
+                                             .type = CLOISTER_MSG_QUOTA};
     unsigned long sent = 0;
 
     for (time_t end = now() + FLOOD; now() < end && host.state(host.context) == TRANSPORT_OPEN;) {
@@ -307,9 +310,12 @@ int main(int count, char **arguments)
     static const struct {
         const char *name;
         void (*tell)(void);
-    } lies[] = {{"strangers", name_strangers}, {"grants", lie_about_grants},
-                {"pages", lie_about_pages},    {"vanish", vanish},
-                {"flood", flood},              {"hold", hold}};
+    } lies[] = {{"strangers", name_strangers},
+                {"grants", lie_about_grants},
+                {"pages", lie_about_pages},
+                {"vanish", vanish},
+                {"flood", flood},
+                {"hold", hold}};
 
     if (count != 3)
         fail("usage: rogue-agent LIE IMAGE");

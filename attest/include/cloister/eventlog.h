@@ -75,16 +75,15 @@ __attribute__((warn_unused_result)) int cloister_log_replay(struct cloister_byte
 
 /* What there is to be found, X(KIND, "meaning"). */
 #define CLOISTER_LOG_FINDINGS(X)                                                                   \
-    X(VARIABLE, "a variable that has the firmware start a driver or program before the boot loader") \
+    X(VARIABLE,                                                                                    \
+      "a variable that has the firmware start a driver or program before the boot loader")         \
     X(DRIVER, "a driver that the firmware took from a disk or the network")                        \
     X(OPTIONS, "a boot entry that hands options to what it starts")                                \
     X(WORDS, "a boot variable whose words are not what was measured")                              \
     X(FORM, "an event whose data does not have the form of its type")
 
 #define CLOISTER_FINDING_ENUM(kind, text) CLOISTER_FINDING_##kind,
-enum cloister_log_finding_kind {
-    CLOISTER_LOG_FINDINGS(CLOISTER_FINDING_ENUM)
-};
+enum cloister_log_finding_kind { CLOISTER_LOG_FINDINGS(CLOISTER_FINDING_ENUM) };
 #undef CLOISTER_FINDING_ENUM
 
 struct cloister_log_finding {
@@ -92,7 +91,7 @@ struct cloister_log_finding {
     const char *meaning; /* above */
     uint32_t event;      /* counted from 0, the log's first */
     uint32_t pcr;
-    char said[96];       /* the variable's name, or the driver's path; printable, perhaps cut off */
+    char said[96]; /* the variable's name, or the driver's path; printable, perhaps cut off */
 };
 
 /*

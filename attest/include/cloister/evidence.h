@@ -93,9 +93,9 @@ struct cloister_evidence {
  * 0, or -EBADMSG with *refusal saying what is wrong (step CLOISTER_STEP_DECODE) and *evidence
  * undefined. `refusal` may be NULL.
  */
-__attribute__((warn_unused_result)) int
-cloister_evidence_decode(const uint8_t *data, size_t size, struct cloister_evidence *evidence,
-                         struct cloister_refusal *refusal);
+__attribute__((warn_unused_result)) int cloister_evidence_decode(const uint8_t *data, size_t size,
+                                                                 struct cloister_evidence *evidence,
+                                                                 struct cloister_refusal *refusal);
 
 /*
  * Writes evidence into buffer[capacity]; *size becomes the number of bytes.
@@ -103,8 +103,8 @@ cloister_evidence_decode(const uint8_t *data, size_t size, struct cloister_evide
  * something is outside its limits, the PCRs are not ascending, or a report form is unknown.
  */
 __attribute__((warn_unused_result)) int
-cloister_evidence_encode(const struct cloister_evidence *evidence, uint8_t *buffer,
-                         size_t capacity, size_t *size);
+cloister_evidence_encode(const struct cloister_evidence *evidence, uint8_t *buffer, size_t capacity,
+                         size_t *size);
 
 /*
  * What ties evidence to a challenge: SHA-256(nonce || SHA-256(record)). The host daemon gives it to
@@ -119,7 +119,7 @@ cloister_challenge_binding(struct cloister_bytes nonce,
 void cloister_report_to_cose(const struct cloister_report *report,
                              uint8_t cose[CLOISTER_COSE_REPORT_SIZE]);
 /* 0, or -EBADMSG: not the one encoding of a report as COSE_Sign1. The signature is not verified. */
-__attribute__((warn_unused_result)) int
-cloister_report_from_cose(const uint8_t *cose, size_t size, struct cloister_report *report);
+__attribute__((warn_unused_result)) int cloister_report_from_cose(const uint8_t *cose, size_t size,
+                                                                  struct cloister_report *report);
 
 #endif

@@ -63,10 +63,13 @@ struct cloister_planned {
     char *name; /* "file xen.gz", "command multiboot2 /boot/xen.gz" */
     /* Of an application: */
     bool application;
-    bool unaligned;      /* not signed, and of a size that is no multiple of 8: signing fills it up, and
+    bool unaligned; /* not signed, and of a size that is no multiple of 8: signing fills it up, and
                             changes its digest */
-    const char *outside; /* started as Xen's unified image, it takes something from elsewhere, which its
-                            digest does not cover: a static text; NULL: it does not */
+    /*
+     * started as Xen's unified image, it takes something from elsewhere, which its digest does not
+     * cover: a static text; NULL: it does not
+     */
+    const char *outside;
 };
 
 struct cloister_plan {
@@ -78,8 +81,7 @@ void cloister_plan_free(struct cloister_plan *plan);
 
 /* Each adds an event. 0; -EINVAL: no such PCR; -ENOMEM; -EIO if OpenSSL fails. */
 __attribute__((warn_unused_result)) int cloister_plan_digest(struct cloister_plan *plan,
-                                                             uint32_t pcr,
-                                                             const uint8_t digest[32],
+                                                             uint32_t pcr, const uint8_t digest[32],
                                                              const char *name);
 /*
  * What is measured is the text; `kind` is for people: "command", "kernel-cmdline",
@@ -155,11 +157,11 @@ struct cloister_difference {
     uint32_t pcr;
     const struct cloister_planned *planned; /* the first that is not so; NULL: not known, or none */
     uint8_t expected[32];
-    uint8_t found[32];  /* digests of the event where `in_log`, values of the PCR elsewhere */
-    bool in_log;        /* the log told it */
-    bool start;         /* and that all events are as planned: expected and found are start values */
-    bool other_log;     /* the log leads to another value: it was not used */
-    char said[96];      /* what stands in its place, by the log, printable; "": it ends there */
+    uint8_t found[32]; /* digests of the event where `in_log`, values of the PCR elsewhere */
+    bool in_log;       /* the log told it */
+    bool start;        /* and that all events are as planned: expected and found are start values */
+    bool other_log;    /* the log leads to another value: it was not used */
+    char said[96];     /* what stands in its place, by the log, printable; "": it ends there */
 };
 
 /*

@@ -32,8 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLOISTER_TOKEN_MAX_SIZE (64u * 1024u)  /* bytes */
-#define CLOISTER_TOKEN_MAX_KEYS 16u            /* on P-256 in a key set; others do not count */
+#define CLOISTER_TOKEN_MAX_SIZE (64u * 1024u) /* bytes */
+#define CLOISTER_TOKEN_MAX_KEYS 16u           /* on P-256 in a key set; others do not count */
 
 /* Why a token is refused: the code, its name, and what it means. */
 #define CLOISTER_TOKEN_REFUSALS(X)                                                                 \
@@ -49,8 +49,7 @@
     X(EXPIRED, "token-expired", "the token has expired")                                           \
     X(POLICY, "token-policy", "the evidence was judged by another policy")                         \
     X(INSECURE, "token-insecure", "the policy has a bypass")                                       \
-    X(ENCLAVE_ABSENT, "token-enclave-absent",                                                      \
-      "the token does not speak of the enclave that asks")                                         \
+    X(ENCLAVE_ABSENT, "token-enclave-absent", "the token does not speak of the enclave that asks") \
     X(ENCLAVE_DEBUG, "token-enclave-debug", "a debug enclave")                                     \
     X(ENCLAVE_CODE, "token-enclave-code", "an enclave with other code, or by another author")      \
     X(ENCLAVE_VERSION, "token-enclave-version", "the enclave's security version is too low")
@@ -64,10 +63,12 @@ enum cloister_token_refusal_code {
 
 struct cloister_token_refusal {
     enum cloister_token_refusal_code code;
-    char expected[200], found[200]; /* printable ASCII, perhaps cut off; "" where there is nothing to say */
+    char expected[200],
+        found[200]; /* printable ASCII, perhaps cut off; "" where there is nothing to say */
 };
 
-const char *cloister_token_refusal_name(enum cloister_token_refusal_code code); /* "token-expired" */
+const char *
+cloister_token_refusal_name(enum cloister_token_refusal_code code); /* "token-expired" */
 const char *cloister_token_refusal_text(enum cloister_token_refusal_code code);
 
 /* The issuer's keys. Never changes; can be shared by threads. */
@@ -78,13 +79,13 @@ struct cloister_token_keys;
  * verifying ES256, by "use", "alg" or "key_ops" (4.2 to 4.4), verify nothing. 0; -EINVAL: `why` (if not
  * NULL) says what is wrong, no key on P-256 included; -ENOMEM.
  */
-__attribute__((warn_unused_result)) int
-cloister_token_keys_parse(const char *json, size_t size, struct cloister_token_keys **keys,
-                          char *why, size_t why_size);
+__attribute__((warn_unused_result)) int cloister_token_keys_parse(const char *json, size_t size,
+                                                                  struct cloister_token_keys **keys,
+                                                                  char *why, size_t why_size);
 void cloister_token_keys_free(struct cloister_token_keys *keys);
 
 struct cloister_token_expectation {
-    const char *issuer;         /* must be there, as all that is not said to be otherwise */
+    const char *issuer; /* must be there, as all that is not said to be otherwise */
     const char *audience;
     const uint8_t *policy;      /* [32], SHA-256 of the policy's text; NULL: any, where
                                    insecure_any_policy */
@@ -94,7 +95,7 @@ struct cloister_token_expectation {
     const uint8_t *measurement; /* [48]; may be NULL if author is not */
     const uint8_t *author;      /* [32]; may be NULL if measurement is not */
     uint32_t minimum_security_version;
-    bool insecure_any_policy;   /* the policy is not looked at, nor whether it has a bypass */
+    bool insecure_any_policy; /* the policy is not looked at, nor whether it has a bypass */
     bool insecure_allow_debug;
 };
 

@@ -26,22 +26,24 @@ struct cloister_tracelog;
 /* What the awaited heartbeat says about the log. */
 enum cloister_tracelog_outcome {
     CLOISTER_TRACELOG_NOT_REACHED, /* the log ends before its records do: cut short, or not written yet */
-    CLOISTER_TRACELOG_MATCHES,     /* all its records that the log has are as the monitor wrote them */
-    CLOISTER_TRACELOG_DIFFERS,     /* they are not */
-    CLOISTER_TRACELOG_UNKNOWN,     /* records are missing before it, with no anchor behind them */
+    CLOISTER_TRACELOG_MATCHES, /* all its records that the log has are as the monitor wrote them */
+    CLOISTER_TRACELOG_DIFFERS, /* they are not */
+    CLOISTER_TRACELOG_UNKNOWN, /* records are missing before it, with no anchor behind them */
 };
 
 /* Numbers are over all boots in the log, except where it says otherwise. */
 struct cloister_tracelog_summary {
     uint64_t records;  /* lines of kind trace */
     uint64_t anchored; /* of these, what an anchor or the awaited heartbeat vouches for */
-    uint64_t waiting;  /* and what stands behind the last anchor of the last boot: a later one will */
-    uint64_t missing;  /* records that there were and that have no line: lost, or taken out */
+    /* and what stands behind the last anchor of the last boot: a later one will */
+    uint64_t waiting;
+    uint64_t missing; /* records that there were and that have no line: lost, or taken out */
     uint64_t anchors;
-    uint64_t boot_id;  /* the last boot; 0: no line names one */
-    uint64_t first;    /* of the last boot: the order of the first record that the log has, or could have */
-    uint64_t next;     /* of the last boot: the order of the record that would follow */
-    bool has_monitor;  /* of the last boot: an anchor names its monitor's record */
+    uint64_t boot_id; /* the last boot; 0: no line names one */
+    /* of the last boot: the order of the first record that the log has, or could have */
+    uint64_t first;
+    uint64_t next;       /* of the last boot: the order of the record that would follow */
+    bool has_monitor;    /* of the last boot: an anchor names its monitor's record */
     uint8_t monitor[32]; /* its SHA-256 */
     enum cloister_tracelog_outcome awaited;
 };
@@ -51,7 +53,8 @@ struct cloister_tracelog *cloister_tracelog_new(void);
 void cloister_tracelog_free(struct cloister_tracelog *log);
 
 /* Anchors of the boot `boot_id` must be of the monitor record with this SHA-256. Before the first line. */
-void cloister_tracelog_trust(struct cloister_tracelog *log, uint64_t boot_id, const uint8_t record[32]);
+void cloister_tracelog_trust(struct cloister_tracelog *log, uint64_t boot_id,
+                             const uint8_t record[32]);
 /* What does this heartbeat, whose signature has been verified, say about the log? Before the first line. */
 void cloister_tracelog_await(struct cloister_tracelog *log, uint64_t boot_id,
                              const struct cloister_report *heartbeat);

@@ -76,100 +76,72 @@ enum cloister_step {
  * Why evidence is refused: the step, the code, its name, and what it means.
  */
 #define CLOISTER_REFUSALS(X)                                                                       \
-    X(DECODE, TOO_LARGE, "too-large",                                                              \
-      "the evidence, or an item of it, is larger than allowed")                                    \
-    X(DECODE, TRUNCATED, "truncated",                                                              \
-      "the evidence ends in the middle of an item")                                                \
-    X(DECODE, TRAILING_BYTES, "trailing-bytes",                                                    \
-      "bytes follow the evidence")                                                                 \
+    X(DECODE, TOO_LARGE, "too-large", "the evidence, or an item of it, is larger than allowed")    \
+    X(DECODE, TRUNCATED, "truncated", "the evidence ends in the middle of an item")                \
+    X(DECODE, TRAILING_BYTES, "trailing-bytes", "bytes follow the evidence")                       \
     X(DECODE, NOT_DETERMINISTIC, "not-deterministic",                                              \
       "a head is not the shortest, or a length is indefinite")                                     \
-    X(DECODE, BAD_TYPE, "bad-type",                                                                \
-      "an item has another type than evidence.h says")                                             \
+    X(DECODE, BAD_TYPE, "bad-type", "an item has another type than evidence.h says")               \
     X(DECODE, BAD_SIZE, "bad-size",                                                                \
       "an item has another size, or number of elements, than allowed")                             \
     X(DECODE, BAD_KEY, "bad-key",                                                                  \
       "a map's key is unknown, repeated, out of order, or one is missing")                         \
-    X(DECODE, BAD_VALUE, "bad-value",                                                              \
-      "a value is not among those that are possible")                                              \
-    X(NONCE, NONCE_DIFFERS, "nonce-differs",                                                       \
-      "the evidence answers another challenge")                                                    \
-    X(RECORD, RECORD_UNKNOWN, "record-unknown",                                                    \
-      "the monitor record has a form that is not known")                                           \
-    X(RECORD, RECORD_FLAGS, "record-flags",                                                        \
-      "the monitor record has flags that are not known")                                           \
-    X(KEY, NO_QUOTE, "no-quote",                                                                   \
-      "the host has no TPM, or gave no quote")                                                     \
-    X(KEY, KEY_MALFORMED, "key-malformed",                                                         \
-      "the TPM key's public area cannot be read")                                                  \
+    X(DECODE, BAD_VALUE, "bad-value", "a value is not among those that are possible")              \
+    X(NONCE, NONCE_DIFFERS, "nonce-differs", "the evidence answers another challenge")             \
+    X(RECORD, RECORD_UNKNOWN, "record-unknown", "the monitor record has a form that is not known") \
+    X(RECORD, RECORD_FLAGS, "record-flags", "the monitor record has flags that are not known")     \
+    X(KEY, NO_QUOTE, "no-quote", "the host has no TPM, or gave no quote")                          \
+    X(KEY, KEY_MALFORMED, "key-malformed", "the TPM key's public area cannot be read")             \
     X(KEY, KEY_ALGORITHM, "key-algorithm",                                                         \
       "the TPM key is neither ECDSA P-256 nor RSASSA 2048, with SHA-256")                          \
-    X(KEY, KEY_ATTRIBUTES, "key-attributes",                                                       \
-      "the TPM key is no attestation key")                                                         \
-    X(KEY, KEY_NOT_ACCEPTED, "key-not-accepted",                                                   \
-      "the TPM key is not one that the policy accepts")                                            \
+    X(KEY, KEY_ATTRIBUTES, "key-attributes", "the TPM key is no attestation key")                  \
+    X(KEY, KEY_NOT_ACCEPTED, "key-not-accepted", "the TPM key is not one that the policy accepts") \
     X(SIGNATURE, SIGNATURE_MALFORMED, "signature-malformed",                                       \
       "the quote's signature cannot be read")                                                      \
     X(SIGNATURE, SIGNATURE_ALGORITHM, "signature-algorithm",                                       \
       "the quote's signature is not of the key's scheme")                                          \
-    X(SIGNATURE, SIGNATURE_WRONG, "signature-wrong",                                               \
-      "the quote is not signed by the TPM key")                                                    \
-    X(QUOTE, QUOTE_MALFORMED, "quote-malformed",                                                   \
-      "what the TPM signed cannot be read")                                                        \
+    X(SIGNATURE, SIGNATURE_WRONG, "signature-wrong", "the quote is not signed by the TPM key")     \
+    X(QUOTE, QUOTE_MALFORMED, "quote-malformed", "what the TPM signed cannot be read")             \
     X(QUOTE, QUOTE_NOT_BY_TPM, "quote-not-by-tpm",                                                 \
       "what is signed does not start with TPM_GENERATED")                                          \
-    X(QUOTE, QUOTE_TYPE, "quote-type",                                                             \
-      "what the TPM signed is no quote")                                                           \
+    X(QUOTE, QUOTE_TYPE, "quote-type", "what the TPM signed is no quote")                          \
     X(QUOTE, QUOTE_CHALLENGE, "quote-challenge",                                                   \
       "the quote is for another challenge or another record")                                      \
-    X(QUOTE, QUOTE_BANK, "quote-bank",                                                             \
-      "the quote covers another bank than SHA-256, or several")                                    \
-    X(PCRS, PCR_SELECTION, "pcr-selection",                                                        \
-      "the quote covers other PCRs than those listed")                                             \
-    X(PCRS, PCR_DIGEST, "pcr-digest",                                                              \
-      "the PCR values listed are not those quoted")                                                \
-    X(BINDING, RECORD_PCR, "record-pcr",                                                           \
-      "the record is bound to another PCR than the policy's")                                      \
+    X(QUOTE, QUOTE_BANK, "quote-bank", "the quote covers another bank than SHA-256, or several")   \
+    X(PCRS, PCR_SELECTION, "pcr-selection", "the quote covers other PCRs than those listed")       \
+    X(PCRS, PCR_DIGEST, "pcr-digest", "the PCR values listed are not those quoted")                \
+    X(BINDING, RECORD_PCR, "record-pcr", "the record is bound to another PCR than the policy's")   \
     X(BINDING, RECORD_PCR_NOT_QUOTED, "record-pcr-not-quoted",                                     \
       "the quote does not cover the record's PCR")                                                 \
     X(BINDING, RECORD_NOT_MEASURED, "record-not-measured",                                         \
       "the record's PCR was not extended with this record only")                                   \
-    X(LOG, LOG_MISSING, "log-missing",                                                             \
-      "the policy requires an event log")                                                          \
-    X(LOG, LOG_MALFORMED, "log-malformed",                                                         \
-      "the event log cannot be read")                                                              \
-    X(LOG, LOG_DIFFERS, "log-differs",                                                             \
-      "the event log does not replay to the quoted values")                                        \
+    X(LOG, LOG_MISSING, "log-missing", "the policy requires an event log")                         \
+    X(LOG, LOG_MALFORMED, "log-malformed", "the event log cannot be read")                         \
+    X(LOG, LOG_DIFFERS, "log-differs", "the event log does not replay to the quoted values")       \
     X(LOG, LOG_WORDS, "log-words",                                                                 \
       "a boot variable in the event log has other words than what was measured")                   \
     X(LOG, LOG_DRIVER, "log-driver",                                                               \
       "the firmware starts a driver or program before the boot loader")                            \
     X(BOOT, BOOT_NOT_ACCEPTED, "boot-not-accepted",                                                \
       "no boot configuration of the policy has these PCR values")                                  \
-    X(BOOT, BOOT_OPTIONS, "boot-options",                                                          \
-      "the firmware hands options to the unified image")                                           \
-    X(MONITOR, MONITOR_VERSION, "monitor-version",                                                 \
-      "the monitor is older than the policy accepts")                                              \
+    X(BOOT, BOOT_OPTIONS, "boot-options", "the firmware hands options to the unified image")       \
+    X(MONITOR, MONITOR_VERSION, "monitor-version", "the monitor is older than the policy accepts") \
     X(MONITOR, XEN_VERSION, "xen-version",                                                         \
       "Xen is older than the policy accepts, or of a series that it does not name")                \
     X(MONITOR, MONITOR_FLAGS, "monitor-flags",                                                     \
       "the monitor runs in a way that the policy does not accept")                                 \
     X(MONITOR, LOCKDOWN_TABLE, "lockdown-table",                                                   \
       "what dom0 may is none of the tables that the policy accepts")                               \
-    X(REPORT, REPORT_UNKNOWN, "report-unknown",                                                    \
-      "a report has a form that is not known")                                                     \
-    X(REPORT, REPORT_RECORD, "report-record",                                                      \
-      "a report belongs to another monitor record")                                                \
-    X(REPORT, REPORT_REPEATED, "report-repeated",                                                  \
-      "a report occurs twice")                                                                     \
+    X(REPORT, REPORT_UNKNOWN, "report-unknown", "a report has a form that is not known")           \
+    X(REPORT, REPORT_RECORD, "report-record", "a report belongs to another monitor record")        \
+    X(REPORT, REPORT_REPEATED, "report-repeated", "a report occurs twice")                         \
     X(REPORT_SIGNATURE, REPORT_SIGNATURE_WRONG, "report-signature-wrong",                          \
       "a report is not signed by the record's key")                                                \
     X(REPORT_FLAGS, REPORT_FLAGS, "report-flags",                                                  \
       "when the report was signed, the monitor ran in a way that the policy does not accept")      \
     X(ENCLAVE, ENCLAVE_MISSING, "enclave-missing",                                                 \
       "no enclave's report, and the policy is not for hosts alone")                                \
-    X(ENCLAVE, ENCLAVE_DEBUG, "enclave-debug",                                                     \
-      "a debug enclave")                                                                           \
+    X(ENCLAVE, ENCLAVE_DEBUG, "enclave-debug", "a debug enclave")                                  \
     X(ENCLAVE, ENCLAVE_NOT_ACCEPTED, "enclave-not-accepted",                                       \
       "the enclave is none of those that the policy accepts")                                      \
     X(ENCLAVE, ENCLAVE_SECURITY_VERSION, "enclave-security-version",                               \
@@ -178,12 +150,10 @@ enum cloister_step {
       "this is no heartbeat, or one for another challenge")                                        \
     X(FRESHNESS, REPORT_DATA_DIFFERS, "report-data-differs",                                       \
       "the enclave's report carries other data than expected")                                     \
-    X(FRESHNESS, AGE_UNKNOWN, "age-unknown",                                                       \
-      "nothing says how old the enclave's report is")                                              \
-    X(FRESHNESS, TOO_OLD, "too-old",                                                               \
-      "the enclave's report is older than the policy allows")                                      \
+    X(FRESHNESS, AGE_UNKNOWN, "age-unknown", "nothing says how old the enclave's report is")       \
+    X(FRESHNESS, TOO_OLD, "too-old", "the enclave's report is older than the policy allows")       \
     X(FRESHNESS, HEARTBEAT_OLD, "heartbeat-old",                                                   \
-      "the heartbeat is not later than one that is known already")                                \
+      "the heartbeat is not later than one that is known already")                                 \
     X(FRESHNESS, TRACE_CONTRADICTS, "trace-contradicts",                                           \
       "an earlier heartbeat said of the monitor's trace what this one excludes")                   \
     X(FRESHNESS, TRACE_DIFFERS, "trace-differs",                                                   \
@@ -211,7 +181,7 @@ struct cloister_refusal {
     char found[256];
 };
 
-const char *cloister_step_name(enum cloister_step step);           /* "report-signature" */
+const char *cloister_step_name(enum cloister_step step);            /* "report-signature" */
 const char *cloister_refusal_name(enum cloister_refusal_code code); /* "pcr-digest" */
 const char *cloister_refusal_text(enum cloister_refusal_code code); /* the meaning, above */
 
@@ -319,9 +289,9 @@ bool cloister_policy_is_insecure(const struct cloister_policy *policy);
 /* ## Verification */
 
 struct cloister_challenge {
-    struct cloister_bytes nonce;   /* CLOISTER_NONCE_MIN .. CLOISTER_NONCE_MAX bytes */
-    const uint8_t *enrolled_key;   /* [32], digest as in "attestation-keys", or NULL */
-    const uint8_t *report_data;    /* [64], what each enclave's report must carry, or NULL. A report
+    struct cloister_bytes nonce; /* CLOISTER_NONCE_MIN .. CLOISTER_NONCE_MAX bytes */
+    const uint8_t *enrolled_key; /* [32], digest as in "attestation-keys", or NULL */
+    const uint8_t *report_data;  /* [64], what each enclave's report must carry, or NULL. A report
                                       that carries it counts as fresh: it must contain something
                                       new. */
 };
@@ -341,9 +311,9 @@ struct cloister_enclave_claims {
     uint8_t domain_uuid[16];
     uint8_t report_data[64];
     uint64_t sequence;
-    uint64_t time;          /* ns since boot */
+    uint64_t time; /* ns since boot */
     bool age_known;
-    uint64_t age;           /* ns, at the time of the heartbeat; where age_known */
+    uint64_t age; /* ns, at the time of the heartbeat; where age_known */
 };
 
 /* How the firmware's settings (PCRs 1 and 5) were looked at. X(NAME, "name") */
@@ -353,28 +323,26 @@ struct cloister_enclave_claims {
     X(PINNED, "pinned")       /* the accepted boot configuration has both PCRs */
 
 #define CLOISTER_SETTINGS_ENUM(name, text) CLOISTER_SETTINGS_##name,
-enum cloister_settings {
-    CLOISTER_SETTINGS(CLOISTER_SETTINGS_ENUM)
-};
+enum cloister_settings { CLOISTER_SETTINGS(CLOISTER_SETTINGS_ENUM) };
 #undef CLOISTER_SETTINGS_ENUM
 
 struct cloister_claims {
     char policy[CLOISTER_NAME_SIZE];
     uint8_t policy_digest[CLOISTER_DIGEST_SIZE];
-    bool insecure;                      /* the policy has a bypass */
-    char boot[CLOISTER_NAME_SIZE];      /* the boot configuration; "" with insecure-any-boot */
+    bool insecure;                 /* the policy has a bypass */
+    char boot[CLOISTER_NAME_SIZE]; /* the boot configuration; "" with insecure-any-boot */
     uint8_t attestation_key[CLOISTER_DIGEST_SIZE];
     uint8_t record[CLOISTER_DIGEST_SIZE]; /* SHA-256 of the monitor record */
     uint8_t monitor_key[64];
-    uint32_t monitor_flags;             /* CLOISTER_INFO_* */
+    uint32_t monitor_flags; /* CLOISTER_INFO_* */
     uint32_t monitor_version;
     uint32_t abi_version;
     uint64_t boot_id;
     char xen_version[33];
-    char xen_source[49];                /* Debian's version of Xen's source; "": not said */
+    char xen_source[49];                    /* Debian's version of Xen's source; "": not said */
     uint8_t lockdown[CLOISTER_DIGEST_SIZE]; /* the table of what dom0 may */
-    uint64_t tpm_clock;                 /* ms the TPM has been powered: TPM 2.0 part 2, 10.11.1 */
-    uint32_t tpm_reset_count;           /* grows at each boot */
+    uint64_t tpm_clock;       /* ms the TPM has been powered: TPM 2.0 part 2, 10.11.1 */
+    uint32_t tpm_reset_count; /* grows at each boot */
     uint32_t tpm_restart_count;
     bool tpm_clock_safe;
     uint64_t tpm_firmware_version;
@@ -382,13 +350,13 @@ struct cloister_claims {
     struct cloister_pcr pcrs[CLOISTER_EVIDENCE_PCRS];
     bool log_checked;
     enum cloister_settings settings;
-    bool heartbeat;                     /* there is one that answers the challenge, with: */
-    uint64_t heartbeat_time;            /* ns since boot */
-    uint64_t refusals;                  /* what the monitor had refused by then */
-    uint8_t trace_head[32];             /* the running hash of its records by then (trace.h), */
-    uint64_t trace_records;             /* over how many it is, */
-    uint64_t trace_suppressed;          /* and how many refusals were only counted */
-    uint64_t boot_changes;              /* how often dom0 has set the boot order or the next boot (report.h) */
+    bool heartbeat;            /* there is one that answers the challenge, with: */
+    uint64_t heartbeat_time;   /* ns since boot */
+    uint64_t refusals;         /* what the monitor had refused by then */
+    uint8_t trace_head[32];    /* the running hash of its records by then (trace.h), */
+    uint64_t trace_records;    /* over how many it is, */
+    uint64_t trace_suppressed; /* and how many refusals were only counted */
+    uint64_t boot_changes; /* how often dom0 has set the boot order or the next boot (report.h) */
     uint32_t enclave_count;
     struct cloister_enclave_claims enclaves[CLOISTER_EVIDENCE_MAX_REPORTS];
 };
@@ -414,9 +382,9 @@ cloister_verify(struct cloister_verifier *verifier, const struct cloister_policy
  * The signature of one report, by the key of a monitor record (X || Y). 0; -EACCES: not signed by it;
  * -EIO. Nothing else is looked at.
  */
-__attribute__((warn_unused_result)) int
-cloister_verify_report(struct cloister_verifier *verifier, const struct cloister_report *report,
-                       const uint8_t monitor_key[64]);
+__attribute__((warn_unused_result)) int cloister_verify_report(struct cloister_verifier *verifier,
+                                                               const struct cloister_report *report,
+                                                               const uint8_t monitor_key[64]);
 
 /*
  * A heartbeat between quotes: is the monitor that `host` (the claims of an earlier verification) is
@@ -437,8 +405,8 @@ cloister_verify_heartbeat(struct cloister_verifier *verifier, const struct clois
  * boot order.
  */
 __attribute__((warn_unused_result)) int
-cloister_heartbeat_follows(const struct cloister_report *earlier, const struct cloister_report *later,
-                           struct cloister_refusal *refusal);
+cloister_heartbeat_follows(const struct cloister_report *earlier,
+                           const struct cloister_report *later, struct cloister_refusal *refusal);
 
 /*
  * The flags' names, as in "require-flags" and tokens: NULL after the last. `flag` is

@@ -86,8 +86,8 @@ extern const size_t cloister_ecall_count;
  *   -EPROTO    the answer breaks the rules of the call frame
  *   others     as the application answered; -ENOSYS if it does not serve this function
  */
-CLOISTER_CHECK_RESULT int cloister_ocall(uint32_t function, const void *in, size_t in_size, void *out,
-                                         size_t out_capacity, size_t *out_size);
+CLOISTER_CHECK_RESULT int cloister_ocall(uint32_t function, const void *in, size_t in_size,
+                                         void *out, size_t out_capacity, size_t *out_size);
 
 /* --- the world ------------------------------------------------------------------------------------ */
 
@@ -106,7 +106,8 @@ uint32_t cloister_thread_count(void);
 __attribute__((noreturn)) void cloister_fault(uint32_t vector, uint64_t page);
 #define CLOISTER_FAULT_ABORT 224u /* abort() or a failed assert() */
 #define CLOISTER_FAULT_STACK 225u /* the stack protector found its canary changed */
-#define CLOISTER_FAULT_HEAP 226u  /* free() of what was not allocated or free already; heap damaged */
+#define CLOISTER_FAULT_HEAP                                                                        \
+    226u /* free() of what was not allocated or free already; heap damaged */
 #define CLOISTER_FAULT_LAYOUT 227u /* the image was not made by cloister-image for this runtime */
 
 /* --- proof and sealing ---------------------------------------------------------------------------- */
@@ -167,7 +168,8 @@ CLOISTER_CHECK_RESULT int cloister_seal_key(uint32_t policy, uint32_t security_v
  * goes on by itself can be rolled back by whoever makes the host lose its counters.
  */
 struct cloister_counter_value {
-    uint64_t value;     /* higher than all before it in this table, also if the counter was removed and made again */
+    /* higher than all before it in this table, also if the counter was removed and made again */
+    uint64_t value;
     uint64_t committed; /* values up to this one are durable */
     uint8_t tag[16];    /* that of the last increment */
     uint8_t table[16];  /* which table of counters: random, another one after a loss */
@@ -187,7 +189,8 @@ CLOISTER_CHECK_RESULT int cloister_counter_read(uint32_t policy, const uint8_t l
  *   -EBUSY       it has another value
  *   -ENOSPC      the domain (64 counters) or the machine (1,022) has as many as it may have
  */
-CLOISTER_CHECK_RESULT int cloister_counter_increment(uint32_t policy, const uint8_t label[32], const uint8_t tag[16],
+CLOISTER_CHECK_RESULT int cloister_counter_increment(uint32_t policy, const uint8_t label[32],
+                                                     const uint8_t tag[16],
                                                      struct cloister_counter_value *now);
 /*   -ENOENT      there is no such counter */
 CLOISTER_CHECK_RESULT int cloister_counter_remove(uint32_t policy, const uint8_t label[32]);
@@ -240,7 +243,9 @@ CLOISTER_CHECK_RESULT int cloister_set_exception_handler(uint32_t vector,
 struct cloister_lock {
     uint32_t taken;
 };
+/* clang-format off */
 #define CLOISTER_LOCK_INIT {0}
+/* clang-format on */
 
 void cloister_lock_take(struct cloister_lock *lock);
 /* False: somebody has it. */

@@ -51,5 +51,6 @@ static int get(const void *in, size_t in_size, void *out, size_t out_capacity, s
     return answer(value, out, out_capacity, out_size);
 }
 
-CLOISTER_ECALLS([COUNTER_ADD] = {add, sizeof(uint64_t), sizeof(uint64_t)},
-                [COUNTER_GET] = {get, 0, sizeof(uint64_t)});
+CLOISTER_ECALLS([COUNTER_ADD] = {add, sizeof(uint64_t), sizeof(uint64_t)}, [COUNTER_GET] = {
+                                                                               get, 0,
+                                                                               sizeof(uint64_t)});

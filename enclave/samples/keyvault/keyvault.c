@@ -14,7 +14,8 @@
 #include "streams.h"
 #include "transport.h"
 
-#define SEED_SIZE 48 /* more than the 256 bits of strength that HMAC_DRBG can have (SP 800-90A, 10.1) */
+#define SEED_SIZE                                                                                  \
+    48 /* more than the 256 bits of strength that HMAC_DRBG can have (SP 800-90A, 10.1) */
 #define POINT_SIZE 65
 #define POINT_UNCOMPRESSED 0x04 /* SEC 1, 2.3.3 */
 
@@ -65,10 +66,10 @@ static int make_key(void)
     int result = start_random(&random);
 
     if (!result) {
-        result = br_ec_keygen(&random.vtable, &br_ec_p256_m31, &vault.key, vault.scalar,
-                              BR_EC_secp256r1)
-                     ? publish_key()
-                     : -EIO;
+        result =
+            br_ec_keygen(&random.vtable, &br_ec_p256_m31, &vault.key, vault.scalar, BR_EC_secp256r1)
+                ? publish_key()
+                : -EIO;
     }
     cloister_wipe(&random, sizeof(random));
     return result;
@@ -302,14 +303,13 @@ static int cancel(const void *in, size_t in_size, void *out, size_t out_capacity
     return 0;
 }
 
-CLOISTER_ECALLS([KEYVAULT_GENERATE] = {generate, 0, KEYVAULT_PUBLIC_SIZE},
-                [KEYVAULT_PUBLIC] = {public, 0, KEYVAULT_PUBLIC_SIZE},
-                [KEYVAULT_SIGN_DIGEST] = {sign_digest, KEYVAULT_DIGEST_SIZE,
-                                          KEYVAULT_SIGNATURE_SIZE},
-                [KEYVAULT_SIGN_MESSAGE] = {sign_message, SIZE_MAX, KEYVAULT_SIGNATURE_SIZE},
-                [KEYVAULT_BEGIN] = {begin, 0, KEYVAULT_STREAM_SIZE},
-                [KEYVAULT_UPDATE] = {update, SIZE_MAX, 0},
-                [KEYVAULT_END] = {end, KEYVAULT_STREAM_SIZE, KEYVAULT_SIGNATURE_SIZE},
-                [KEYVAULT_CANCEL] = {cancel, KEYVAULT_STREAM_SIZE, 0},
-                [KEYVAULT_REQUEST] = {request, KEYVAULT_CHALLENGE_SIZE, KEYVAULT_REQUEST_SIZE},
-                [KEYVAULT_IMPORT] = {import, KEYVAULT_WRAPPED_SIZE, KEYVAULT_PUBLIC_SIZE});
+CLOISTER_ECALLS(
+    [KEYVAULT_GENERATE] = {generate, 0, KEYVAULT_PUBLIC_SIZE},
+    [KEYVAULT_PUBLIC] = {public, 0, KEYVAULT_PUBLIC_SIZE},
+    [KEYVAULT_SIGN_DIGEST] = {sign_digest, KEYVAULT_DIGEST_SIZE, KEYVAULT_SIGNATURE_SIZE},
+    [KEYVAULT_SIGN_MESSAGE] = {sign_message, SIZE_MAX, KEYVAULT_SIGNATURE_SIZE},
+    [KEYVAULT_BEGIN] = {begin, 0, KEYVAULT_STREAM_SIZE}, [KEYVAULT_UPDATE] = {update, SIZE_MAX, 0},
+    [KEYVAULT_END] = {end, KEYVAULT_STREAM_SIZE, KEYVAULT_SIGNATURE_SIZE},
+    [KEYVAULT_CANCEL] = {cancel, KEYVAULT_STREAM_SIZE, 0},
+    [KEYVAULT_REQUEST] = {request, KEYVAULT_CHALLENGE_SIZE, KEYVAULT_REQUEST_SIZE},
+    [KEYVAULT_IMPORT] = {import, KEYVAULT_WRAPPED_SIZE, KEYVAULT_PUBLIC_SIZE});

@@ -36,7 +36,8 @@
 #define KEYVAULT_STREAMS 16        /* open at the same time */
 #define KEYVAULT_THREADS 4
 #define KEYVAULT_CHALLENGE_SIZE 32
-#define KEYVAULT_REQUEST_SIZE (KEYVAULT_PUBLIC_SIZE + 512) /* transport key, struct cloister_report */
+#define KEYVAULT_REQUEST_SIZE                                                                      \
+    (KEYVAULT_PUBLIC_SIZE + 512) /* transport key, struct cloister_report */
 #define KEYVAULT_PRIVATE_SIZE 32 /* of P-256, big-endian */
 #define KEYVAULT_TAG_SIZE 16
 #define KEYVAULT_WRAPPED_SIZE (KEYVAULT_PUBLIC_SIZE + KEYVAULT_PRIVATE_SIZE + KEYVAULT_TAG_SIZE)
@@ -49,8 +50,8 @@
  * `in`, -EMSGSIZE too little room for `out`.
  */
 enum {
-    KEYVAULT_GENERATE = 1,     /* out: the public key. -EEXIST: there is a key. -EIO: no randomness */
-    KEYVAULT_PUBLIC = 2,       /* out: the public key */
+    KEYVAULT_GENERATE = 1, /* out: the public key. -EEXIST: there is a key. -EIO: no randomness */
+    KEYVAULT_PUBLIC = 2,   /* out: the public key */
     KEYVAULT_SIGN_DIGEST = 3,  /* in: SHA-256 of the message. out: signature */
     KEYVAULT_SIGN_MESSAGE = 4, /* in: the message. out: signature */
     /* A message of any length, in pieces. */
@@ -61,9 +62,11 @@ enum {
                             -EBADMSG */
     KEYVAULT_CANCEL = 8, /* in: the number. Closes the stream */
     /* From a key service. -EEXIST: there is a key. */
-    KEYVAULT_REQUEST = 9, /* in: the challenge. out: transport key, report. A second request forgets the
+    KEYVAULT_REQUEST =
+        9, /* in: the challenge. out: transport key, report. A second request forgets the
                              first. -EIO: no randomness. -EOPNOTSUPP: the monitor has no identity */
-    KEYVAULT_IMPORT = 10, /* in: the wrapped key, of anybody's (see above). out: its public key. -ENOENT: nothing was requested.
+    KEYVAULT_IMPORT =
+        10, /* in: the wrapped key, of anybody's (see above). out: its public key. -ENOENT: nothing was requested.
                              -EBADMSG: it is not wrapped for the last request, or is no private key */
 };
 

@@ -32,7 +32,8 @@ int transport_make(struct transport *transport, const br_prng_class **random,
     int result = -EIO;
 
     cloister_wipe(transport, sizeof(*transport));
-    if (br_ec_keygen(random, &br_ec_p256_m31, &key, scalar, BR_EC_secp256r1) == KEYVAULT_PRIVATE_SIZE &&
+    if (br_ec_keygen(random, &br_ec_p256_m31, &key, scalar, BR_EC_secp256r1) ==
+            KEYVAULT_PRIVATE_SIZE &&
         br_ec_compute_pub(&br_ec_p256_m31, &public, point, &key) == POINT_SIZE) {
         memcpy(transport->challenge, challenge, sizeof(transport->challenge));
         memcpy(transport->scalar, scalar, sizeof(transport->scalar));
@@ -61,7 +62,8 @@ static int derive(const struct transport *transport, const uint8_t ephemeral[KEY
                   uint8_t key[KEY_SIZE])
 {
     static const char label[] = KEYVAULT_WRAP_LABEL;
-    uint8_t info[sizeof(label) - 1 + 2 * KEYVAULT_PUBLIC_SIZE], point[POINT_SIZE] = {POINT_UNCOMPRESSED};
+    uint8_t info[sizeof(label) - 1 + 2 * KEYVAULT_PUBLIC_SIZE],
+        point[POINT_SIZE] = {POINT_UNCOMPRESSED};
     br_hkdf_context hkdf;
     int result = -EBADMSG;
 
@@ -96,7 +98,8 @@ static bool is_private_key(const uint8_t scalar[KEYVAULT_PRIVATE_SIZE])
     return borrow && any;
 }
 
-int transport_unwrap(const struct transport *transport, const uint8_t wrapped[KEYVAULT_WRAPPED_SIZE],
+int transport_unwrap(const struct transport *transport,
+                     const uint8_t wrapped[KEYVAULT_WRAPPED_SIZE],
                      uint8_t scalar[KEYVAULT_PRIVATE_SIZE])
 {
     const uint8_t *sealed = wrapped + KEYVAULT_PUBLIC_SIZE;

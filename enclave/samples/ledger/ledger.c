@@ -145,7 +145,8 @@ static int show_locked(int64_t *balance)
 }
 
 #define ECALL(name)                                                                                \
-    static int name(const void *in, size_t in_size, void *out, size_t out_capacity, size_t *out_size)
+    static int name(const void *in, size_t in_size, void *out, size_t out_capacity,                \
+                    size_t *out_size)
 
 ECALL(ledger_open)
 {

@@ -123,8 +123,8 @@ static const char *parse_condition(const char *key, const char *value, struct ad
     if (!strcmp(key, "security-version")) {
         *twice = rule->has_version;
         rule->has_version = true;
-        return parse_range(value, &rule->lowest, &rule->highest)
-                   ? NULL : "must be N, N.., ..M or N..M";
+        return parse_range(value, &rule->lowest, &rule->highest) ? NULL
+                                                                 : "must be N, N.., ..M or N..M";
     }
     *known = false;
     return NULL;
@@ -140,9 +140,10 @@ static int parse_rule(char **words, unsigned int count, struct admission_rule *r
         const char *wrong = parse_condition(words[i], value, rule, &twice, &known);
 
         if (!known)
-            snprintf(why, why_size, "line %u: unknown condition '%.60s': author, measurement, "
-                     "family, image, domain, debug and security-version are known", rule->line,
-                     words[i]);
+            snprintf(why, why_size,
+                     "line %u: unknown condition '%.60s': author, measurement, "
+                     "family, image, domain, debug and security-version are known",
+                     rule->line, words[i]);
         else if (i + 1 == count)
             snprintf(why, why_size, "line %u: '%s' needs a value", rule->line, words[i]);
         else if (twice)
@@ -162,8 +163,7 @@ static int add_rule(struct admission *admission, const struct admission_rule *ru
     unsigned int count = admission->count;
 
     if ((count & (count + 1)) == 0) { /* 0, 1, 3, 7 ...: grow */
-        struct admission_rule *grown =
-            realloc(admission->rules, (2 * count + 1) * sizeof(*grown));
+        struct admission_rule *grown = realloc(admission->rules, (2 * count + 1) * sizeof(*grown));
 
         if (!grown)
             return -ENOMEM;
@@ -192,7 +192,8 @@ static int parse_line(struct admission *admission, char *text, unsigned int line
     unsigned int count = 0;
 
     text[strcspn(text, "#")] = 0;
-    for (char *word = strtok_r(text, " \t\r", &state); word; word = strtok_r(NULL, " \t\r", &state)) {
+    for (char *word = strtok_r(text, " \t\r", &state); word;
+         word = strtok_r(NULL, " \t\r", &state)) {
         if (count == MAX_WORDS) {
             snprintf(why, why_size, "line %u: too many words", line);
             return -EINVAL;
@@ -300,11 +301,11 @@ static bool matches(const struct admission_rule *rule, const struct cloister_ima
         return false;
     if (rule->has_image && memcmp(rule->image, header->image_id, sizeof(rule->image)))
         return false;
-    if (rule->has_domain && (!rule->domain[0] || (strcmp(rule->domain, name) &&
-                                                  strcasecmp(rule->domain, uuid))))
+    if (rule->has_domain &&
+        (!rule->domain[0] || (strcmp(rule->domain, name) && strcasecmp(rule->domain, uuid))))
         return false;
-    return !rule->has_version || (header->security_version >= rule->lowest &&
-                                  header->security_version <= rule->highest);
+    return !rule->has_version ||
+           (header->security_version >= rule->lowest && header->security_version <= rule->highest);
 }
 
 struct admission_verdict admission_check(const struct admission *admission,

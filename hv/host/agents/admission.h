@@ -15,8 +15,12 @@
 
 #define ADMISSION_MAX_RULES 4096u
 
-enum admission_debug { ADMISSION_DEBUG_UNSAID, ADMISSION_DEBUG_NO, ADMISSION_DEBUG_YES,
-                       ADMISSION_DEBUG_ANY };
+enum admission_debug {
+    ADMISSION_DEBUG_UNSAID,
+    ADMISSION_DEBUG_NO,
+    ADMISSION_DEBUG_YES,
+    ADMISSION_DEBUG_ANY
+};
 
 struct admission_rule {
     bool allow;
@@ -25,7 +29,7 @@ struct admission_rule {
     uint8_t author[32]; /* SHA-256 of the author's key */
     uint8_t measurement[CLOISTER_MEASUREMENT_SIZE];
     uint8_t family[16], image[16];
-    char domain[64]; /* name or UUID */
+    char domain[64];          /* name or UUID */
     uint32_t lowest, highest; /* security version, inclusive */
     unsigned int line;
 };
@@ -55,9 +59,8 @@ __attribute__((warn_unused_result)) int admission_parse(struct admission *admiss
                                                         const char *text, size_t size, char *why,
                                                         size_t why_size);
 /* The same from a file; -ENOENT and other errors of reading, too. */
-__attribute__((warn_unused_result)) int admission_load(struct admission *admission,
-                                                       const char *path, char *why,
-                                                       size_t why_size);
+__attribute__((warn_unused_result)) int
+admission_load(struct admission *admission, const char *path, char *why, size_t why_size);
 
 /* `name` and `uuid`: of the domain that asks; empty if not known, then no domain rule matches. */
 struct admission_verdict admission_check(const struct admission *admission,

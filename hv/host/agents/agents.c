@@ -106,8 +106,8 @@ static void connect_agent(struct agent *agent, uint64_t now)
         return;
     struct session_stream stream = channel_stream(agent->channel);
     session_open(&agent->session, host_, &stream, agent->domain, now);
-    agent->watch = (struct loop_watch){.fd = channel_descriptor(agent->channel),
-                                       .ready = channel_ready};
+    agent->watch =
+        (struct loop_watch){.fd = channel_descriptor(agent->channel), .ready = channel_ready};
     agent->state = AGENT_OPEN;
     agent->runnable = true;
     if (loop_add(&agent->watch, EPOLLIN)) {
@@ -244,8 +244,8 @@ static void sweep(struct hypercalls *monitor)
             if (page[i].state != CLOISTER_ENCLAVE_BUILDING)
                 continue;
             if (!hypercall_destroy(monitor, &destroy))
-                say_info("enclave %u of domain %u was left half-built: destroyed",
-                         page[i].enclave, page[i].domain);
+                say_info("enclave %u of domain %u was left half-built: destroyed", page[i].enclave,
+                         page[i].domain);
         }
         if (op.count < 64 || page[63].enclave == UINT32_MAX)
             return;

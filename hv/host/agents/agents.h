@@ -12,12 +12,12 @@
 struct agent_view {
     bool connected;
     bool greeted;
-    bool has_status, stale;   /* a status came; it is older than three periods */
-    uint64_t status_age;      /* milliseconds */
+    bool has_status, stale; /* a status came; it is older than three periods */
+    uint64_t status_age;    /* milliseconds */
     struct cloister_msg_hello hello;
     struct cloister_msg_status status;
     uint64_t requests, refused;
-    char last_end[160];       /* why the last channel ended; empty if it did not, or the agent left */
+    char last_end[160]; /* why the last channel ended; empty if it did not, or the agent left */
 };
 
 /*

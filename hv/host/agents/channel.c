@@ -81,6 +81,6 @@ static ssize_t write_channel(void *context, const void *data, size_t size)
 
 struct session_stream channel_stream(struct channel *channel)
 {
-    return (struct session_stream){.context = channel, .read = read_channel,
-                                   .write = write_channel};
+    return (struct session_stream){
+        .context = channel, .read = read_channel, .write = write_channel};
 }

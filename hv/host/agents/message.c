@@ -99,8 +99,7 @@ static const char *check_add(uint32_t size, const void *body)
     uint32_t contents = 0;
     for (uint32_t i = 0; i < add.count; i++)
         contents += !(add.records[i].flags & CLOISTER_PAGE_ZERO);
-    return contents == add.content_count ? NULL
-                                         : "ADD: its records do not have as many contents";
+    return contents == add.content_count ? NULL : "ADD: its records do not have as many contents";
 }
 
 static const char *check_share(uint32_t size, const void *body)

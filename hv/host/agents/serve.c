@@ -10,7 +10,8 @@
 #include "log/notes.h"
 #include "agents/proving.h"
 
-_Static_assert(sizeof(struct cloister_msg_quota) <= SESSION_LIST * sizeof(struct cloister_enclave_info),
+_Static_assert(sizeof(struct cloister_msg_quota) <=
+                   SESSION_LIST * sizeof(struct cloister_enclave_info),
                "replies fit");
 
 void session_reply(struct session *session, int error, const struct cloister_head *head,
@@ -39,8 +40,8 @@ void session_reply(struct session *session, int error, const struct cloister_hea
     session->reply_sent = 0;
 }
 
-bool session_refuse(struct session *session, int error, enum cloister_reason reason,
-                    uint64_t found, uint64_t allowed)
+bool session_refuse(struct session *session, int error, enum cloister_reason reason, uint64_t found,
+                    uint64_t allowed)
 {
     struct cloister_head head = {.reason = (uint16_t)reason, .found = found, .allowed = allowed};
 
@@ -99,8 +100,8 @@ static bool serve_hello(struct session *session, uint64_t now)
         session->ending = true;
         session->fault = "the agent speaks another version: install the same version of both";
         return session_refuse(session, -EPROTONOSUPPORT, CLOISTER_REASON_NONE,
-                      protocol ? hello.protocol : hello.abi,
-                      protocol ? CLOISTER_PROTOCOL_VERSION : CLOISTER_ABI_VERSION);
+                              protocol ? hello.protocol : hello.abi,
+                              protocol ? CLOISTER_PROTOCOL_VERSION : CLOISTER_ABI_VERSION);
     }
     hello.agent_version[sizeof(hello.agent_version) - 1] = 0;
     hello.kernel[sizeof(hello.kernel) - 1] = 0;
@@ -152,13 +153,13 @@ static bool serve_create(struct session *session, uint64_t now)
         admission_check(session->host->admission, &header, names.name, names.uuid);
     if (!verdict.allow) {
         note_refusal(session, &names, &header, &verdict);
-        return session_refuse(session, -EACCES,
-                      verdict.debug ? CLOISTER_REASON_ADMISSION_DEBUG : CLOISTER_REASON_ADMISSION,
-                      0, 0);
+        return session_refuse(
+            session, -EACCES,
+            verdict.debug ? CLOISTER_REASON_ADMISSION_DEBUG : CLOISTER_REASON_ADMISSION, 0, 0);
     }
     if (session->building_count == SESSION_MAX_BUILDING)
-        return session_refuse(session, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES, SESSION_MAX_BUILDING + 1,
-                      SESSION_MAX_BUILDING);
+        return session_refuse(session, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES,
+                              SESSION_MAX_BUILDING + 1, SESSION_MAX_BUILDING);
 
     struct cloister_create op = {.domain = session->domain, .header = (uintptr_t)&header};
     int rc = hypercall_create(session->host->monitor, &op);
@@ -174,8 +175,8 @@ static uint32_t run_length(const struct message_add *add, uint32_t first)
 {
     uint32_t last = first + 1;
 
-    while (last < add->count && !((add->records[first].flags ^ add->records[last].flags) &
-                                  CLOISTER_PAGE_ZERO))
+    while (last < add->count &&
+           !((add->records[first].flags ^ add->records[last].flags) & CLOISTER_PAGE_ZERO))
         last++;
     return last - first;
 }
@@ -215,7 +216,8 @@ static bool serve_share(struct session *session, uint64_t now)
 
     (void)now;
     if (share.reserved)
-        return session_refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, share.reserved, 0);
+        return session_refuse(session, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, share.reserved,
+                              0);
     int rc = check_owner(session, share.enclave, &head);
     if (!rc) {
         struct cloister_share op = {.enclave = share.enclave,
@@ -323,11 +325,11 @@ static bool serve_quota(struct session *session, uint64_t now)
 bool session_serve(struct session *session, uint64_t now)
 {
     static bool (*const serve[])(struct session *, uint64_t) = {
-        [CLOISTER_MSG_HELLO] = serve_hello,     [CLOISTER_MSG_STATUS] = serve_status,
-        [CLOISTER_MSG_CREATE] = serve_create,   [CLOISTER_MSG_ADD] = serve_add,
-        [CLOISTER_MSG_SHARE] = serve_share,     [CLOISTER_MSG_INIT] = serve_init,
-        [CLOISTER_MSG_DESTROY] = serve_destroy, [CLOISTER_MSG_LIST] = serve_list,
-        [CLOISTER_MSG_QUOTA] = serve_quota,     [CLOISTER_MSG_EVIDENCE] = proving_evidence,
+        [CLOISTER_MSG_HELLO] = serve_hello,       [CLOISTER_MSG_STATUS] = serve_status,
+        [CLOISTER_MSG_CREATE] = serve_create,     [CLOISTER_MSG_ADD] = serve_add,
+        [CLOISTER_MSG_SHARE] = serve_share,       [CLOISTER_MSG_INIT] = serve_init,
+        [CLOISTER_MSG_DESTROY] = serve_destroy,   [CLOISTER_MSG_LIST] = serve_list,
+        [CLOISTER_MSG_QUOTA] = serve_quota,       [CLOISTER_MSG_EVIDENCE] = proving_evidence,
         [CLOISTER_MSG_COLLECT] = proving_collect,
     };
 

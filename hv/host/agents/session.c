@@ -63,9 +63,9 @@ static void reply_delivered(struct session *session)
 static bool send_reply(struct session *session)
 {
     while (session->reply_sent < session->reply_size) {
-        ssize_t size = session->stream.write(session->stream.context,
-                                             session->reply + session->reply_sent,
-                                             session->reply_size - session->reply_sent);
+        ssize_t size =
+            session->stream.write(session->stream.context, session->reply + session->reply_sent,
+                                  session->reply_size - session->reply_sent);
         if (size < 0)
             return false;
         if (size == 0)
@@ -82,8 +82,8 @@ enum receive { RECEIVE_PART, RECEIVE_WHOLE, RECEIVE_ENDED, RECEIVE_BROKEN };
 static enum receive fill(struct session *session, void *buffer, size_t *used, size_t size)
 {
     while (*used < size) {
-        ssize_t part = session->stream.read(session->stream.context, (char *)buffer + *used,
-                                            size - *used);
+        ssize_t part =
+            session->stream.read(session->stream.context, (char *)buffer + *used, size - *used);
         if (part < 0)
             return RECEIVE_ENDED;
         if (part == 0)
@@ -96,8 +96,7 @@ static enum receive fill(struct session *session, void *buffer, size_t *used, si
 static enum receive receive_head(struct session *session, uint64_t now)
 {
     bool fresh = session->head_used == 0;
-    enum receive answer = fill(session, &session->head, &session->head_used,
-                               sizeof(session->head));
+    enum receive answer = fill(session, &session->head, &session->head_used, sizeof(session->head));
 
     if (fresh && session->head_used)
         session->busy_since = now;
@@ -156,8 +155,7 @@ enum session_answer session_step(struct session *session, uint64_t now)
     if (!send_reply(session))
         return end(session, NULL);
     if (session->reply_size)
-        return too_long(session, now) ? end(session, "it does not read its replies")
-                                      : SESSION_IDLE;
+        return too_long(session, now) ? end(session, "it does not read its replies") : SESSION_IDLE;
     if (session->ending)
         return end(session, session->fault);
     refill(session, now);

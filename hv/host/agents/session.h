@@ -59,9 +59,9 @@ struct session_host {
 struct session_evidence {
     uint32_t ticket; /* 0: none yet */
     bool making;
-    int error;         /* 0, or why it was not made */
-    bool wanted;       /* somebody still collects it ... */
-    uint64_t used;     /* ... and asked last: ms */
+    int error;     /* 0, or why it was not made */
+    bool wanted;   /* somebody still collects it ... */
+    uint64_t used; /* ... and asked last: ms */
     uint8_t *data;
     size_t size;
 };
@@ -72,8 +72,8 @@ struct session {
     uint16_t domain;
     uint64_t opened; /* milliseconds, monotonic */
     bool greeted;
-    bool ending;           /* after the reply */
-    const char *fault;     /* why it ended; NULL: the agent went */
+    bool ending;       /* after the reply */
+    const char *fault; /* why it ended; NULL: the agent went */
     /* the message being read */
     struct cloister_message head;
     size_t head_used, body_used;

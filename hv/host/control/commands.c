@@ -155,12 +155,12 @@ static json_object *agent_object(uint16_t domain)
     struct agent_view view;
 
     agents_view(domain, &view);
-    const char *state = !view.connected               ? "absent"
-                        : !view.greeted               ? "connecting"
-                        : view.stale                  ? "stale"
-                        : !view.has_status            ? "no status yet"
-                        : view.status.health          ? "unhealthy"
-                                                      : "good";
+    const char *state = !view.connected      ? "absent"
+                        : !view.greeted      ? "connecting"
+                        : view.stale         ? "stale"
+                        : !view.has_status   ? "no status yet"
+                        : view.status.health ? "unhealthy"
+                                             : "good";
     add_text(object, "state", state);
     if (view.last_end[0])
         add_text(object, "last_end", view.last_end);
@@ -349,8 +349,8 @@ json_object *commands_answer(const char *command, json_object *request)
         const char *name;
         json_object *(*answer)(json_object *request);
     } commands[] = {
-        {"status", answer_status},     {"domains", answer_domains}, {"enclaves", answer_enclaves},
-        {"quota", answer_quota},       {"destroy", answer_destroy}, {"counters", counters_answer},
+        {"status", answer_status}, {"domains", answer_domains}, {"enclaves", answer_enclaves},
+        {"quota", answer_quota},   {"destroy", answer_destroy}, {"counters", counters_answer},
     };
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

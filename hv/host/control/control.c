@@ -112,8 +112,8 @@ static json_object *start_trace(struct client *client, json_object *request)
             return view_refusal(-EINVAL, "lines is not a number");
         lines = json_object_get_uint64(member);
     }
-    client->follow = json_object_object_get_ex(request, "follow", &member) &&
-                     json_object_get_boolean(member);
+    client->follow =
+        json_object_object_get_ex(request, "follow", &member) && json_object_get_boolean(member);
     int rc = stream_open(&client->stream, config_->log_directory, lines, log_end());
     if (rc)
         return view_refusal(rc, "the trace log cannot be read");
@@ -160,9 +160,9 @@ static bool next_piece(struct client *client)
     if (!client->streaming)
         return false;
     client->answer = malloc(STREAM_BUFFER);
-    int size = client->answer ? stream_read(&client->stream, client->answer, STREAM_BUFFER,
-                                            log_end())
-                              : -ENOMEM;
+    int size = client->answer
+                   ? stream_read(&client->stream, client->answer, STREAM_BUFFER, log_end())
+                   : -ENOMEM;
     if (size <= 0) {
         free(client->answer);
         client->answer = NULL;

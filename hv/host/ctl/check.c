@@ -63,7 +63,8 @@ static void print_audit(const struct cloister_audit *op)
     if (sum_of(op, false))
         puts("VIOLATIONS: memory of enclaves can be reached from outside");
     if (sum_of(op, true))
-        puts("VIOLATIONS: of the machine a domain has what the table does not give (cloisterctl lockdown rows)");
+        puts("VIOLATIONS: of the machine a domain has what the table does not give (cloisterctl "
+             "lockdown rows)");
     if (!sum_of(op, false) && !sum_of(op, true))
         puts("no violation");
 }
@@ -101,7 +102,8 @@ int command_audit(const struct ctl_options *options)
 }
 
 /* What is wrong although each line is good, or NULL: with the records' number, or with the monitor that must be this one. */
-static const char *contradiction(const struct ctl_options *options, const struct verify_result *result)
+static const char *contradiction(const struct ctl_options *options,
+                                 const struct verify_result *result)
 {
     const struct cloister_tracelog_summary *monitor = &result->monitor;
     uint8_t wanted[DIGEST_SIZE];
@@ -120,7 +122,8 @@ static const char *contradiction(const struct ctl_options *options, const struct
 
 static bool is_good(const struct ctl_options *options, const struct verify_result *result)
 {
-    return !result->broken && (!options->anchor || result->anchored) && !contradiction(options, result);
+    return !result->broken && (!options->anchor || result->anchored) &&
+           !contradiction(options, result);
 }
 
 static void add_text(json_object *object, const char *key, const char *text)
@@ -139,7 +142,8 @@ static void add_anchors(json_object *answer, const struct cloister_tracelog_summ
     snprintf(text, sizeof(text), "%016llx", (unsigned long long)monitor->boot_id);
     add_text(answer, "boot", text);
     hex_encode(monitor->monitor, sizeof(monitor->monitor), text);
-    json_object_object_add(answer, "monitor", monitor->has_monitor ? json_object_new_string(text) : NULL);
+    json_object_object_add(answer, "monitor",
+                           monitor->has_monitor ? json_object_new_string(text) : NULL);
 }
 
 static void print_json(const struct ctl_options *options, const struct verify_result *result)
@@ -174,8 +178,8 @@ static void print_anchors(const struct cloister_tracelog_summary *monitor)
     uint64_t apart = monitor->records - monitor->anchored - monitor->waiting;
 
     printf("%s anchors vouch for %s of %s records; %s wait for the next anchor\n",
-           ctl_decimal(monitor->anchors), ctl_decimal(monitor->anchored), ctl_decimal(monitor->records),
-           ctl_decimal(monitor->waiting));
+           ctl_decimal(monitor->anchors), ctl_decimal(monitor->anchored),
+           ctl_decimal(monitor->records), ctl_decimal(monitor->waiting));
     if (monitor->missing)
         printf("%s records are missing: lost before they were read, or taken out\n",
                ctl_decimal(monitor->missing));
@@ -185,7 +189,8 @@ static void print_anchors(const struct cloister_tracelog_summary *monitor)
     if (!monitor->has_monitor)
         return;
     hex_encode(monitor->monitor, sizeof(monitor->monitor), digest);
-    printf("monitor record of the last boot, %016llx: %s\n", (unsigned long long)monitor->boot_id, digest);
+    printf("monitor record of the last boot, %016llx: %s\n", (unsigned long long)monitor->boot_id,
+           digest);
 }
 
 static void print_verdict(const struct ctl_options *options, const struct verify_result *result,
@@ -217,8 +222,8 @@ int command_verify_log(const struct ctl_options *options)
     int rc = 0;
 
     if (options->monitor && !hex_decode(options->monitor, digest, sizeof(digest)))
-        return ctl_fail(options, CTL_USAGE, "EINVAL", "--monitor: 64 hexadecimal digits, not '%.70s'",
-                        options->monitor);
+        return ctl_fail(options, CTL_USAGE, "EINVAL",
+                        "--monitor: 64 hexadecimal digits, not '%.70s'", options->monitor);
     config_initialise(&config);
     if (config_load(&config, CONFIG_FILE, why, sizeof(why)) == -EINVAL && !options->count)
         return ctl_fail(options, CTL_PROBLEM, "EINVAL", "%s", why);
@@ -231,8 +236,8 @@ int command_verify_log(const struct ctl_options *options)
         usleep(100000);
     }
     if (rc)
-        return ctl_fail(options, CTL_PROBLEM, errname(rc), "%s/%s cannot be read: %s",
-                        directory, result.file, strerror(-rc));
+        return ctl_fail(options, CTL_PROBLEM, errname(rc), "%s/%s cannot be read: %s", directory,
+                        result.file, strerror(-rc));
     if (options->json)
         print_json(options, &result);
     else

@@ -21,16 +21,20 @@ static const struct command commands[] = {
      "Without cloisterd the monitor's own figures are shown, and the exit status is 3.\n",
      0, 0, command_status},
     {"domains", "", "running domains, their quotas and agents",
-     "One line per running domain: its enclave-memory quota (\"(set)\": by 'cloisterctl quota'; else\n"
-     "from libvirt's metadata), what its enclaves use, calls and hypercalls of it that were refused,\n"
+     "One line per running domain: its enclave-memory quota (\"(set)\": by 'cloisterctl quota'; "
+     "else\n"
+     "from libvirt's metadata), what its enclaves use, calls and hypercalls of it that were "
+     "refused,\n"
      "and its agent: good, unhealthy, stale (no status for 15 s), connecting, absent.\n",
      0, 0, command_domains},
     {"enclaves", "[DOMAIN]", "living enclaves",
-     "One line per enclave, of all domains or of DOMAIN (name, UUID or number). --json shows all of\n"
+     "One line per enclave, of all domains or of DOMAIN (name, UUID or number). --json shows all "
+     "of\n"
      "the measurement and the author's key hash, as admission rules want them.\n",
      0, 1, command_enclaves},
     {"quota", "DOMAIN [SIZE|default]", "show or set a domain's enclave-memory quota",
-     "Without SIZE: shows it. SIZE is 64M, 1G, 512K or a number of MiB; 0 forbids enclaves. It holds\n"
+     "Without SIZE: shows it. SIZE is 64M, 1G, 512K or a number of MiB; 0 forbids enclaves. It "
+     "holds\n"
      "at once and for every later start of the domain, and overrides libvirt's metadata until\n"
      "'cloisterctl quota DOMAIN default'. Lowering it takes nothing away from living enclaves.\n"
      "\n"
@@ -39,8 +43,10 @@ static const struct command commands[] = {
      "                           unit='MiB'>64</cloister:enclave-memory>\n",
      1, 2, command_quota},
     {"counters", "forget UUID", "remove a domain's counters",
-     "Removes the monotonic counters of the domain with this UUID, which need not run or exist any more, and\n"
-     "says how many. Its enclaves see that at once: what they sealed against a rollback does not open any\n"
+     "Removes the monotonic counters of the domain with this UUID, which need not run or exist any "
+     "more, and\n"
+     "says how many. Its enclaves see that at once: what they sealed against a rollback does not "
+     "open any\n"
      "more as the newest. How many counters there are is in 'cloisterctl status'.\n",
      2, 2, command_counters},
     {"trace", "[-f] [-n N]", "what was refused and done",
@@ -48,53 +54,73 @@ static const struct command commands[] = {
      "lines as they stand in the log: cloister-log(5).\n",
      0, 0, command_trace},
     {"audit", "", "can anybody reach an enclave's memory, or more of the machine than is given?",
-     "Lets the monitor compare every table through which memory can be reached with its frame table, and what\n"
-     "dom0 has of the machine with the table of what it may. Needs no cloisterd. Exit status 1 if there is a violation.\n",
+     "Lets the monitor compare every table through which memory can be reached with its frame "
+     "table, and what\n"
+     "dom0 has of the machine with the table of what it may. Needs no cloisterd. Exit status 1 if "
+     "there is a violation.\n",
      0, 0, command_audit},
     {"lockdown", "[rows]", "what dom0 may of the machine",
-     "Shows what the monitor refuses to dom0, how often it did, and what to do instead; 'rows' also shows each\n"
-     "range that dom0 has. Needs no cloisterd. Exit status 1 if an option of Xen's (cloister-lockdown=) has\n"
-     "opened something, or if it only watches: verifiers refuse such a host. Each refusal stands in the trace.\n",
+     "Shows what the monitor refuses to dom0, how often it did, and what to do instead; 'rows' "
+     "also shows each\n"
+     "range that dom0 has. Needs no cloisterd. Exit status 1 if an option of Xen's "
+     "(cloister-lockdown=) has\n"
+     "opened something, or if it only watches: verifiers refuse such a host. Each refusal stands "
+     "in the trace.\n",
      0, 1, command_lockdown},
     {"boot", "[order LIST|next ENTRY]", "what the firmware boots, and in what order",
      "Shows the firmware's boot entries, in their order, and which one this boot is by.\n"
      "  boot order 3,1,0   the entries that the firmware tries from now on, first one first\n"
      "  boot next 3        the next boot, and no other, is by this entry\n"
      "  boot next none     the next boot is by the order\n"
-     "Entries are named by the hexadecimal digits that are shown. Entries are neither made nor changed: that is done in\n"
-     "the firmware's setup. Changes are recorded and counted in heartbeats. For UEFI hosts on which nothing is open\n"
+     "Entries are named by the hexadecimal digits that are shown. Entries are neither made nor "
+     "changed: that is done in\n"
+     "the firmware's setup. Changes are recorded and counted in heartbeats. For UEFI hosts on "
+     "which nothing is open\n"
      "('cloisterctl lockdown'). Needs no cloisterd.\n",
      0, 2, command_boot},
     {"verify-log", "[--anchor HASH] [DIR]", "is the trace log whole and unchanged?",
-     "Verifies the hash chain of every line of every file, that no record is doubled, and that the records are\n"
-     "those that the monitor signed in the log's anchors: see cloister-log(5). Names the first line that is\n"
-     "wrong; exit status 1 then. Says how many records the anchors vouch for, and how many are missing.\n"
-     "  --anchor HASH   also wants to find the line with that hash: note the head that this command prints\n"
+     "Verifies the hash chain of every line of every file, that no record is doubled, and that the "
+     "records are\n"
+     "those that the monitor signed in the log's anchors: see cloister-log(5). Names the first "
+     "line that is\n"
+     "wrong; exit status 1 then. Says how many records the anchors vouch for, and how many are "
+     "missing.\n"
+     "  --anchor HASH   also wants to find the line with that hash: note the head that this "
+     "command prints\n"
      "                  somewhere else, and nobody can write the log anew without being noticed\n"
-     "  --monitor HEX   also wants the last boot's anchors to be of the monitor record with this SHA-256, as\n"
-     "                  'cloister-verify verify' shows it: without that, a monitor's key is only the log's word\n"
+     "  --monitor HEX   also wants the last boot's anchors to be of the monitor record with this "
+     "SHA-256, as\n"
+     "                  'cloister-verify verify' shows it: without that, a monitor's key is only "
+     "the log's word\n"
      "Needs no cloisterd.\n",
      0, 1, command_verify_log},
     {"destroy", "ENCLAVE", "end an enclave",
-     "Stops the threads of enclave number ENCLAVE, scrubs its memory and frees it. Its tenant sees\n"
+     "Stops the threads of enclave number ENCLAVE, scrubs its memory and frees it. Its tenant "
+     "sees\n"
      "-ENOENT at the next call.\n",
      1, 1, command_destroy},
     {"evidence", "--nonce HEX [--report FILE]... -o FILE", "prove what this host runs",
-     "Writes evidence: the TPM's quote, the monitor's record, a heartbeat, and up to 15 reports of enclaves,\n"
-     "all for the challenge that the verifier gave. cloister-verify(1) judges it. FILE - is standard output.\n"
+     "Writes evidence: the TPM's quote, the monitor's record, a heartbeat, and up to 15 reports of "
+     "enclaves,\n"
+     "all for the challenge that the verifier gave. cloister-verify(1) judges it. FILE - is "
+     "standard output.\n"
      "--json: {\"ok\", \"evidence\" (base64), \"key\" (SHA-256 of the attestation key)}.\n",
      0, 0, command_evidence},
     {"heartbeat", "--nonce HEX -o FILE", "prove that the monitor still runs",
-     "Writes a report that the monitor signs about itself, now, for this challenge: cheaper than evidence,\n"
+     "Writes a report that the monitor signs about itself, now, for this challenge: cheaper than "
+     "evidence,\n"
      "for a verifier that has had that (cloister-verify heartbeat).\n",
      0, 0, command_heartbeat},
     {"tpm", "", "the keys of this host's TPM, for enrolment",
-     "Shows the attestation key, as a verifier wants to know it. --json: what an enrolling service wants,\n"
+     "Shows the attestation key, as a verifier wants to know it. --json: what an enrolling service "
+     "wants,\n"
      "{\"ek_public\", \"ek_certificate\", \"ak_public\"}.\n",
      0, 0, command_tpm},
     {"activate", "FILE", "answer the enrolling service",
-     "FILE (- is standard input) is the service's reply to 'tpm --json', {\"enrolment\", \"credential_blob\",\n"
-     "\"encrypted_secret\"}. Only the TPM with both keys can say what is hidden in it: the answer, in JSON,\n"
+     "FILE (- is standard input) is the service's reply to 'tpm --json', {\"enrolment\", "
+     "\"credential_blob\",\n"
+     "\"encrypted_secret\"}. Only the TPM with both keys can say what is hidden in it: the answer, "
+     "in JSON,\n"
      "is {\"enrolment\", \"secret\"}.\n",
      1, 1, command_activate},
 };
@@ -106,7 +132,8 @@ static void print_usage(FILE *stream)
     fputs("Usage: cloisterctl [OPTION]... COMMAND [ARGUMENT]...\n\n", stream);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(stream, "  %-10s %-23s %s\n", commands[i].name,
-                strlen(commands[i].synopsis) > 23 ? "--nonce HEX -o FILE ..." : commands[i].synopsis,
+                strlen(commands[i].synopsis) > 23 ? "--nonce HEX -o FILE ..."
+                                                  : commands[i].synopsis,
                 commands[i].summary);
     fputs("\n"
           "  --json         answer in JSON, for programs\n"
@@ -114,14 +141,15 @@ static void print_usage(FILE *stream)
           "  -h, --help     this text; 'cloisterctl COMMAND --help' for one command\n"
           "  -V, --version\n"
           "\n"
-          "Exit status: 0 good, 1 refused or a problem found, 2 usage, 3 cloisterd does not answer.\n",
+          "Exit status: 0 good, 1 refused or a problem found, 2 usage, 3 cloisterd does not "
+          "answer.\n",
           stream);
 }
 
 static void print_command_help(const struct command *command)
 {
-    printf("Usage: cloisterctl %s%s%s [--json]\n\n%s", command->name, command->synopsis[0] ? " " : "",
-           command->synopsis, command->help);
+    printf("Usage: cloisterctl %s%s%s [--json]\n\n%s", command->name,
+           command->synopsis[0] ? " " : "", command->synopsis, command->help);
 }
 
 static long parse_lines(const char *text)
@@ -180,13 +208,12 @@ static void add_report(struct ctl_options *options, const char *path)
 int main(int argc, char **argv)
 {
     static const struct option table[] = {
-        {"json", no_argument, NULL, 'j'},       {"socket", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'V'},
-        {"follow", no_argument, NULL, 'f'},     {"lines", required_argument, NULL, 'n'},
+        {"json", no_argument, NULL, 'j'},         {"socket", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+        {"follow", no_argument, NULL, 'f'},       {"lines", required_argument, NULL, 'n'},
         {"anchor", required_argument, NULL, 'a'}, {"monitor", required_argument, NULL, 'm'},
-        {"nonce", required_argument, NULL, 'c'},
-        {"report", required_argument, NULL, 'r'}, {"output", required_argument, NULL, 'o'},
-        {NULL, 0, NULL, 0},
+        {"nonce", required_argument, NULL, 'c'},  {"report", required_argument, NULL, 'r'},
+        {"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0},
     };
     struct ctl_options options = {.socket = CONFIG_SOCKET, .lines = -1};
     bool help = false;

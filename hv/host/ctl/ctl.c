@@ -100,8 +100,8 @@ bool ctl_flag(json_object *object, const char *key)
 
 void ctl_print_json(json_object *object)
 {
-    puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-                                                    JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(object,
+                                        JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 json_object *ctl_request(const char *name)
@@ -138,12 +138,12 @@ int ctl_fail(const struct ctl_options *options, int status, const char *error, c
 int ctl_no_daemon(const struct ctl_options *options)
 {
     if (errno == EACCES || errno == EPERM)
-        return ctl_fail(options, CTL_NO_DAEMON, "EACCES",
-                        "%s is for root only: use sudo", options->socket);
+        return ctl_fail(options, CTL_NO_DAEMON, "EACCES", "%s is for root only: use sudo",
+                        options->socket);
     return ctl_fail(options, CTL_NO_DAEMON, "ENOENT",
                     "cloisterd does not answer at %s (%s): start it with 'systemctl start "
-                    "cloisterd', or 'cloisterd' without systemd", options->socket,
-                    strerror(errno));
+                    "cloisterd', or 'cloisterd' without systemd",
+                    options->socket, strerror(errno));
 }
 
 json_object *ctl_ask(const struct ctl_options *options, json_object *request, int *status)

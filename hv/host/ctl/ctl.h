@@ -15,16 +15,16 @@ enum { CTL_OK = 0, CTL_PROBLEM = 1, CTL_USAGE = 2, CTL_NO_DAEMON = 3 };
 
 struct ctl_options {
     bool json;
-    bool follow;       /* trace */
-    long lines;        /* trace; -1: not given */
-    const char *anchor; /* verify-log */
+    bool follow;         /* trace */
+    long lines;          /* trace; -1: not given */
+    const char *anchor;  /* verify-log */
     const char *monitor; /* verify-log */
-    const char *nonce;  /* evidence, heartbeat; NULL: not given, as all that follow */
+    const char *nonce;   /* evidence, heartbeat; NULL: not given, as all that follow */
     const char *output;
     const char *reports[CTL_MAX_REPORTS]; /* evidence */
     unsigned int report_count;
     const char *socket;
-    char **arguments;  /* what is no option, behind the command */
+    char **arguments; /* what is no option, behind the command */
     int count;
 };
 

@@ -71,7 +71,8 @@ int command_lockdown(const struct ctl_options *options)
     char why[400];
 
     if (options->count > 0 && strcmp(options->arguments[0], "rows") != 0)
-        return ctl_fail(options, CTL_USAGE, "EINVAL", "lockdown: '%s' is not 'rows'", options->arguments[0]);
+        return ctl_fail(options, CTL_USAGE, "EINVAL", "lockdown: '%s' is not 'rows'",
+                        options->arguments[0]);
     int rc = hypercall_open(&monitor, why, sizeof(why));
     if (!rc) {
         view = lockdown_view(monitor, &rc, &head);

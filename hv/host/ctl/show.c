@@ -33,7 +33,8 @@ static void print_counters(json_object *counters)
         printf("counters       %s\n", ctl_text(counters, "message"));
     else
         printf("counters       %s of %s, value %s, committed %s\n",
-               ctl_decimal(ctl_number(counters, "used")), ctl_decimal(ctl_number(counters, "limit")),
+               ctl_decimal(ctl_number(counters, "used")),
+               ctl_decimal(ctl_number(counters, "limit")),
                ctl_decimal(ctl_number(counters, "value")),
                ctl_decimal(ctl_number(counters, "committed")));
 }
@@ -51,7 +52,8 @@ static void print_monitor(json_object *monitor)
     printf("sealing        %s\n", ctl_text(monitor, "sealing_message"));
     print_counters(ctl_member(monitor, "counters"));
     printf("enclaves       %s living, %s created, %s destroyed since boot\n",
-           ctl_decimal(ctl_number(monitor, "enclaves")), ctl_decimal(ctl_number(monitor, "created")),
+           ctl_decimal(ctl_number(monitor, "enclaves")),
+           ctl_decimal(ctl_number(monitor, "created")),
            ctl_decimal(ctl_number(monitor, "destroyed")));
     printf("memory         %s sealed, %s tables, %s contexts, %s overhead\n",
            ctl_size(ctl_number(monitor, "sealed_frames")),
@@ -103,8 +105,8 @@ static int status_of_monitor(const struct ctl_options *options)
         hypercall_close(monitor);
     }
     if (rc)
-        return ctl_fail(options, CTL_NO_DAEMON, "ENOENT",
-                        "cloisterd does not answer at %s, and %s", options->socket, why);
+        return ctl_fail(options, CTL_NO_DAEMON, "ENOENT", "cloisterd does not answer at %s, and %s",
+                        options->socket, why);
     json_object *view = view_info(&info);
     if (options->json) {
         json_object *answer = json_object_new_object(), *degraded = json_object_new_array();
@@ -173,8 +175,8 @@ static void add_domain(struct table *table, json_object *domain)
 
 static void print_domains(json_object *list)
 {
-    static const char *const titles[] = {">ID", "NAME", "UUID", ">QUOTA", ">USED", ">ENCLAVES",
-                                         ">REFUSED", "AGENT", "VERSION"};
+    static const char *const titles[] = {">ID",       "NAME",     "UUID",  ">QUOTA", ">USED",
+                                         ">ENCLAVES", ">REFUSED", "AGENT", "VERSION"};
     struct table table;
 
     table_initialise(&table, 9, titles);
@@ -217,8 +219,9 @@ int command_domains(const struct ctl_options *options)
 
 static void print_enclaves(json_object *list)
 {
-    static const char *const titles[] = {">ID", "DOMAIN", "NAME", "STATE", ">MEMORY", ">THREADS",
-                                         ">RUNNING", ">CALLS", ">FAULTS", "MEASUREMENT"};
+    static const char *const titles[] = {">ID",     "DOMAIN",     "NAME",     "STATE",
+                                         ">MEMORY", ">THREADS",   ">RUNNING", ">CALLS",
+                                         ">FAULTS", "MEASUREMENT"};
     struct table table;
 
     table_initialise(&table, 10, titles);
@@ -292,7 +295,8 @@ static void print_removed(json_object *removed)
 int command_counters(const struct ctl_options *options)
 {
     if (strcmp(options->arguments[0], "forget") != 0)
-        return ctl_fail(options, CTL_USAGE, "EINVAL", "'%s' cannot be done to counters: 'forget UUID' can",
+        return ctl_fail(options, CTL_USAGE, "EINVAL",
+                        "'%s' cannot be done to counters: 'forget UUID' can",
                         options->arguments[0]);
     json_object *request = ctl_request("counters");
     json_object_object_add(request, "forget", json_object_new_string(options->arguments[1]));

@@ -69,19 +69,19 @@ static void print_trace_record(json_object *line)
 /* Lines of the daemon's own: their members as they are. */
 static void print_members(json_object *line)
 {
-    static const char *const chain[] = {"index", "prev", "at", "kind", "hash",
-                                        "record", "report"};
+    static const char *const chain[] = {"index", "prev", "at", "kind", "hash", "record", "report"};
 
     printf("%s", ctl_text(line, "kind"));
-    json_object_object_foreach(line, key, value) {
+    json_object_object_foreach(line, key, value)
+    {
         bool shown = true;
 
         for (size_t i = 0; i < sizeof(chain) / sizeof(chain[0]); i++)
             shown = shown && strcmp(key, chain[i]) != 0;
         if (shown)
-            printf(" %s=%s", key, json_object_is_type(value, json_type_string)
-                                      ? ctl_name(line, key)
-                                      : json_object_get_string(value));
+            printf(" %s=%s", key,
+                   json_object_is_type(value, json_type_string) ? ctl_name(line, key)
+                                                                : json_object_get_string(value));
     }
     putchar('\n');
 }

@@ -18,13 +18,13 @@ enum domain_quota_source { QUOTA_UNSET, QUOTA_METADATA, QUOTA_OVERRIDE };
 struct domain {
     uint16_t id;
     char name[RECORD_NAME]; /* as it stands in xenstore: any bytes */
-    char uuid[40]; /* empty if the toolstack gave it none */
-    bool libvirt;  /* libvirt knows it */
+    char uuid[40];          /* empty if the toolstack gave it none */
+    bool libvirt;           /* libvirt knows it */
     bool has_metadata;
     uint64_t metadata_frames;
     enum domain_quota_source source;
-    uint64_t frames;  /* wanted, where source is not QUOTA_UNSET */
-    bool applied;     /* the monitor has `frames` from us */
+    uint64_t frames;   /* wanted, where source is not QUOTA_UNSET */
+    bool applied;      /* the monitor has `frames` from us */
     char problem[200]; /* why the quota is not as wanted; empty if it is */
 };
 
@@ -51,8 +51,7 @@ const struct domain *domains_find(const char *text);
  * Sets the quota of a running domain and keeps it for its UUID; frames NULL: forget it, back to the
  * metadata. 0 or a negative errno with a sentence in `why`.
  */
-__attribute__((warn_unused_result)) int domains_set_quota(const struct domain *domain,
-                                                          const uint64_t *frames, char *why,
-                                                          size_t why_size);
+__attribute__((warn_unused_result)) int
+domains_set_quota(const struct domain *domain, const uint64_t *frames, char *why, size_t why_size);
 
 #endif

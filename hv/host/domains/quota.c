@@ -59,9 +59,12 @@ bool quota_parse_metadata(const char *xml, uint64_t *frames)
 {
     /* libvirt's virScaleInteger: b and bytes, k/K.. and ..iB powers of 1,024, ..B powers of 1,000. */
     static const struct size_unit units[] = {
-        {"b", 1},    {"bytes", 1},  {"k", SIZE_KI},   {"K", SIZE_KI},        {"KiB", SIZE_KI},  {"M", SIZE_MI},
-        {"MiB", SIZE_MI}, {"G", SIZE_GI},     {"GiB", SIZE_GI}, {"T", SIZE_TI},        {"TiB", SIZE_TI},  {"KB", 1000},
-        {"MB", 1000000}, {"GB", 1000000000}, {"TB", UINT64_C(1000000000000)}, {NULL, 0},
+        {"b", 1},         {"bytes", 1},       {"k", SIZE_KI},
+        {"K", SIZE_KI},   {"KiB", SIZE_KI},   {"M", SIZE_MI},
+        {"MiB", SIZE_MI}, {"G", SIZE_GI},     {"GiB", SIZE_GI},
+        {"T", SIZE_TI},   {"TiB", SIZE_TI},   {"KB", 1000},
+        {"MB", 1000000},  {"GB", 1000000000}, {"TB", UINT64_C(1000000000000)},
+        {NULL, 0},
     };
     uint64_t unit = SIZE_KI, value;
 

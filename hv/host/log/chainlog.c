@@ -53,10 +53,9 @@ static void begin_line(struct chainlog *log, const char *kind)
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
-    int length = snprintf(start, sizeof(start),
-                          "{\"index\":%llu,\"prev\":\"%s\",\"at\":\"%s.%03ldZ\"",
-                          (unsigned long long)log->pending.index, log->pending.head, stamp,
-                          now.tv_nsec / 1000000);
+    int length = snprintf(
+        start, sizeof(start), "{\"index\":%llu,\"prev\":\"%s\",\"at\":\"%s.%03ldZ\"",
+        (unsigned long long)log->pending.index, log->pending.head, stamp, now.tv_nsec / 1000000);
     line_raw(line, start, (size_t)length);
     line_text(line, "kind", kind);
 }

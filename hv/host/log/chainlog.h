@@ -47,25 +47,25 @@ struct chainlog_io {
 
 struct chainlog_options {
     const char *directory;
-    uint64_t file_size;          /* begin another file when one has reached this many bytes */
-    unsigned int files;          /* keep at most this many; 0: all */
+    uint64_t file_size;           /* begin another file when one has reached this many bytes */
+    unsigned int files;           /* keep at most this many; 0: all */
     const struct chainlog_io *io; /* NULL: the real one */
 };
 
 struct chainlog {
     struct chainlog_options options;
     char *directory;
-    int lock;              /* descriptor of the directory; one daemon per log */
-    int fd;                /* of the current file, -1 if there is none yet */
-    uint32_t number;       /* of the current file, 0 if there is none yet */
-    uint64_t size;         /* bytes of it that hold whole, written lines */
-    bool dirty;            /* bytes of a failed write may stand behind `size` */
-    bool rotate;           /* begin another file with the next batch */
+    int lock;        /* descriptor of the directory; one daemon per log */
+    int fd;          /* of the current file, -1 if there is none yet */
+    uint32_t number; /* of the current file, 0 if there is none yet */
+    uint64_t size;   /* bytes of it that hold whole, written lines */
+    bool dirty;      /* bytes of a failed write may stand behind `size` */
+    bool rotate;     /* begin another file with the next batch */
     bool unsynced;
-    bool fresh;            /* the batch begins with an "open" line for a new file */
-    int error;             /* of the last flush or sync: 0 or a negative errno */
-    char broken[256];      /* what is wrong with the chain found at the start; empty if nothing */
-    uint64_t torn_bytes;   /* of the torn line found at the start, until "recovered" is logged */
+    bool fresh;          /* the batch begins with an "open" line for a new file */
+    int error;           /* of the last flush or sync: 0 or a negative errno */
+    char broken[256];    /* what is wrong with the chain found at the start; empty if nothing */
+    uint64_t torn_bytes; /* of the torn line found at the start, until "recovered" is logged */
     uint32_t torn_file;
     char torn_hash[DIGEST_HEX + 1];
     struct log_state state;   /* behind the last line written */

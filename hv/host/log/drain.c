@@ -59,8 +59,8 @@ static void find_positions(struct drain *drain)
 
 static void look(const struct drain *drain, unsigned int cpu, struct drain_head *head)
 {
-    head->answer = ring_read(&drain->rings[cpu], chainlog_next(drain->log, cpu), &head->record,
-                             &head->lost);
+    head->answer =
+        ring_read(&drain->rings[cpu], chainlog_next(drain->log, cpu), &head->record, &head->lost);
 }
 
 static void log_record(struct chainlog *log, unsigned int cpu,
@@ -100,7 +100,8 @@ static unsigned int next_cpu(struct drain *drain)
     struct drain_head *heads = drain->heads;
     unsigned int cpu = choose(heads, drain->cpus);
 
-    if (cpu == drain->cpus || heads[cpu].answer == RING_LOST || heads[cpu].record.order == drain->order)
+    if (cpu == drain->cpus || heads[cpu].answer == RING_LOST ||
+        heads[cpu].record.order == drain->order)
         return cpu;
     for (cpu = 0; cpu < drain->cpus; cpu++) {
         if (heads[cpu].answer == RING_EMPTY)
@@ -126,8 +127,8 @@ static void log_anchor(struct drain *drain)
 static bool anchor_is_due(const struct drain *drain, const struct drain_head *head)
 {
     return drain->anchor == DRAIN_ANCHOR_WAITS &&
-           (!head || (head->answer == RING_RECORD &&
-                      head->record.order >= drain->heartbeat.trace_records));
+           (!head ||
+            (head->answer == RING_RECORD && head->record.order >= drain->heartbeat.trace_records));
 }
 
 static int drain_rings(struct drain *drain)

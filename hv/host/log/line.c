@@ -74,8 +74,12 @@ void line_numbers(struct line *line, const char *key, const uint64_t *values, si
 size_t line_utf8(const char *bytes, size_t size)
 {
     const unsigned char *text = (const unsigned char *)bytes;
-    size_t length = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2
-                  : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
+    size_t length = text[0] < 0x80   ? 1
+                    : text[0] < 0xc2 ? 0
+                    : text[0] < 0xe0 ? 2
+                    : text[0] < 0xf0 ? 3
+                    : text[0] < 0xf5 ? 4
+                                     : 0;
 
     if (!length || length > size)
         return 0;

@@ -134,7 +134,7 @@ static void believe(struct log_state *state, uint64_t boot_id, uint64_t cpu, uin
         log_state_boot(state, boot_id, 1);
     if (cpu < LOG_MAX_CPUS && cpu >= state->cpus)
         state->cpus = (unsigned int)cpu + 1;
-    if (cpu < state->cpus && *sequence > state->next[cpu])
+    if (cpu<state->cpus && * sequence> state->next[cpu])
         state->next[cpu] = *sequence;
     else if (cpu < state->cpus)
         *sequence = state->next[cpu];

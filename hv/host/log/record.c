@@ -31,8 +31,7 @@ static const char *const enclave_call_names[] = {
 #undef CALL_NAME
 };
 
-#define NAME(table, index) \
-    ((index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : NULL)
+#define NAME(table, index) ((index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : NULL)
 
 const char *record_op_name(uint32_t op)
 {

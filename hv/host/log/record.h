@@ -6,7 +6,8 @@
 #include "cloister/abi.h"
 #include "log/line.h"
 
-#define RECORD_NAME 512u /* bytes of a domain's name with its zero; a longer one is cut, and ends with "..." */
+#define RECORD_NAME                                                                                \
+    512u /* bytes of a domain's name with its zero; a longer one is cut, and ends with "..." */
 
 /* Who a domain is, as far as the host knows; both may be empty. */
 struct record_names {

@@ -36,8 +36,10 @@ static int map_one(struct ringmap *map, const struct cloister_trace_ring *op, ch
     int rc = ring_open(&map->rings[op->cpu], memory,
                        CLOISTER_TRACE_RING_PAGES * (size_t)CLOISTER_PAGE_SIZE);
     if (rc) {
-        snprintf(why, why_size, "the ring of CPU %u is of a version that this program does not "
-                 "know", op->cpu);
+        snprintf(why, why_size,
+                 "the ring of CPU %u is of a version that this program does not "
+                 "know",
+                 op->cpu);
         xenforeignmemory_unmap(map->memory, memory, CLOISTER_TRACE_RING_PAGES);
     }
     return rc;

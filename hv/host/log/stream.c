@@ -59,14 +59,13 @@ static uint64_t seek_lines(int fd, uint64_t size, uint64_t *lines)
     return 0;
 }
 
-int stream_open(struct stream *stream, const char *directory, uint64_t lines,
-                struct stream_end end)
+int stream_open(struct stream *stream, const char *directory, uint64_t lines, struct stream_end end)
 {
     uint32_t *numbers;
     int count = log_files_list(directory, &numbers);
 
-    *stream = (struct stream){.directory = directory, .number = end.number, .offset = end.size,
-                              .fd = -1};
+    *stream =
+        (struct stream){.directory = directory, .number = end.number, .offset = end.size, .fd = -1};
     if (count < 0)
         return count;
     for (int i = count - 1; i >= 0 && lines; i--) {

@@ -31,7 +31,7 @@ static struct drain drain;
 static struct hypercalls *monitor; /* this thread's own; NULL: no anchors */
 static unsigned int anchor_interval;
 static struct {
-    struct cloister_record op; /* asked for once: it is the same all boot long */
+    struct cloister_record op;    /* asked for once: it is the same all boot long */
     uint64_t records, suppressed; /* of the last anchor */
 } anchors;
 static pthread_t thread;
@@ -118,7 +118,8 @@ static void anchor(bool always)
     int rc = ask_heartbeat(&op);
     if (rc) {
         /* Without an identity it will never sign, and each refusal would be a record. */
-        hypercall_describe(rc, anchors.op.record.magic ? &op.head : &anchors.op.head, why, sizeof(why));
+        hypercall_describe(rc, anchors.op.record.magic ? &op.head : &anchors.op.head, why,
+                           sizeof(why));
         say_warning("the trace log gets no anchors: %s", why);
         hypercall_close(monitor);
         monitor = NULL;
@@ -139,7 +140,8 @@ static unsigned int pass(int *last_error)
 
     if (rc < 0 && rc != *last_error)
         say_error("the trace log cannot be written: %s; records stay in the rings as long as they "
-                  "can", strerror(-rc));
+                  "can",
+                  strerror(-rc));
     if (rc >= 0 && *last_error)
         say_info("the trace log can be written again");
     *last_error = rc < 0 ? rc : 0;

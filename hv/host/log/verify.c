@@ -24,7 +24,8 @@ static void fault(struct verify_result *result, uint64_t line, const char *wrong
  * Does the line say of its record what the daemon would say, reason and operation by name too? Every member that it
  * would write must stand there. Values without names hold no quotation marks, so that nothing in a string is one.
  */
-static bool says_the_record(const char *text, size_t size, const struct cloister_trace_record *record)
+static bool says_the_record(const char *text, size_t size,
+                            const struct cloister_trace_record *record)
 {
     static const struct record_names nobody;
     char members[2048];

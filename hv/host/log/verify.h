@@ -13,15 +13,15 @@
 struct verify_result {
     unsigned int files;
     uint64_t lines;
-    uint64_t first;      /* index of the first line there is: 0 unless old files were removed */
+    uint64_t first; /* index of the first line there is: 0 unless old files were removed */
     uint64_t traces, lost;
     char head[DIGEST_HEX + 1]; /* hash of the last good line */
     bool broken;
-    bool torn;           /* the only fault is that the last line has no end */
-    char file[LOG_FILE_NAME]; /* where the first fault is ... */
-    uint64_t line;       /* ... counted from 1 in that file */
-    const char *wrong;   /* ... and what it is */
-    bool anchored;       /* `anchor` was found as the hash of a line */
+    bool torn;                                /* the only fault is that the last line has no end */
+    char file[LOG_FILE_NAME];                 /* where the first fault is ... */
+    uint64_t line;                            /* ... counted from 1 in that file */
+    const char *wrong;                        /* ... and what it is */
+    bool anchored;                            /* `anchor` was found as the hash of a line */
     struct cloister_tracelog_summary monitor; /* what the monitor's anchors say of the records */
 };
 

@@ -28,7 +28,8 @@ struct span {
 };
 
 static const uint16_t op_sizes[] = {
-#define OPERATION_SIZE(number, name, structure) [CLOISTER_OP_##name] = sizeof(struct cloister_##structure),
+#define OPERATION_SIZE(number, name, structure)                                                    \
+    [CLOISTER_OP_##name] = sizeof(struct cloister_##structure),
     CLOISTER_OPERATIONS(OPERATION_SIZE)
 #undef OPERATION_SIZE
 };
@@ -61,8 +62,9 @@ static unsigned int find_spans(uint32_t op, void *arg, struct span spans[MAX_SPA
             &list->buffer, (size_t)list->capacity * sizeof(struct cloister_enclave_info), true};
         return 1;
     case CLOISTER_OP_LOCKDOWN:
-        spans[0] = (struct span){&lockdown->buffer,
-                                 (size_t)lockdown->capacity * sizeof(struct cloister_lockdown_row), true};
+        spans[0] =
+            (struct span){&lockdown->buffer,
+                          (size_t)lockdown->capacity * sizeof(struct cloister_lockdown_row), true};
         return 1;
     case CLOISTER_OP_BOOT:
         spans[0] = (struct span){&boot->buffer, boot->size, true};
@@ -132,16 +134,20 @@ static int check_monitor(struct hypercalls *calls, char *why, size_t why_size)
     int rc = hypercall_info(calls, &info);
 
     if (rc == -ENOSYS && info.head.reason == CLOISTER_REASON_NONE) {
-        snprintf(why, why_size, "this Xen has no Cloister monitor (hypercall %u is not known to "
-                 "it): boot the Xen that Cloister builds", CLOISTER_HYPERCALL);
+        snprintf(why, why_size,
+                 "this Xen has no Cloister monitor (hypercall %u is not known to "
+                 "it): boot the Xen that Cloister builds",
+                 CLOISTER_HYPERCALL);
     } else if (rc) {
         char detail[200];
 
         hypercall_describe(rc, &info.head, detail, sizeof(detail));
         snprintf(why, why_size, "the monitor does not answer: %s", detail);
     } else if (info.abi_version != CLOISTER_ABI_VERSION) {
-        snprintf(why, why_size, "the monitor speaks ABI version %u, this program %u: install the "
-                 "same version of both", info.abi_version, CLOISTER_ABI_VERSION);
+        snprintf(why, why_size,
+                 "the monitor speaks ABI version %u, this program %u: install the "
+                 "same version of both",
+                 info.abi_version, CLOISTER_ABI_VERSION);
         rc = -EPROTO;
     }
     return rc;
@@ -157,9 +163,9 @@ int hypercall_open(struct hypercalls **calls, char *why, size_t why_size)
     if (access("/dev/xen/privcmd", R_OK | W_OK)) {
         int rc = errno == EACCES ? -EACCES : -ENODEV;
 
-        snprintf(why, why_size, rc == -EACCES
-                     ? "/dev/xen/privcmd may not be opened: become root"
-                     : "/dev/xen/privcmd is not there: this is not Xen's control domain");
+        snprintf(why, why_size,
+                 rc == -EACCES ? "/dev/xen/privcmd may not be opened: become root"
+                               : "/dev/xen/privcmd is not there: this is not Xen's control domain");
         free(real);
         return rc;
     }

@@ -111,10 +111,11 @@ json_object *view_info(const struct cloister_info *info)
                                json_object_new_string(cloister_reason_text(info->create_reason)));
     json_object_object_add(object, "identity",
                            json_object_new_string(cloister_reason_name(info->identity_reason)));
-    json_object_object_add(object, "identity_message",
-                           json_object_new_string(info->identity_reason == CLOISTER_REASON_NONE
-                                                      ? "the TPM vouches for the monitor's key"
-                                                      : cloister_reason_text(info->identity_reason)));
+    json_object_object_add(
+        object, "identity_message",
+        json_object_new_string(info->identity_reason == CLOISTER_REASON_NONE
+                                   ? "the TPM vouches for the monitor's key"
+                                   : cloister_reason_text(info->identity_reason)));
     json_object_object_add(object, "sealing",
                            json_object_new_string(cloister_reason_name(info->seal_reason)));
     json_object_object_add(object, "sealing_message",
@@ -161,8 +162,7 @@ json_object *view_enclave(const struct cloister_enclave_info *info)
     add_number(object, "enclave", info->enclave);
     add_number(object, "domain", info->domain);
     json_object_object_add(object, "state", json_object_new_string(state_name(info->state)));
-    json_object_object_add(object, "name",
-                           view_text((const char *)info->name, sizeof(info->name)));
+    json_object_object_add(object, "name", view_text((const char *)info->name, sizeof(info->name)));
     json_object_object_add(object, "debug",
                            json_object_new_boolean(info->flags & CLOISTER_IMAGE_DEBUG));
     add_number(object, "threads", info->thread_count);

@@ -12,9 +12,10 @@ json_object *view_info(const struct cloister_info *info);
 json_object *view_enclave(const struct cloister_enclave_info *info);
 
 /* Calls `each` for every enclave of the host, ascending by id. 0 or a negative errno. */
-__attribute__((warn_unused_result)) int view_each_enclave(
-    struct hypercalls *monitor, void (*each)(const struct cloister_enclave_info *info, void *context),
-    void *context);
+__attribute__((warn_unused_result)) int
+view_each_enclave(struct hypercalls *monitor,
+                  void (*each)(const struct cloister_enclave_info *info, void *context),
+                  void *context);
 
 /* {"ok":false,...}; the second with why the monitor refused an operation. */
 json_object *view_refusal(int error, const char *message);

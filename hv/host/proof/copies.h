@@ -27,9 +27,8 @@
 /*
  * The copy that stands at `counters`; one of another size than a copy has is given with its size, cut. -ENOENT: none.
  */
-__attribute__((warn_unused_result)) int copies_read(const char *folder,
-                                                    struct cloister_counters_image *image,
-                                                    size_t *size);
+__attribute__((warn_unused_result)) int
+copies_read(const char *folder, struct cloister_counters_image *image, size_t *size);
 /* `image` becomes `next`. */
 __attribute__((warn_unused_result)) int copies_write(const char *folder,
                                                      const struct cloister_counters_image *image);

@@ -34,9 +34,10 @@ static struct {
 
 static struct {
     uint64_t commits;
-    uint64_t next_look, pause; /* ms */
+    uint64_t next_look, pause;  /* ms */
     struct allowance allowance; /* of extensions: each wears the TPM */
-    uint8_t counted[DIGEST_SIZE]; /* the last that was taken from it: what the index was extended to */
+    uint8_t
+        counted[DIGEST_SIZE]; /* the last that was taken from it: what the index was extended to */
     bool lost;
     char problem[400]; /* "": all is well */
 } state;
@@ -134,7 +135,8 @@ static void lose(void)
     }
     say_error("ALL COUNTERS ARE LOST: the TPM does not vouch for the copy in %s: it is older than "
               "the last, of another machine, or changed. Enclaves will see that. It is kept as "
-              "counters*.lost-%u.", config_->state_directory, number);
+              "counters*.lost-%u.",
+              config_->state_directory, number);
     note("lost", number);
     state.lost = true;
     load_none();
@@ -152,7 +154,8 @@ static void load_copy(void)
 
         if (rc && rc != -ENOENT) {
             fail("%s/" COPIES_LAST " cannot be read: %s; until it can, or is moved away, enclaves "
-                 "get none", folder, strerror(-rc));
+                 "get none",
+                 folder, strerror(-rc));
             return;
         }
         enum verdict verdict = rc || !size ? REFUSED : load(size);
@@ -329,7 +332,8 @@ static bool must_wait(uint64_t now)
 
     if (wait) {
         fail("the day's %u commits are used up (counter-commits-per-day): increments become "
-             "durable more slowly now", config_->counter_commits);
+             "durable more slowly now",
+             config_->counter_commits);
         state.pause = 0;
         state.next_look = now + wait;
     }
@@ -385,8 +389,7 @@ json_object *counters_status(void)
     json_object_object_add(object, "under_way", json_object_new_boolean(commit.under_way));
     json_object_object_add(object, "lost", json_object_new_boolean(state.lost));
     if (state.problem[0])
-        json_object_object_add(object, "problem",
-                               view_text(state.problem, sizeof(state.problem)));
+        json_object_object_add(object, "problem", view_text(state.problem, sizeof(state.problem)));
     return object;
 }
 
@@ -418,8 +421,7 @@ json_object *counters_answer(json_object *request)
     if (!json_object_object_get_ex(request, "forget", &member) ||
         !json_object_is_type(member, json_type_string) ||
         !parse_uuid(json_object_get_string(member), op.domain_uuid))
-        return view_refusal(-EINVAL,
-                            "a domain's UUID is expected: 'virsh domuuid DOMAIN' says it");
+        return view_refusal(-EINVAL, "a domain's UUID is expected: 'virsh domuuid DOMAIN' says it");
     int rc = hypercall_counters_forget(monitor_, &op);
     if (rc)
         return view_monitor_refusal(rc, &op.head);

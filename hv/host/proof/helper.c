@@ -20,7 +20,7 @@
 
 struct job {
     json_object *request;
-    helper_done *done; /* NULL: nobody waits any more */
+    helper_done *done;         /* NULL: nobody waits any more */
     helper_question *question; /* NULL: it has none */
     void *context;
     struct job *next;
@@ -138,8 +138,8 @@ static int start(json_object *request)
     int input = request_file(request), ends[2] = {-1, -1}, replies[2] = {-1, -1};
     int rc = input < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
 
-    if (!rc && (fcntl(ends[1], F_SETFL, 0) ||
-                socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, replies)))
+    if (!rc &&
+        (fcntl(ends[1], F_SETFL, 0) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, replies)))
         rc = -errno;
     process.replies = replies[0];
     if (!rc)
@@ -354,8 +354,7 @@ int helper_converse(json_object *request, helper_question *question, helper_done
         free(job);
         return rc;
     }
-    *job = (struct job){
-        .request = request, .done = done, .question = question, .context = context};
+    *job = (struct job){.request = request, .done = done, .question = question, .context = context};
     queue_job(job);
     return 0;
 }

@@ -14,7 +14,8 @@
 #include "settings/config.h"
 
 #define HELPER_MAX_WAITING 64u
-#define HELPER_OWN_PLACES 1u /* more, for a job with questions: guests' evidence does not keep counters out */
+#define HELPER_OWN_PLACES                                                                          \
+    1u /* more, for a job with questions: guests' evidence does not keep counters out */
 #define HELPER_REPLIES 3 /* the process's descriptor on which it reads what it asked for */
 #define HELPER_MAX_ANSWER (512u * 1024u) /* bytes: evidence of the largest size as base64 */
 
@@ -44,9 +45,8 @@ typedef char *helper_question(void *context, json_object *question);
  * The same for a job with questions; it is done before all others that wait. Whether it fails is not said here: who
  * asks knows whether it is news.
  */
-__attribute__((warn_unused_result)) int helper_converse(json_object *request,
-                                                        helper_question *question,
-                                                        helper_done *done, void *context);
+__attribute__((warn_unused_result)) int
+helper_converse(json_object *request, helper_question *question, helper_done *done, void *context);
 
 /* Whoever asked with this context has gone: the job goes on, its answer goes nowhere. */
 void helper_forget(const void *context);

@@ -8,7 +8,7 @@
 #include "base/settings.h"
 #include "base/size.h"
 
-#define LEAST_LOG_FILE 16u        /* frames */
+#define LEAST_LOG_FILE 16u       /* frames */
 #define MOST_LOG_FILE (1u << 20) /* frames */
 
 static bool read_file_size(const struct setting *setting, void *field, const char *value,
@@ -93,14 +93,16 @@ static const struct setting list[] = {
     {ROW("event-log", event_log, setting_path), .fallback = CONFIG_EVENT_LOG, .nothing = "none"},
 };
 
-static const struct settings settings = {list, sizeof(list) / sizeof(list[0]), sizeof(struct config)};
+static const struct settings settings = {list, sizeof(list) / sizeof(list[0]),
+                                         sizeof(struct config)};
 
 void config_initialise(struct config *config)
 {
     settings_initialise(&settings, config);
 }
 
-int config_set(struct config *config, const char *key, const char *value, char *why, size_t why_size)
+int config_set(struct config *config, const char *key, const char *value, char *why,
+               size_t why_size)
 {
     return settings_set(&settings, config, key, value, why, why_size);
 }

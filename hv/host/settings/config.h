@@ -24,16 +24,17 @@ struct config {
     char socket[CONFIG_TEXT];
     char admission[CONFIG_TEXT];
     char libvirt_uri[CONFIG_TEXT];
-    uint64_t log_file_size; /* bytes */
-    unsigned int log_files; /* 0: keep all */
-    char tpm[CONFIG_TEXT];       /* as tpm2-tss names it; empty: do without */
-    uint32_t tpm_key_handle;     /* 0: the attestation key is not kept */
-    unsigned int tpm_timeout;    /* seconds, of each command */
+    uint64_t log_file_size;   /* bytes */
+    unsigned int log_files;   /* 0: keep all */
+    char tpm[CONFIG_TEXT];    /* as tpm2-tss names it; empty: do without */
+    uint32_t tpm_key_handle;  /* 0: the attestation key is not kept */
+    unsigned int tpm_timeout; /* seconds, of each command */
     char tpm_helper[CONFIG_TEXT];
     char event_log[CONFIG_TEXT]; /* empty: none */
-    unsigned int counter_interval; /* seconds between commits of counters; 0: they are not committed */
-    unsigned int counter_commits;  /* in a day; 0: without a limit */
-    unsigned int anchor_interval;  /* seconds between anchors of the log; 0: it has none */
+    /* seconds between commits of counters; 0: they are not committed */
+    unsigned int counter_interval;
+    unsigned int counter_commits; /* in a day; 0: without a limit */
+    unsigned int anchor_interval; /* seconds between anchors of the log; 0: it has none */
     bool verbose;
 };
 

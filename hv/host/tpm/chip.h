@@ -28,10 +28,10 @@ struct chip {
     TSS2_TCTI_CONTEXT *tcti;
     ESYS_CONTEXT *esys;
     FILE *progress;
-    const char *command;  /* under way, or the last one */
-    uint32_t key_handle;  /* where the attestation key is kept; 0: nowhere, it is made each time */
+    const char *command; /* under way, or the last one */
+    uint32_t key_handle; /* where the attestation key is kept; 0: nowhere, it is made each time */
     char why[400];
-    char warning[400];    /* what went wrong without being needed; "": nothing */
+    char warning[400]; /* what went wrong without being needed; "": nothing */
 };
 
 /* `place` is what tpm2-tss takes: "device:/dev/tpmrm0". */
@@ -69,8 +69,8 @@ chip_endorsement_key(struct chip *chip, struct chip_key *key, struct chip_certif
  * Puts the certificates of the CAs between that one and the manufacturer's root behind it, where the TPM
  * has them (0x01c00100 and so on). What is no certificate, or not for everybody, is left out, with a warning.
  */
-__attribute__((warn_unused_result)) int chip_certificate_chain(struct chip *chip,
-                                                               struct chip_certificate *certificate);
+__attribute__((warn_unused_result)) int
+chip_certificate_chain(struct chip *chip, struct chip_certificate *certificate);
 
 /* Quotes PCRs of the SHA-256 bank, bit n of `pcrs` is PCR n; the values are those quoted. */
 struct chip_quote {

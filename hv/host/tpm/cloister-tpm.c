@@ -14,7 +14,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-
 #define MAX_REQUEST (64u * 1024u)
 
 static const struct {

@@ -125,9 +125,9 @@ static int start_session(struct chip *chip, const struct work *work, TPMI_SH_AUT
         return chip_fail(chip, -EIO, "the kernel gave no random bytes");
     chip_begin(chip, "TPM2_StartAuthSession");
     *nonce = (TPM2B_NONCE){.size = sizeof(nonce->buffer)};
-    TRY(rc, Tss2_Sys_StartAuthSession(work->sys, TPM2_RH_NULL, TPM2_RH_NULL, NULL, &caller,
-                                      &unsalted, TPM2_SE_HMAC, &none, TPM2_ALG_SHA256, session,
-                                      nonce, NULL));
+    TRY(rc,
+        Tss2_Sys_StartAuthSession(work->sys, TPM2_RH_NULL, TPM2_RH_NULL, NULL, &caller, &unsalted,
+                                  TPM2_SE_HMAC, &none, TPM2_ALG_SHA256, session, nonce, NULL));
     return chip_end(chip, rc);
 }
 
@@ -162,8 +162,8 @@ static int ask_back(struct chip *chip, const TPM2B_NONCE *nonce, TPMS_AUTH_COMMA
                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
     fflush(chip->progress);
     json_object_put(question);
-    int rc = replies && fgets(line, sizeof(line), replies) ? parse_reply(line, authorization)
-                                                           : -EPROTO;
+    int rc =
+        replies && fgets(line, sizeof(line), replies) ? parse_reply(line, authorization) : -EPROTO;
     if (replies)
         fclose(replies);
     if (rc)

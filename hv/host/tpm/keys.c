@@ -18,61 +18,70 @@
 /* --- templates -------------------------------------------------------------------------------- */
 
 static const TPM2B_PUBLIC attestation_template = {
-    .publicArea = {
-        .type = TPM2_ALG_ECC,
-        .nameAlg = TPM2_ALG_SHA256,
-        .objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
-                            TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
-                            TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT,
-        .parameters.eccDetail = {
-            .symmetric.algorithm = TPM2_ALG_NULL,
-            .scheme = {.scheme = TPM2_ALG_ECDSA, .details.ecdsa.hashAlg = TPM2_ALG_SHA256},
-            .curveID = TPM2_ECC_NIST_P256,
-            .kdf.scheme = TPM2_ALG_NULL,
+    .publicArea =
+        {
+            .type = TPM2_ALG_ECC,
+            .nameAlg = TPM2_ALG_SHA256,
+            .objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+                                TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
+                                TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED |
+                                TPMA_OBJECT_SIGN_ENCRYPT,
+            .parameters.eccDetail =
+                {
+                    .symmetric.algorithm = TPM2_ALG_NULL,
+                    .scheme = {.scheme = TPM2_ALG_ECDSA, .details.ecdsa.hashAlg = TPM2_ALG_SHA256},
+                    .curveID = TPM2_ECC_NIST_P256,
+                    .kdf.scheme = TPM2_ALG_NULL,
+                },
+            /* Another key than what anybody else derives from the same parameters. */
+            .unique.ecc = {.x = {.size = 32, .buffer = "Cloister attestation key 1"},
+                           .y = {.size = 32}},
         },
-        /* Another key than what anybody else derives from the same parameters. */
-        .unique.ecc = {.x = {.size = 32, .buffer = "Cloister attestation key 1"},
-                       .y = {.size = 32}},
-    },
 };
 
 #define EK_ATTRIBUTES                                                                              \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |            \
      TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
 /* EK Credential Profile, B.6.3: PolicyA for SHA-256, TPM2_PolicySecret(TPM_RH_ENDORSEMENT). */
+/* clang-format off */
 #define EK_POLICY                                                                                  \
     {.size = 32,                                                                                   \
      .buffer = {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,                  \
                 0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,                  \
                 0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa}}
+/* clang-format on */
+/* clang-format off */
 #define EK_SYMMETRIC                                                                               \
     {.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB}
+/* clang-format on */
 
 static const TPM2B_PUBLIC rsa_template = {
-    .publicArea = {
-        .type = TPM2_ALG_RSA,
-        .nameAlg = TPM2_ALG_SHA256,
-        .objectAttributes = EK_ATTRIBUTES,
-        .authPolicy = EK_POLICY,
-        .parameters.rsaDetail = {.symmetric = EK_SYMMETRIC,
-                                 .scheme.scheme = TPM2_ALG_NULL,
-                                 .keyBits = 2048},
-        .unique.rsa.size = 256,
-    },
+    .publicArea =
+        {
+            .type = TPM2_ALG_RSA,
+            .nameAlg = TPM2_ALG_SHA256,
+            .objectAttributes = EK_ATTRIBUTES,
+            .authPolicy = EK_POLICY,
+            .parameters.rsaDetail = {.symmetric = EK_SYMMETRIC,
+                                     .scheme.scheme = TPM2_ALG_NULL,
+                                     .keyBits = 2048},
+            .unique.rsa.size = 256,
+        },
 };
 
 static const TPM2B_PUBLIC ecc_template = {
-    .publicArea = {
-        .type = TPM2_ALG_ECC,
-        .nameAlg = TPM2_ALG_SHA256,
-        .objectAttributes = EK_ATTRIBUTES,
-        .authPolicy = EK_POLICY,
-        .parameters.eccDetail = {.symmetric = EK_SYMMETRIC,
-                                 .scheme.scheme = TPM2_ALG_NULL,
-                                 .curveID = TPM2_ECC_NIST_P256,
-                                 .kdf.scheme = TPM2_ALG_NULL},
-        .unique.ecc = {.x.size = 32, .y.size = 32},
-    },
+    .publicArea =
+        {
+            .type = TPM2_ALG_ECC,
+            .nameAlg = TPM2_ALG_SHA256,
+            .objectAttributes = EK_ATTRIBUTES,
+            .authPolicy = EK_POLICY,
+            .parameters.eccDetail = {.symmetric = EK_SYMMETRIC,
+                                     .scheme.scheme = TPM2_ALG_NULL,
+                                     .curveID = TPM2_ECC_NIST_P256,
+                                     .kdf.scheme = TPM2_ALG_NULL},
+            .unique.ecc = {.x.size = 32, .y.size = 32},
+        },
 };
 
 static int make(struct chip *chip, const TPM2B_PUBLIC *template, struct chip_key *key)
@@ -83,10 +92,10 @@ static int make(struct chip *chip, const TPM2B_PUBLIC *template, struct chip_key
     TPM2B_PUBLIC *public = NULL;
 
     chip_begin(chip, "TPM2_CreatePrimary");
-    int rc = chip_end(chip, Esys_CreatePrimary(chip->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
-                                               ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, template,
-                                               &outside, &no_pcrs, &key->handle, &public, NULL,
-                                               NULL, NULL));
+    int rc = chip_end(chip,
+                      Esys_CreatePrimary(chip->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
+                                         ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, template, &outside,
+                                         &no_pcrs, &key->handle, &public, NULL, NULL, NULL));
     if (!rc) {
         key->transient = true;
         key->public = *public;
@@ -200,8 +209,8 @@ static int read_index(struct chip *chip, uint32_t handle, uint8_t *to, size_t ro
 
     *size = 0;
     chip_begin(chip, "TPM2_NV_ReadPublic");
-    TSS2_RC got = Esys_TR_FromTPMPublic(chip->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE,
-                                        ESYS_TR_NONE, &index);
+    TSS2_RC got =
+        Esys_TR_FromTPMPublic(chip->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &index);
     if (got)
         return chip_is_absent(got) ? 0 : chip_end(chip, got);
     chip_begin(chip, "TPM2_NV_ReadPublic");
@@ -213,7 +222,9 @@ static int read_index(struct chip *chip, uint32_t handle, uint8_t *to, size_t ro
     const TPMA_NV attributes = public->nvPublic.attributes;
     Esys_Free(public);
     if ((attributes & readable) != readable || held > room) {
-        warn(chip, handle, held > room ? "more than there is room for" : "it has no content that anybody may read");
+        warn(chip, handle,
+             held > room ? "more than there is room for"
+                         : "it has no content that anybody may read");
         return 0;
     }
     rc = read_nv(chip, index, held, to);
@@ -266,7 +277,8 @@ int chip_certificate_chain(struct chip *chip, struct chip_certificate *certifica
     for (; !rc && certificate->size && size && handle <= CERTIFICATE_CHAIN_LAST; handle++) {
         const size_t used = certificate->size + begun;
 
-        rc = read_index(chip, handle, certificate->der + used, sizeof(certificate->der) - used, &size);
+        rc = read_index(chip, handle, certificate->der + used, sizeof(certificate->der) - used,
+                        &size);
         if (!rc && size)
             begun = keep_certificates(chip, handle, certificate, begun + size);
     }

@@ -113,9 +113,7 @@
     X(2, RESUME)
 
 #define CLOISTER_CALL_ENUM(number, name) CLOISTER_CALL_##name = (number),
-enum cloister_call {
-    CLOISTER_CALLS(CLOISTER_CALL_ENUM)
-};
+enum cloister_call { CLOISTER_CALLS(CLOISTER_CALL_ENUM) };
 #undef CLOISTER_CALL_ENUM
 
 /* How a call that ran a thread ended, X(number, NAME): CLOISTER_EXIT_<NAME>. */
@@ -125,9 +123,7 @@ enum cloister_call {
     X(2, FAULT)
 
 #define CLOISTER_EXIT_ENUM(number, name) CLOISTER_EXIT_##name = (number),
-enum cloister_exit {
-    CLOISTER_EXITS(CLOISTER_EXIT_ENUM)
-};
+enum cloister_exit { CLOISTER_EXITS(CLOISTER_EXIT_ENUM) };
 #undef CLOISTER_EXIT_ENUM
 
 /* What an enclave may call, X(number, NAME): CLOISTER_ENCLAVE_<NAME>. Numbers are ABI and without gaps. */
@@ -141,9 +137,7 @@ enum cloister_exit {
     X(6, COUNTER)
 
 #define CLOISTER_ENCLAVE_ENUM(number, name) CLOISTER_ENCLAVE_##name = (number),
-enum cloister_enclave_call {
-    CLOISTER_ENCLAVE_CALLS(CLOISTER_ENCLAVE_ENUM)
-};
+enum cloister_enclave_call { CLOISTER_ENCLAVE_CALLS(CLOISTER_ENCLAVE_ENUM) };
 #undef CLOISTER_ENCLAVE_ENUM
 
 /* Vectors of CLOISTER_EXIT_FAULT beyond the CPU's 0..31. */
@@ -224,8 +218,10 @@ enum cloister_operation {
       "the sealing root can be carried to configurations that this key's holder authorizes")       \
     X(9, LOCKDOWN, "lockdown", "dom0 has of the machine what the table lists: nothing was opened") \
     X(10, INTREMAP, "intremap", "the IOMMU remaps interrupts")                                     \
-    X(11, MOR, "mor", "the firmware was told to clear memory at a reset, and dom0 cannot take it back") \
-    X(12, LOCKDOWN_WATCH, "lockdown-watch", "the table refuses nothing, and records what it would") \
+    X(11, MOR, "mor",                                                                              \
+      "the firmware was told to clear memory at a reset, and dom0 cannot take it back")            \
+    X(12, LOCKDOWN_WATCH, "lockdown-watch",                                                        \
+      "the table refuses nothing, and records what it would")                                      \
     X(13, OPEN_PORTS, "open-ports", "dom0 has all I/O ports")                                      \
     X(14, OPEN_MEMORY, "open-memory", "dom0 has all physical addresses that are no RAM")           \
     X(15, OPEN_PCI, "open-pci", "dom0 may configure the chipset's functions, and move devices")    \
@@ -240,9 +236,7 @@ enum cloister_operation {
     X(24, BMC, "bmc", "a management controller that dom0 talks to can reset the machine")
 
 #define CLOISTER_INFO_ENUM(bit, name, text, meaning) CLOISTER_INFO_##name = 1 << (bit),
-enum cloister_info_flag {
-    CLOISTER_INFO_FLAGS(CLOISTER_INFO_ENUM)
-};
+enum cloister_info_flag { CLOISTER_INFO_FLAGS(CLOISTER_INFO_ENUM) };
 #undef CLOISTER_INFO_ENUM
 
 /* INFO: what this monitor is and how it is doing. */
@@ -251,8 +245,11 @@ struct cloister_info {
     uint32_t abi_version;   /* CLOISTER_ABI_VERSION */
     uint32_t flags;         /* enum cloister_info_flag */
     uint16_t create_reason; /* NONE, or why no enclave can be created on this host */
-    uint16_t identity_reason; /* NONE: the TPM vouches for the monitor's key; else why not: TPM_ABSENT or
-                                 TPM_FAILED (reports are signed all the same), or HOST_ENTROPY (no key) */
+    /*
+     * NONE: the TPM vouches for the monitor's key; else why not: TPM_ABSENT or TPM_FAILED (reports
+     * are signed all the same), or HOST_ENTROPY (no key)
+     */
+    uint16_t identity_reason;
     uint32_t max_enclaves;  /* per domain */
     uint64_t boot_id;       /* as in the trace ring's header */
     uint64_t enclaves;      /* living now */
@@ -261,7 +258,7 @@ struct cloister_info {
     uint64_t context_frames;
     uint64_t shared_frames;
     uint64_t overhead_frames; /* the frame table's own frames, not charged to anybody */
-    uint64_t created;       /* since boot */
+    uint64_t created;         /* since boot */
     uint64_t destroyed;
     uint64_t entries;       /* world entries, by call */
     uint64_t interruptions; /* asynchronous exits */
@@ -269,9 +266,11 @@ struct cloister_info {
     uint64_t refusals;      /* everything refused, recorded or rate-limited */
     uint64_t suppressed;    /* of those, not recorded because of the rate limit */
     uint16_t seal_reason;   /* NONE, or why enclaves get no sealing keys */
-    uint16_t counters_reason; /* NONE, or why enclaves get no counters; COUNTERS_UNLOADED until LOAD */
-    uint32_t counters;      /* in use, of CLOISTER_COUNTERS */
-    uint64_t counters_value; /* the last that was drawn: more than committed, there is something to SAVE */
+    /* NONE, or why enclaves get no counters; COUNTERS_UNLOADED until LOAD */
+    uint16_t counters_reason;
+    uint32_t counters; /* in use, of CLOISTER_COUNTERS */
+    /* the last that was drawn: more than committed, there is something to SAVE */
+    uint64_t counters_value;
     uint64_t counters_committed;
 };
 
@@ -368,7 +367,7 @@ struct cloister_destroy {
 struct cloister_quota {
     struct cloister_head head;
     uint16_t domain;
-    uint16_t set;   /* 1: set `limit`; 0: read it */
+    uint16_t set; /* 1: set `limit`; 0: read it */
     uint32_t reserved0;
     uint64_t limit; /* frames of 4 KiB */
     uint64_t used;  /* out */
@@ -379,8 +378,8 @@ struct cloister_quota {
 struct cloister_enclave_info {
     uint32_t enclave;
     uint16_t domain;
-    uint16_t state;         /* enum cloister_enclave_state */
-    uint32_t flags;         /* CLOISTER_IMAGE_* */
+    uint16_t state; /* enum cloister_enclave_state */
+    uint32_t flags; /* CLOISTER_IMAGE_* */
     uint32_t thread_count;
     uint32_t page_count;
     uint32_t pages_added;
@@ -392,7 +391,7 @@ struct cloister_enclave_info {
     uint32_t threads_running;
     uint32_t threads_dead;
     uint8_t measurement[CLOISTER_MEASUREMENT_SIZE]; /* the signed one */
-    uint8_t author[32];     /* SHA-256 of the author's key */
+    uint8_t author[32];                             /* SHA-256 of the author's key */
     uint8_t family_id[16];
     uint8_t image_id[16];
     uint32_t image_version;
@@ -406,7 +405,7 @@ struct cloister_list {
     uint32_t capacity; /* entries that fit into buffer, 1 .. CLOISTER_MAX_LIST */
     uint32_t count;    /* out: entries written; less than capacity: there are no more */
     uint32_t reserved0;
-    uint64_t buffer;   /* address of struct cloister_enclave_info[capacity] */
+    uint64_t buffer; /* address of struct cloister_enclave_info[capacity] */
 };
 
 /* DOMAIN: statistics of one domain. ESRCH: NO_SUCH_DOMAIN. */
@@ -430,19 +429,20 @@ struct cloister_domain {
  */
 struct cloister_audit {
     struct cloister_head head;
-    uint64_t cursor[4];      /* in: 0; used by the monitor to continue */
-    uint64_t entries;        /* out: table entries looked at */
-    uint64_t frames;         /* out: protected frames checked */
-    uint64_t second_stage;   /* out: violations by kind of table ... */
+    uint64_t cursor[4];    /* in: 0; used by the monitor to continue */
+    uint64_t entries;      /* out: table entries looked at */
+    uint64_t frames;       /* out: protected frames checked */
+    uint64_t second_stage; /* out: violations by kind of table ... */
     uint64_t pv_tables;
     uint64_t grants;
     uint64_t iommu;
     uint64_t views;
-    uint64_t anonymity;      /* ... frames whose owner or reference count is not as it must be ... */
-    uint64_t ports;          /* ... and what the table does not give: ports in a domain's permissions, */
-    uint64_t memory;         /* frames in a domain's permissions, which it could write, */
-    uint64_t dma;            /* frames in IOMMU tables, which devices could write, */
-    uint64_t pci;            /* functions: the chipset's for dom0 to configure, others that decode where no row is */
+    uint64_t anonymity; /* ... frames whose owner or reference count is not as it must be ... */
+    uint64_t ports;     /* ... and what the table does not give: ports in a domain's permissions, */
+    uint64_t memory;    /* frames in a domain's permissions, which it could write, */
+    uint64_t dma;       /* frames in IOMMU tables, which devices could write, */
+    /* functions: the chipset's for dom0 to configure, others that decode where no row is */
+    uint64_t pci;
 };
 /* What it counts, X(member, "name"): of enclaves' memory, and of the machine. */
 #define CLOISTER_AUDIT_ENCLAVES(X)                                                                 \
@@ -462,7 +462,7 @@ struct cloister_audit {
 struct cloister_trace_ring {
     struct cloister_head head;
     uint32_t cpu;
-    uint32_t cpus; /* out: number of rings */
+    uint32_t cpus;                              /* out: number of rings */
     uint64_t frames[CLOISTER_TRACE_RING_PAGES]; /* out: frame numbers, to map with DOMID_XEN */
 };
 
@@ -552,10 +552,12 @@ struct cloister_lockdown {
     uint32_t start;    /* first row wanted */
     uint32_t capacity; /* rows that fit into buffer, 1 .. CLOISTER_MAX_LOCKDOWN */
     uint32_t count;    /* out: rows written; less than capacity: there are no more */
-    uint32_t open;     /* out: CLOISTER_INFO_* of the rooms that are open; all of them if it only watches */
-    uint64_t refused;  /* out: since boot, over all rules; what would have been, if it only watches */
-    uint8_t hash[32];  /* out: SHA-256 of all rows, as in the monitor record */
-    uint64_t buffer;   /* address of struct cloister_lockdown_row[capacity] */
+    /* out: CLOISTER_INFO_* of the rooms that are open; all of them if it only watches */
+    uint32_t open;
+    /* out: since boot, over all rules; what would have been, if it only watches */
+    uint64_t refused;
+    uint8_t hash[32]; /* out: SHA-256 of all rows, as in the monitor record */
+    uint64_t buffer;  /* address of struct cloister_lockdown_row[capacity] */
 };
 
 /*
@@ -588,25 +590,29 @@ struct cloister_lockdown {
     X(3, NEXT, "next")
 
 #define CLOISTER_BOOT_ENUM(number, name, text) CLOISTER_BOOT_##name = (number),
-enum cloister_boot_kind {
-    CLOISTER_BOOT_KINDS(CLOISTER_BOOT_ENUM)
-};
+enum cloister_boot_kind { CLOISTER_BOOT_KINDS(CLOISTER_BOOT_ENUM) };
 #undef CLOISTER_BOOT_ENUM
 
-#define CLOISTER_BOOT_MAX 128u          /* entries of an order */
-#define CLOISTER_BOOT_NONE UINT32_MAX   /* no entry; an entry is 0 .. 0xffff, the digits of its Boot#### */
-#define CLOISTER_BOOT_ENTRY_SIZE 4096u  /* the most of an entry that ENTRY shows */
+#define CLOISTER_BOOT_MAX 128u /* entries of an order */
+#define CLOISTER_BOOT_NONE                                                                         \
+    UINT32_MAX /* no entry; an entry is 0 .. 0xffff, the digits of its Boot#### */
+#define CLOISTER_BOOT_ENTRY_SIZE 4096u /* the most of an entry that ENTRY shows */
 struct cloister_boot {
     struct cloister_head head;
-    uint32_t kind;    /* enum cloister_boot_kind */
+    uint32_t kind; /* enum cloister_boot_kind */
     uint32_t entry;
-    uint32_t booted;  /* out: the entry that this boot is by, or NONE: by none (a file named in the setup) */
-    uint32_t next;    /* out: the entry that the next boot is by, or NONE: by the order */
-    uint64_t changes; /* out: ORDER and NEXT that were done since boot, as in heartbeats (report.h) */
-    uint64_t buffer;  /* address of `size` bytes */
-    uint32_t size;    /* ENTRY, in: 1 .. CLOISTER_BOOT_ENTRY_SIZE; out: what the entry has: 0: it does not exist; more
-                         than in: nothing was copied */
-    uint32_t count;   /* of order: 1 .. CLOISTER_BOOT_MAX; READ: 0 if there is none */
+    /* out: the entry that this boot is by, or NONE: by none (a file named in the setup) */
+    uint32_t booted;
+    uint32_t next; /* out: the entry that the next boot is by, or NONE: by the order */
+    /* out: ORDER and NEXT that were done since boot, as in heartbeats (report.h) */
+    uint64_t changes;
+    uint64_t buffer; /* address of `size` bytes */
+    /*
+     * ENTRY, in: 1 .. CLOISTER_BOOT_ENTRY_SIZE; out: what the entry has: 0: it does not exist; more
+     * than in: nothing was copied
+     */
+    uint32_t size;
+    uint32_t count; /* of order: 1 .. CLOISTER_BOOT_MAX; READ: 0 if there is none */
     uint16_t order[CLOISTER_BOOT_MAX];
 };
 
@@ -616,26 +622,29 @@ struct cloister_boot {
  */
 #define CLOISTER_OP_TEST 100u
 enum cloister_test_kind {
-    CLOISTER_TEST_FRAME = 0,        /* out: frame = where `page` of `enclave` is */
-    CLOISTER_TEST_READ = 1,         /* out: data = the first bytes of `frame` */
-    CLOISTER_TEST_REFERENCE = 2,    /* take (page = 1) or drop (page = 0) a reference on `frame` */
-    CLOISTER_TEST_SECOND_STAGE = 3, /* map `frame` at page number `page` of domain `enclave`, or unmap
+    CLOISTER_TEST_FRAME = 0,     /* out: frame = where `page` of `enclave` is */
+    CLOISTER_TEST_READ = 1,      /* out: data = the first bytes of `frame` */
+    CLOISTER_TEST_REFERENCE = 2, /* take (page = 1) or drop (page = 0) a reference on `frame` */
+    CLOISTER_TEST_SECOND_STAGE =
+        3,                   /* map `frame` at page number `page` of domain `enclave`, or unmap
                                        it (frame = ~0) */
-    CLOISTER_TEST_IOMMU = 4,        /* the same in the domain's IOMMU table */
-    CLOISTER_TEST_STATE = 5,        /* the next entry of an enclave has a state that the CPU refuses:
+    CLOISTER_TEST_IOMMU = 4, /* the same in the domain's IOMMU table */
+    CLOISTER_TEST_STATE = 5, /* the next entry of an enclave has a state that the CPU refuses:
                                        of the guest (page = 1), or of the controls (page = 2) */
-    CLOISTER_TEST_SHOW_SECRETS = 6, /* dumps show what the mark hides (page = 1), or not any more (page = 0) */
-    CLOISTER_TEST_SECRET = 7,       /* out: data = a secret's 32 bytes: page = 0 the identity's key, 1 the sealing
+    CLOISTER_TEST_SHOW_SECRETS =
+        6, /* dumps show what the mark hides (page = 1), or not any more (page = 0) */
+    CLOISTER_TEST_SECRET =
+        7, /* out: data = a secret's 32 bytes: page = 0 the identity's key, 1 the sealing
                                        root, 2 the key of the counters' copies, 3 the index's authorization */
-    CLOISTER_TEST_KEEP = 8,         /* the machine's way down clears no memory */
-    CLOISTER_TEST_SECRETS = 9,      /* out: data = the identity's private key and the sealing root, each
+    CLOISTER_TEST_KEEP = 8,    /* the machine's way down clears no memory */
+    CLOISTER_TEST_SECRETS = 9, /* out: data = the identity's private key and the sealing root, each
                                        byte inverted: a search of memory does not find the answer */
     /* Against the table of what dom0 may; taken back with frame = ~0: */
-    CLOISTER_TEST_PORT = 10,        /* port `page` is permitted to domain `enclave` */
-    CLOISTER_TEST_MEMORY = 11,      /* frame `page` can be written by whom it is permitted */
-    CLOISTER_TEST_PCI = 12,         /* dom0 may configure the chipset's function `page` */
-    CLOISTER_TEST_BAR = 13,         /* exchange `frame` and what stands in BAR 0 of function `page` */
-    CLOISTER_TEST_STICK = 14,       /* the other CPUs take no interrupt any more, for ever */
+    CLOISTER_TEST_PORT = 10,   /* port `page` is permitted to domain `enclave` */
+    CLOISTER_TEST_MEMORY = 11, /* frame `page` can be written by whom it is permitted */
+    CLOISTER_TEST_PCI = 12,    /* dom0 may configure the chipset's function `page` */
+    CLOISTER_TEST_BAR = 13,    /* exchange `frame` and what stands in BAR 0 of function `page` */
+    CLOISTER_TEST_STICK = 14,  /* the other CPUs take no interrupt any more, for ever */
 };
 struct cloister_test {
     struct cloister_head head;

@@ -34,7 +34,7 @@
 
 #include <stdint.h>
 
-#define CLOISTER_COUNTERS 1022u          /* of a machine */
+#define CLOISTER_COUNTERS 1022u /* of a machine */
 #define CLOISTER_COUNTERS_PER_DOMAIN 64u
 
 enum cloister_counter_operation {
@@ -45,29 +45,29 @@ enum cloister_counter_operation {
 
 /* What an enclave hands the monitor (abi.h, COUNTER), and gets back. */
 struct cloister_counter {
-    uint32_t operation;  /* enum cloister_counter_operation */
-    uint32_t policy;     /* enum cloister_seal_policy */
+    uint32_t operation; /* enum cloister_counter_operation */
+    uint32_t policy;    /* enum cloister_seal_policy */
     uint8_t label[32];
-    uint8_t tag[16];     /* in for INCREMENT; out: the counter's */
+    uint8_t tag[16];      /* in for INCREMENT; out: the counter's */
     uint8_t reserved[40]; /* 0 */
-    uint64_t value;      /* in for INCREMENT: what it must have (0: it must not be there); out */
-    uint64_t committed;  /* out: values up to this one are durable */
-    uint8_t table[16];   /* out: random; another one after a loss */
+    uint64_t value;       /* in for INCREMENT: what it must have (0: it must not be there); out */
+    uint64_t committed;   /* out: values up to this one are durable */
+    uint8_t table[16];    /* out: random; another one after a loss */
 };
 
 /* The copy that dom0 keeps (COUNTERS_SAVE). To dom0 it is 65,536 bytes. */
 #define CLOISTER_COUNTERS_MAGIC UINT64_C(0x5354434f4c435843) /* "CXCLOCTS" */
 #define CLOISTER_COUNTERS_VERSION 1u
 struct cloister_counters_entry {
-    uint8_t id[24];       /* of policy, enclave and label */
+    uint8_t id[24]; /* of policy, enclave and label */
     uint8_t domain_uuid[16];
     uint8_t tag[16];
-    uint64_t value;       /* 0: a free place */
+    uint64_t value; /* 0: a free place */
 };
 struct cloister_counters_image {
     uint64_t magic;
     uint32_t version;
-    uint32_t count;       /* CLOISTER_COUNTERS */
+    uint32_t count; /* CLOISTER_COUNTERS */
     uint8_t table[16];
     uint64_t value;       /* the last that was drawn */
     uint8_t previous[32]; /* of the NV index, before the extension that vouches for this copy */

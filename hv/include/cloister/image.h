@@ -49,12 +49,12 @@
 #define CLOISTER_IMAGE_HEADER_SIZE 1024u
 
 /* Limits, inclusive. */
-#define CLOISTER_MAX_PAGES (1u << 20)  /* 4 GiB */
+#define CLOISTER_MAX_PAGES (1u << 20) /* 4 GiB */
 #define CLOISTER_MAX_THREADS 64u
 #define CLOISTER_MAX_SHARED_PAGES 1024u /* 4 MiB */
 
 /* Where the shared window stands: guest-physical page number, and linear address. */
-#define CLOISTER_SHARED_GPFN (UINT64_C(1) << 22)                     /* 16 GiB */
+#define CLOISTER_SHARED_GPFN (UINT64_C(1) << 22) /* 16 GiB */
 #define CLOISTER_ENCLAVE_BASE UINT64_C(0x0000100000000000)
 #define CLOISTER_SHARED_BASE UINT64_C(0x0000200000000000)
 
@@ -64,7 +64,7 @@
 /* cloister_page_record.flags */
 #define CLOISTER_PAGE_R (1u << 0) /* must be set */
 #define CLOISTER_PAGE_W (1u << 1)
-#define CLOISTER_PAGE_X (1u << 2) /* never together with W */
+#define CLOISTER_PAGE_X (1u << 2)    /* never together with W */
 #define CLOISTER_PAGE_ZERO (1u << 3) /* no content in the file; starts as zeros */
 
 struct cloister_page_record {
@@ -106,8 +106,8 @@ struct cloister_launch {
 };
 
 struct cloister_image_header {
-    uint64_t magic;   /* CLOISTER_IMAGE_MAGIC */
-    uint32_t version; /* CLOISTER_IMAGE_VERSION */
+    uint64_t magic;       /* CLOISTER_IMAGE_MAGIC */
+    uint32_t version;     /* CLOISTER_IMAGE_VERSION */
     uint32_t header_size; /* CLOISTER_IMAGE_HEADER_SIZE */
     struct cloister_launch launch;
     uint8_t measurement[CLOISTER_MEASUREMENT_SIZE];
@@ -135,12 +135,12 @@ struct cloister_image_header {
  */
 struct cloister_call_frame {
     uint32_t function;
-    int32_t status;   /* 0 or a negative errno, set by whoever serves the call */
+    int32_t status;     /* 0 or a negative errno, set by whoever serves the call */
     uint32_t in_offset; /* bytes from the start of the slot */
     uint32_t in_size;
     uint32_t out_offset;
     uint32_t out_capacity;
-    uint32_t out_size; /* set by whoever serves the call, <= out_capacity */
+    uint32_t out_size;    /* set by whoever serves the call, <= out_capacity */
     uint32_t reserved[9]; /* 0; pads to 64 */
 };
 

@@ -23,23 +23,23 @@
 #define CLOISTER_MESSAGE_MAGIC UINT32_C(0x4d534c43) /* "CLSM" */
 #define CLOISTER_PROTOCOL_VERSION 1u
 #define CLOISTER_MAX_BODY (256u * 1024u)
-#define CLOISTER_MAX_ADD 32u /* records with content per ADD */
+#define CLOISTER_MAX_ADD 32u      /* records with content per ADD */
 #define CLOISTER_STATUS_PERIOD 5u /* seconds between STATUS messages; stale after three */
 
 enum cloister_message_type {
-    CLOISTER_MSG_HELLO = 1,   /* body: struct cloister_msg_hello; first message of a channel */
-    CLOISTER_MSG_STATUS = 2,  /* body: struct cloister_msg_status */
-    CLOISTER_MSG_CREATE = 3,  /* body: struct cloister_image_header; reply: msg_enclave */
-    CLOISTER_MSG_ADD = 4,     /* body: struct cloister_msg_add, records, content */
-    CLOISTER_MSG_SHARE = 5,   /* body: struct cloister_msg_share, refs */
-    CLOISTER_MSG_INIT = 6,    /* body: struct cloister_msg_enclave; reply: msg_handle */
-    CLOISTER_MSG_DESTROY = 7, /* body: struct cloister_msg_enclave */
-    CLOISTER_MSG_LIST = 8,    /* body: struct cloister_msg_enclave (first id wanted);
+    CLOISTER_MSG_HELLO = 1,     /* body: struct cloister_msg_hello; first message of a channel */
+    CLOISTER_MSG_STATUS = 2,    /* body: struct cloister_msg_status */
+    CLOISTER_MSG_CREATE = 3,    /* body: struct cloister_image_header; reply: msg_enclave */
+    CLOISTER_MSG_ADD = 4,       /* body: struct cloister_msg_add, records, content */
+    CLOISTER_MSG_SHARE = 5,     /* body: struct cloister_msg_share, refs */
+    CLOISTER_MSG_INIT = 6,      /* body: struct cloister_msg_enclave; reply: msg_handle */
+    CLOISTER_MSG_DESTROY = 7,   /* body: struct cloister_msg_enclave */
+    CLOISTER_MSG_LIST = 8,      /* body: struct cloister_msg_enclave (first id wanted);
                                  reply: struct cloister_enclave_info[0..16], own domain only */
-    CLOISTER_MSG_QUOTA = 9,   /* no body; reply: struct cloister_msg_quota */
+    CLOISTER_MSG_QUOTA = 9,     /* no body; reply: struct cloister_msg_quota */
     CLOISTER_MSG_EVIDENCE = 10, /* body: struct cloister_msg_evidence, reports; reply: msg_ticket */
-    CLOISTER_MSG_COLLECT = 11,  /* body: struct cloister_msg_collect; reply: msg_piece, then bytes */
-    CLOISTER_MSG_REPLY = 100, /* body: struct cloister_msg_reply, then the reply of the request */
+    CLOISTER_MSG_COLLECT = 11, /* body: struct cloister_msg_collect; reply: msg_piece, then bytes */
+    CLOISTER_MSG_REPLY = 100,  /* body: struct cloister_msg_reply, then the reply of the request */
 };
 
 struct cloister_message {
@@ -84,8 +84,8 @@ struct cloister_msg_add {
 
 struct cloister_msg_share {
     uint32_t enclave;
-    uint32_t first; /* first page of the shared window */
-    uint32_t count; /* grant references that follow, uint32_t each, granted to domain 0 */
+    uint32_t first;    /* first page of the shared window */
+    uint32_t count;    /* grant references that follow, uint32_t each, granted to domain 0 */
     uint32_t reserved; /* 0 */
 };
 
@@ -118,8 +118,9 @@ struct cloister_msg_quota {
 #define CLOISTER_EVIDENCE_KEPT 5u     /* seconds */
 
 struct cloister_msg_evidence {
-    uint32_t nonce_size;   /* CLOISTER_NONCE_MIN .. CLOISTER_NONCE_MAX */
-    uint32_t report_count; /* struct cloister_report that follow: 0 .. CLOISTER_MAX_EVIDENCE_REPORTS */
+    uint32_t nonce_size; /* CLOISTER_NONCE_MIN .. CLOISTER_NONCE_MAX */
+    uint32_t
+        report_count; /* struct cloister_report that follow: 0 .. CLOISTER_MAX_EVIDENCE_REPORTS */
     uint8_t nonce[CLOISTER_NONCE_MAX]; /* zeros behind the nonce */
 };
 
@@ -134,7 +135,8 @@ struct cloister_msg_collect {
 };
 
 struct cloister_msg_piece {
-    uint32_t size; /* of the whole evidence; the piece ends with it, or has CLOISTER_EVIDENCE_PIECE */
+    /* of the whole evidence; the piece ends with it, or has CLOISTER_EVIDENCE_PIECE */
+    uint32_t size;
     uint32_t reserved;
 };
 

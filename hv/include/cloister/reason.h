@@ -78,30 +78,39 @@
     X(61, GUARD_DMA, "a device accessed memory that is not mapped for it")                         \
     X(62, TPM_ABSENT, "no TPM was found: nothing vouches for the monitor's key")                   \
     X(63, TPM_FAILED, "the TPM did not do what it should: nothing vouches for the monitor's key")  \
-    X(64, ENCLAVE_BUFFER, "the buffer must be aligned and in a page of the enclave's own, writable")\
-    X(65, SEAL_ROOT, "the TPM's sealing root is for another boot configuration, or locked: see SEALING.md") \
+    X(64, ENCLAVE_BUFFER,                                                                          \
+      "the buffer must be aligned and in a page of the enclave's own, writable")                   \
+    X(65, SEAL_ROOT,                                                                               \
+      "the TPM's sealing root is for another boot configuration, or locked: see SEALING.md")       \
     X(66, SEAL_POLICY, "no such sealing policy")                                                   \
     X(67, SEAL_VERSION, "no key for a higher security version than the enclave's own")             \
-    X(68, SEAL_AUTHORIZATION, "no statement of the update key authorizes this boot configuration: see SEALING.md") \
+    X(68, SEAL_AUTHORIZATION,                                                                      \
+      "no statement of the update key authorizes this boot configuration: see SEALING.md")         \
     X(69, COUNTER_OPERATION, "no such operation on a counter")                                     \
     X(70, COUNTER_ABSENT, "there is no such counter")                                              \
     X(71, COUNTER_LIMIT, "the domain, or the machine, has as many counters as it may have")        \
     X(72, COUNTERS_UNLOADED, "the host has not loaded the counters of the last boot yet")          \
     X(73, COUNTERS_LOADED, "counters are loaded once in a boot, before they are used")             \
-    X(74, COUNTERS_IMAGE, "the TPM does not vouch for these counters: older, another machine's, or changed") \
+    X(74, COUNTERS_IMAGE,                                                                          \
+      "the TPM does not vouch for these counters: older, another machine's, or changed")           \
     X(75, COUNTERS_COMMITTED, "there is nothing to commit")                                        \
     X(76, COUNTERS_PROOF, "this is not the TPM's word for the counters that were saved")           \
     X(77, COUNTER_VALUE, "the counter has another value than it was expected to have")             \
-    X(78, LOCKDOWN, "the machine is Xen's: cloisterctl lockdown says what dom0 may, and what to do instead") \
-    X(79, HOST_INTREMAP, \
-      "interrupts are not remapped for each device: boot Xen without iommu=no-intremap, no-amd-iommu-perdev-intremap") \
+    X(78, LOCKDOWN,                                                                                \
+      "the machine is Xen's: cloisterctl lockdown says what dom0 may, and what to do instead")     \
+    X(79, HOST_INTREMAP,                                                                           \
+      "interrupts are not remapped for each device: boot Xen without iommu=no-intremap, "          \
+      "no-amd-iommu-perdev-intremap")                                                              \
     X(80, DOMAIN_BUILDING, "the domain is still being built: unpause it first")                    \
     X(81, ENCLAVE_MODE, "an enclave's calls to the monitor are for its own kernel mode only")      \
     X(82, DOMAIN_COUNTERS, "the domain has counters under its UUID: forget them first")            \
-    X(83, SEAL_FLOOR, "the statement for this boot configuration was withdrawn: see SEALING.md") \
-    X(84, DOMAIN_UUID, "another domain has this UUID: a domain takes it when it is created")  \
-    X(85, BOOT_FIRMWARE, "there are no runtime services of UEFI firmware here: boot entries are the setup's")  \
-    X(86, BOOT_OPEN, "dom0 could have changed the firmware: boot Xen without cloister-lockdown= and ats, with dom0-iommu=strict") \
+    X(83, SEAL_FLOOR, "the statement for this boot configuration was withdrawn: see SEALING.md")   \
+    X(84, DOMAIN_UUID, "another domain has this UUID: a domain takes it when it is created")       \
+    X(85, BOOT_FIRMWARE,                                                                           \
+      "there are no runtime services of UEFI firmware here: boot entries are the setup's")         \
+    X(86, BOOT_OPEN,                                                                               \
+      "dom0 could have changed the firmware: boot Xen without cloister-lockdown= and ats, with "   \
+      "dom0-iommu=strict")                                                                         \
     X(87, BOOT_ENTRY, "the firmware has no such boot entry")                                       \
     X(88, BOOT_TWICE, "a boot order names each entry once")                                        \
     X(89, BOOT_FAILED, "the firmware did not do it")
@@ -115,8 +124,8 @@ enum cloister_reason {
 /* The rule's short name ("QUOTA") or its sentence; "unknown" for a code from a newer monitor. */
 static inline const char *cloister_reason_name(unsigned int reason)
 {
-#define CLOISTER_REASON_CASE(code, name, text) \
-    case (code): \
+#define CLOISTER_REASON_CASE(code, name, text)                                                     \
+    case (code):                                                                                   \
         return #name;
     switch (reason) {
         CLOISTER_REASONS(CLOISTER_REASON_CASE)
@@ -128,8 +137,8 @@ static inline const char *cloister_reason_name(unsigned int reason)
 
 static inline const char *cloister_reason_text(unsigned int reason)
 {
-#define CLOISTER_REASON_CASE(code, name, text) \
-    case (code): \
+#define CLOISTER_REASON_CASE(code, name, text)                                                     \
+    case (code):                                                                                   \
         return text;
     switch (reason) {
         CLOISTER_REASONS(CLOISTER_REASON_CASE)

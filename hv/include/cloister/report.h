@@ -45,7 +45,7 @@
 #define CLOISTER_RECORD_VERSION 2u
 #define CLOISTER_REPORT_VERSION 2u
 
-#define CLOISTER_RECORD_PCR 13u          /* default */
+#define CLOISTER_RECORD_PCR 13u           /* default */
 #define CLOISTER_RECORD_NO_TPM UINT32_MAX /* record.pcr: nothing vouches for the key */
 
 /*
@@ -61,18 +61,20 @@ struct cloister_monitor_record {
     uint32_t monitor_version; /* major << 16 | minor << 8 | patch */
     uint32_t pcr;             /* index that was extended, 0 .. 23, or CLOISTER_RECORD_NO_TPM */
     uint32_t reserved0;
-    uint64_t boot_id;         /* random; as in the trace ring's header */
-    uint8_t xen_version[32];  /* ASCII, zero-padded: "4.17.5" */
-    uint8_t public_key[64];   /* the identity key of this boot */
-    uint8_t lockdown[32];     /* SHA-256 of the table of what dom0 may (lockdown.h) */
-    uint8_t xen_source[48];   /* the source that Xen was built from, ASCII, zero-padded: Debian's version of it,
+    uint64_t boot_id;        /* random; as in the trace ring's header */
+    uint8_t xen_version[32]; /* ASCII, zero-padded: "4.17.5" */
+    uint8_t public_key[64];  /* the identity key of this boot */
+    uint8_t lockdown[32];    /* SHA-256 of the table of what dom0 may (lockdown.h) */
+    uint8_t xen_source
+        [48]; /* the source that Xen was built from, ASCII, zero-padded: Debian's version of it,
                                  "4.17.5+72-g01140da4e8-1" */
     uint8_t reserved[40];
 };
 
 enum cloister_report_kind {
-    CLOISTER_REPORT_ENCLAVE = 1,   /* asked for by an enclave, about itself */
-    CLOISTER_REPORT_HEARTBEAT = 2, /* asked for by the host daemon, about the monitor; enclave fields 0 */
+    CLOISTER_REPORT_ENCLAVE = 1, /* asked for by an enclave, about itself */
+    CLOISTER_REPORT_HEARTBEAT =
+        2, /* asked for by the host daemon, about the monitor; enclave fields 0 */
 };
 
 struct cloister_report {
@@ -87,22 +89,23 @@ struct cloister_report {
     uint32_t image_flags; /* CLOISTER_IMAGE_*: a debug enclave shows here */
     uint64_t refusals;    /* what the monitor had refused since boot */
     uint8_t measurement[CLOISTER_MEASUREMENT_SIZE];
-    uint8_t author[32];   /* SHA-256 of the author's public key (X || Y) */
+    uint8_t author[32]; /* SHA-256 of the author's public key (X || Y) */
     uint8_t family_id[16];
     uint8_t image_id[16];
     uint32_t image_version;
     uint32_t security_version;
-    uint32_t enclave;     /* the monitor's id of it, unique in this boot */
+    uint32_t enclave; /* the monitor's id of it, unique in this boot */
     uint16_t domain;
     uint16_t reserved0;
-    uint8_t domain_uuid[16];  /* as Xen has it; the host chose it */
-    uint8_t report_data[64];  /* words of who asked, by kind: a nonce, the hash of a key */
-    uint8_t trace_head[32];   /* HEARTBEAT: the running hash of all records (trace.h), else 0 */
-    uint64_t trace_records;   /* HEARTBEAT: how many it is over, since boot */
+    uint8_t domain_uuid[16];   /* as Xen has it; the host chose it */
+    uint8_t report_data[64];   /* words of who asked, by kind: a nonce, the hash of a key */
+    uint8_t trace_head[32];    /* HEARTBEAT: the running hash of all records (trace.h), else 0 */
+    uint64_t trace_records;    /* HEARTBEAT: how many it is over, since boot */
     uint64_t trace_suppressed; /* HEARTBEAT: refusals that were only counted, since boot */
-    uint64_t boot_changes;    /* HEARTBEAT: boot orders and next boots that dom0 has set since boot (abi.h, BOOT) */
+    /* HEARTBEAT: boot orders and next boots that dom0 has set since boot (abi.h, BOOT) */
+    uint64_t boot_changes;
     uint8_t reserved[104];
-    uint8_t signature[64];    /* see "What is signed" */
+    uint8_t signature[64]; /* see "What is signed" */
 };
 
 #define CLOISTER_REPORT_SIGNED_SIZE (sizeof(struct cloister_report) - 64u)
@@ -111,13 +114,16 @@ struct cloister_report {
  * array(4), text(10) "Signature1", bytes(3) {1: -7}, bytes(0), bytes(448): the head of a Sig_structure whose
  * payload has CLOISTER_REPORT_SIGNED_SIZE bytes.
  */
+/* clang-format off */
 #define CLOISTER_REPORT_SIGNED_PREFIX                                                              \
     {0x84, 0x6a, 'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', '1', 0x43, 0xa1, 0x01, 0x26, 0x40,   \
      0x59, 0x01, 0xc0}
+/* clang-format on */
 #define CLOISTER_REPORT_SIGNED_PREFIX_SIZE 20u
 
 _Static_assert(sizeof(struct cloister_monitor_record) == 256, "ABI");
 _Static_assert(sizeof(struct cloister_report) == 512, "ABI");
-_Static_assert(CLOISTER_REPORT_SIGNED_SIZE == 0x01c0, "ABI: stands in CLOISTER_REPORT_SIGNED_PREFIX");
+_Static_assert(CLOISTER_REPORT_SIGNED_SIZE == 0x01c0,
+               "ABI: stands in CLOISTER_REPORT_SIGNED_PREFIX");
 
 #endif

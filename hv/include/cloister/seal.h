@@ -33,11 +33,12 @@ enum cloister_seal_policy {
 
 /* What an enclave hands the monitor (abi.h, KEY), and gets back. */
 struct cloister_seal_key {
-    uint32_t policy;           /* enum cloister_seal_policy */
-    uint32_t security_version; /* at most the enclave's own: a newer one opens what an older one sealed */
-    uint8_t label[32];         /* tells keys apart that are for different uses */
-    uint8_t reserved[56];      /* 0 */
-    uint8_t key[32];           /* out */
+    uint32_t policy; /* enum cloister_seal_policy */
+    /* at most the enclave's own: a newer one opens what an older one sealed */
+    uint32_t security_version;
+    uint8_t label[32];    /* tells keys apart that are for different uses */
+    uint8_t reserved[56]; /* 0 */
+    uint8_t key[32];      /* out */
 };
 
 _Static_assert(sizeof(struct cloister_seal_key) == 128, "ABI");

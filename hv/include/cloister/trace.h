@@ -55,8 +55,8 @@ struct cloister_trace_header {
     uint32_t version;  /* CLOISTER_TRACE_VERSION */
     uint32_t capacity; /* records in this ring */
     uint32_t cpu;
-    uint64_t next;     /* number of the next record, counts from 0 and never wraps */
-    uint64_t boot_id;  /* random; differs from boot to boot */
+    uint64_t next;    /* number of the next record, counts from 0 and never wraps */
+    uint64_t boot_id; /* random; differs from boot to boot */
     uint8_t reserved[96];
 };
 
@@ -91,9 +91,7 @@ struct cloister_trace_header {
     X(10, LOCKDOWN, "lockdown")
 
 #define CLOISTER_EVENT_ENUM(number, name, text) CLOISTER_EVENT_##name = (number),
-enum cloister_trace_event {
-    CLOISTER_TRACE_EVENTS(CLOISTER_EVENT_ENUM)
-};
+enum cloister_trace_event { CLOISTER_TRACE_EVENTS(CLOISTER_EVENT_ENUM) };
 #undef CLOISTER_EVENT_ENUM
 
 enum cloister_trace_decision {
@@ -109,33 +107,34 @@ enum cloister_trace_decision {
 
 struct cloister_trace_record {
     uint64_t sequence;
-    uint64_t time;        /* ns since boot (Xen's NOW()) */
-    uint16_t event;       /* enum cloister_trace_event */
-    uint16_t decision;    /* enum cloister_trace_decision */
-    uint16_t reason;      /* enum cloister_reason: the rule */
-    int16_t error;        /* 0 or the negative errno that the caller got */
+    uint64_t time;     /* ns since boot (Xen's NOW()) */
+    uint16_t event;    /* enum cloister_trace_event */
+    uint16_t decision; /* enum cloister_trace_decision */
+    uint16_t reason;   /* enum cloister_reason: the rule */
+    int16_t error;     /* 0 or the negative errno that the caller got */
     /* who */
-    uint16_t domain;      /* the acting domain */
+    uint16_t domain; /* the acting domain */
     uint16_t vcpu;
-    uint8_t cpl;          /* privilege level of the caller, 0xff unknown */
-    uint8_t insn_size;    /* valid bytes in insn */
+    uint8_t cpl;       /* privilege level of the caller, 0xff unknown */
+    uint8_t insn_size; /* valid bytes in insn */
     uint16_t pcpu;
-    uint64_t cr3;         /* the caller's page-table root: identifies the process; 0 unknown */
+    uint64_t cr3; /* the caller's page-table root: identifies the process; 0 unknown */
     /* where */
-    uint64_t rip;         /* 0 unknown */
-    uint8_t insn[16];     /* instruction bytes at rip */
+    uint64_t rip;     /* 0 unknown */
+    uint8_t insn[16]; /* instruction bytes at rip */
     /* what */
-    uint32_t operation;   /* CLOISTER_OP_*, _CALL_*, _ENCLAVE_*, number of a domctl or HVMOP; by event */
-    uint16_t target;      /* the domain acted upon, CLOISTER_NO_DOMAIN */
+    /* CLOISTER_OP_*, _CALL_*, _ENCLAVE_*, number of a domctl or HVMOP; by event */
+    uint32_t operation;
+    uint16_t target; /* the domain acted upon, CLOISTER_NO_DOMAIN */
     uint16_t reserved0;
-    uint64_t address;     /* frame number, address or vector the rule looked at */
+    uint64_t address; /* frame number, address or vector the rule looked at */
     uint64_t found;
     uint64_t allowed;
     /* whose */
-    uint32_t enclave;     /* CLOISTER_NO_ENCLAVE */
-    uint32_t page;        /* enclave page, CLOISTER_NO_PAGE */
-    uint64_t suppressed;  /* records of this domain not written since the last one (rate limit) */
-    uint64_t order;       /* number among all records of this boot: see "The running hash" */
+    uint32_t enclave;    /* CLOISTER_NO_ENCLAVE */
+    uint32_t page;       /* enclave page, CLOISTER_NO_PAGE */
+    uint64_t suppressed; /* records of this domain not written since the last one (rate limit) */
+    uint64_t order;      /* number among all records of this boot: see "The running hash" */
     uint64_t reserved1;
 };
 

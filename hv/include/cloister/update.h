@@ -50,7 +50,10 @@
 #define CLOISTER_SEAL_PCRS (1u << 0 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 7 | 1u << 8 | 1u << 9)
 
 /* The format, with its version in the last byte. The first had neither this nor numbers. */
-#define CLOISTER_UPDATE_MAGIC {'C', 'L', 'U', 'P', 'D', 'A', 'T', 2}
+#define CLOISTER_UPDATE_MAGIC                                                                      \
+    {                                                                                              \
+        'C', 'L', 'U', 'P', 'D', 'A', 'T', 2                                                       \
+    }
 
 /* What tells the signature of a statement from one of the first format, and from that of a floor. */
 #define CLOISTER_UPDATE_REFERENCE "Cloister 2"
@@ -59,9 +62,11 @@
 #define CLOISTER_FLOOR_STEPS 100u
 
 /* A TPMT_PUBLIC up to x. */
-#define CLOISTER_UPDATE_KEY_HEAD                                                                       \
-    {0x00, 0x23, 0x00, 0x0b, 0x00, 0x04, 0x00, 0x40, 0x00, 0x00,                                       \
-     0x00, 0x10, 0x00, 0x18, 0x00, 0x0b, 0x00, 0x03, 0x00, 0x10}
+#define CLOISTER_UPDATE_KEY_HEAD                                                                   \
+    {                                                                                              \
+        0x00, 0x23, 0x00, 0x0b, 0x00, 0x04, 0x00, 0x40, 0x00, 0x00, 0x00, 0x10, 0x00, 0x18, 0x00,  \
+            0x0b, 0x00, 0x03, 0x00, 0x10                                                           \
+    }
 
 /* One configuration. Unused: zeros. */
 struct cloister_update_statement {

@@ -99,33 +99,33 @@ static int serve_trace_ring(struct cloister_trace_ring *op)
  * Every operation's function; does it change something, so that it is traced when it succeeds, too; does it work with
  * a secret (host_secret_begin())?
  */
-#define CONTROL_OPS(X)                                                 \
-    X(INFO, info, serve_info, false, false)                            \
-    X(CREATE, create, enclave_create, true, false)                     \
-    X(ADD_PAGES, add_pages, enclave_add_pages, false, false)           \
-    X(SHARE, share, enclave_share, false, false)                       \
-    X(INIT, init, enclave_init, true, false)                           \
-    X(DESTROY, destroy, enclave_destroy, true, false)                  \
-    X(QUOTA, quota, tenant_quota, true, false)                         \
-    X(LIST, list, enclave_list, false, false)                          \
-    X(DOMAIN, domain, tenant_statistics, false, false)                 \
-    X(AUDIT, audit, serve_audit, false, false)                         \
-    X(TRACE_RING, trace_ring, serve_trace_ring, false, false)          \
-    X(RECORD, record, report_record, false, false)                     \
-    X(HEARTBEAT, heartbeat, report_heartbeat, false, true)             \
-    X(COUNTERS_LOAD, counters_load, counters_load, true, true)         \
-    X(COUNTERS_SAVE, counters_save, counters_save, false, true)        \
-    X(COUNTERS_READ, counters_read, counters_read, false, true)        \
-    X(COUNTERS_COMMIT, counters_commit, counters_commit, false, true)  \
-    X(COUNTERS_FORGET, counters_forget, counters_forget, true, false)  \
-    X(LOCKDOWN, lockdown, lockdown_list, false, false)                 \
+#define CONTROL_OPS(X)                                                                             \
+    X(INFO, info, serve_info, false, false)                                                        \
+    X(CREATE, create, enclave_create, true, false)                                                 \
+    X(ADD_PAGES, add_pages, enclave_add_pages, false, false)                                       \
+    X(SHARE, share, enclave_share, false, false)                                                   \
+    X(INIT, init, enclave_init, true, false)                                                       \
+    X(DESTROY, destroy, enclave_destroy, true, false)                                              \
+    X(QUOTA, quota, tenant_quota, true, false)                                                     \
+    X(LIST, list, enclave_list, false, false)                                                      \
+    X(DOMAIN, domain, tenant_statistics, false, false)                                             \
+    X(AUDIT, audit, serve_audit, false, false)                                                     \
+    X(TRACE_RING, trace_ring, serve_trace_ring, false, false)                                      \
+    X(RECORD, record, report_record, false, false)                                                 \
+    X(HEARTBEAT, heartbeat, report_heartbeat, false, true)                                         \
+    X(COUNTERS_LOAD, counters_load, counters_load, true, true)                                     \
+    X(COUNTERS_SAVE, counters_save, counters_save, false, true)                                    \
+    X(COUNTERS_READ, counters_read, counters_read, false, true)                                    \
+    X(COUNTERS_COMMIT, counters_commit, counters_commit, false, true)                              \
+    X(COUNTERS_FORGET, counters_forget, counters_forget, true, false)                              \
+    X(LOCKDOWN, lockdown, lockdown_list, false, false)                                             \
     X(BOOT, boot, bootorder_serve, true, false)
 
 #define OP_MEMBER(name, structure, function, changes, secret) struct cloister_##structure structure;
-#define OP_ENTRY(name, structure, function, changes, secret) \
+#define OP_ENTRY(name, structure, function, changes, secret)                                       \
     [CLOISTER_OP_##name] = {sizeof(struct cloister_##structure), changes, secret},
-#define OP_CASE(name, structure, function, changes, secret) \
-    case CLOISTER_OP_##name: \
+#define OP_CASE(name, structure, function, changes, secret)                                        \
+    case CLOISTER_OP_##name:                                                                       \
         return function(&arg->structure);
 
 union control_arg {
@@ -180,10 +180,10 @@ static void trace_actor(struct cloister_trace_record *record)
     }
 }
 
-#define SAME_PLACE(a, b, field)                                                               \
+#define SAME_PLACE(a, b, field)                                                                    \
     _Static_assert(offsetof(struct cloister_##a, field) == offsetof(struct cloister_##b, field) && \
-                       sizeof(((struct cloister_##a *)0)->field) ==                            \
-                           sizeof(((struct cloister_##b *)0)->field),                          \
+                       sizeof(((struct cloister_##a *)0)->field) ==                                \
+                           sizeof(((struct cloister_##b *)0)->field),                              \
                    "describe_target() reads one as the other")
 SAME_PLACE(add_pages, destroy, enclave);
 SAME_PLACE(share, destroy, enclave);
@@ -206,8 +206,9 @@ static void describe_target(struct cloister_trace_record *record, uint32_t op,
         record->target = arg->domain.domain;
         break;
     case CLOISTER_OP_BOOT:
-        record->address = (uint64_t)arg->boot.kind << 32 |
-                          (arg->boot.kind == CLOISTER_BOOT_ORDER ? arg->boot.order[0] : arg->boot.entry);
+        record->address =
+            (uint64_t)arg->boot.kind << 32 |
+            (arg->boot.kind == CLOISTER_BOOT_ORDER ? arg->boot.order[0] : arg->boot.entry);
         break;
     case CLOISTER_OP_ADD_PAGES:
     case CLOISTER_OP_SHARE:

@@ -551,8 +551,8 @@ int enclave_init(struct cloister_init *op)
 
 /* Entries of the enclave's own tables (Intel SDM vol. 3, 4.5.4; AMD APM vol. 2, 5.3.3). */
 #define ENTRIES 512u
-#define ENTRY_TABLE(entry) (((entry) & 0x81) == 1) /* present, and no large page */
-#define ENTRY_PAGE(entry) (((entry) & UINT64_C(0x000ffffffffff000)) / CLOISTER_PAGE_SIZE)
+#define ENTRY_TABLE(entry) (((entry)&0x81) == 1) /* present, and no large page */
+#define ENTRY_PAGE(entry) (((entry)&UINT64_C(0x000ffffffffff000)) / CLOISTER_PAGE_SIZE)
 
 /* `page` is the page of this table, or of one below it; those of level 0 name no tables. */
 static bool is_table(const struct enclave *enclave, uint64_t page, uint64_t table,
@@ -572,8 +572,7 @@ static bool is_table(const struct enclave *enclave, uint64_t page, uint64_t tabl
     const uint64_t *entries = host_frame_map(frame);
     for (unsigned int i = 0; !found && i < ENTRIES; i++) {
         uint64_t entry = __atomic_load_n(&entries[i], __ATOMIC_RELAXED);
-        found = ENTRY_TABLE(entry) &&
-                is_table(enclave, page, ENTRY_PAGE(entry), level - 1, left);
+        found = ENTRY_TABLE(entry) && is_table(enclave, page, ENTRY_PAGE(entry), level - 1, left);
     }
     host_frame_unmap((void *)entries);
     return found;

@@ -157,8 +157,8 @@ struct frame_entry frame_lookup(frame_t frame)
     if (!chunk) {
         return (struct frame_entry){.state = FRAME_FREE};
     }
-    union frame_word word = {.word = __atomic_load_n(&chunk->words[frame.number % CHUNK_ENTRIES],
-                                                     __ATOMIC_ACQUIRE)};
+    union frame_word word = {
+        .word = __atomic_load_n(&chunk->words[frame.number % CHUNK_ENTRIES], __ATOMIC_ACQUIRE)};
     return word.entry;
 }
 

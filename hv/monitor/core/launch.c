@@ -32,8 +32,7 @@ static bool all_inside(const struct cloister_launch *launch, uint64_t base, uint
 /* The whole descriptor of a selector of the GDT for ring 0 lies within the table's limit. */
 static bool is_selector(const struct cloister_launch *launch, uint16_t selector)
 {
-    return !(selector % DESCRIPTOR_SIZE) &&
-           selector + (DESCRIPTOR_SIZE - 1) <= launch->gdt_limit;
+    return !(selector % DESCRIPTOR_SIZE) && selector + (DESCRIPTOR_SIZE - 1) <= launch->gdt_limit;
 }
 
 static int check_layout(const struct cloister_launch *launch, struct cloister_head *head)
@@ -88,8 +87,8 @@ int launch_check(const struct cloister_image_header *header, struct cloister_hea
     }
     rc = check_count(head, CLOISTER_REASON_IMAGE_SIZE, launch->page_count, CLOISTER_MAX_PAGES);
     if (!rc) {
-        rc = check_count(head, CLOISTER_REASON_IMAGE_SIZE, launch->record_count,
-                         launch->page_count);
+        rc =
+            check_count(head, CLOISTER_REASON_IMAGE_SIZE, launch->record_count, launch->page_count);
     }
     if (!rc) {
         rc = check_count(head, CLOISTER_REASON_IMAGE_THREADS, launch->thread_count,

@@ -19,8 +19,7 @@ void measure_begin(struct measurement *measurement, const struct cloister_launch
 void measure_page(struct measurement *measurement, const struct cloister_page_record *record,
                   const void *content);
 /* The value of what was added until now; more may be added after. */
-void measure_value(const struct measurement *measurement,
-                   uint8_t value[CLOISTER_MEASUREMENT_SIZE]);
+void measure_value(const struct measurement *measurement, uint8_t value[CLOISTER_MEASUREMENT_SIZE]);
 
 /* The author's key signed this header. */
 bool measure_signature_valid(const struct cloister_image_header *header);

@@ -229,8 +229,8 @@ static int serve_request(const struct thread *thread, const struct thread_exit *
     /* The frame stays as long as the thread is here. */
     uint8_t *page = host_frame_map(frame);
     host_secret_begin();
-    int rc = requests[number].serve(thread->enclave, page + exit->value[0] % CLOISTER_PAGE_SIZE,
-                                    reason);
+    int rc =
+        requests[number].serve(thread->enclave, page + exit->value[0] % CLOISTER_PAGE_SIZE, reason);
     host_secret_end();
     host_frame_unmap(page);
     return rc;

@@ -74,9 +74,9 @@ struct thread_exit {
 };
 
 enum thread_next {
-    THREAD_LEAVE,   /* the call is over: *result is the answer */
-    THREAD_ANSWER,  /* go on inside with result->outcome in RAX */
-    THREAD_INJECT,  /* go on inside with #GP(0) raised at the instruction */
+    THREAD_LEAVE,  /* the call is over: *result is the answer */
+    THREAD_ANSWER, /* go on inside with result->outcome in RAX */
+    THREAD_INJECT, /* go on inside with #GP(0) raised at the instruction */
 };
 
 /* A synchronous exit of a RUNNING thread. */

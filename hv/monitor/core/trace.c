@@ -96,7 +96,8 @@ static bool budget_spend(struct trace_budget *budget, const struct cloister_trac
     uint64_t second = record->time / NS_PER_SECOND + 1;
 
     if (second > budget->second) {
-        uint64_t share = record->domain == CONTROL_DOMAIN ? CLOISTER_TRACE_RATE : CLOISTER_TRACE_SHARE;
+        uint64_t share =
+            record->domain == CONTROL_DOMAIN ? CLOISTER_TRACE_RATE : CLOISTER_TRACE_SHARE;
         uint64_t left = budget->left + (second - budget->second) * share;
 
         budget->left = !budget->second || left > CLOISTER_TRACE_RATE ? CLOISTER_TRACE_RATE : left;

@@ -14,7 +14,7 @@
 
 /* How many records a domain may still write, and how many it was denied. All 0: a new domain. */
 struct trace_budget {
-    uint64_t second;     /* since boot, counted from 1: `left` is as of this one */
+    uint64_t second; /* since boot, counted from 1: `left` is as of this one */
     uint32_t left;
     uint64_t refusals;   /* since the domain came */
     uint64_t suppressed; /* of those, not written */

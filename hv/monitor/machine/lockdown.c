@@ -110,7 +110,8 @@ const struct cloister_lockdown_row *lockdown_row(uint32_t index)
     return index < table.count ? &table.rows[index] : NULL;
 }
 
-bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last)
+bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first,
+                    uint64_t last)
 {
     bool gives = false;
 
@@ -187,7 +188,8 @@ bool lockdown_test_access(enum cloister_lockdown_kind kind, uint64_t first, uint
 int lockdown_list(struct cloister_lockdown *op)
 {
     if (!op->capacity || op->capacity > CLOISTER_MAX_LOCKDOWN) {
-        return refuse(&op->head, -EINVAL, CLOISTER_REASON_BATCH, op->capacity, CLOISTER_MAX_LOCKDOWN);
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_BATCH, op->capacity,
+                      CLOISTER_MAX_LOCKDOWN);
     }
     op->count = 0;
     op->open = lockdown_flags() & ALL_ROOMS;

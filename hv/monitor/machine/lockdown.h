@@ -21,7 +21,8 @@ const char *lockdown_parse(const char *text, uint32_t *open);
 /* Begins an empty table. `open`: CLOISTER_INFO_* of the rooms that are open; `watch`: nothing is refused. */
 void lockdown_init(uint32_t open, bool watch);
 /* Gives [first, last]. Beyond LOCKDOWN_MAX_ROWS rows nothing more is given: the closed answer. */
-void lockdown_give(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last);
+void lockdown_give(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first,
+                   uint64_t last);
 /* How many rows had no room. */
 uint32_t lockdown_left_out(void);
 /* No more rows; makes the hash over those that every machine has, and over what is open. */
@@ -33,13 +34,14 @@ const struct cloister_lockdown_row *lockdown_row(uint32_t index);
  * Does a single row give all of [first, last], with this access, and takes no row any of it? Where rows overlap the one
  * with less access holds; one without any says that something is nobody's. `access` 0: does a row name all of it?
  */
-bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first, uint64_t last);
+bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first,
+                    uint64_t last);
 /*
  * The table does not give what `actor` (NULL: nobody that is known) asks for: counts and records it. 0: let it pass all
  * the same, because the rule's room is open or the table only watches; -EPERM.
  */
-MUST_USE int lockdown_refuse(struct tenant *actor, enum cloister_lockdown_rule rule, uint64_t address,
-                             uint64_t value);
+MUST_USE int lockdown_refuse(struct tenant *actor, enum cloister_lockdown_rule rule,
+                             uint64_t address, uint64_t value);
 /* The same question without counting or recording: would it be refused? */
 bool lockdown_is_closed(enum cloister_lockdown_rule rule);
 

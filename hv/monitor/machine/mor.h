@@ -29,9 +29,7 @@
     X(FALSE, "the firmware says yes, and does not keep to it")
 
 #define MOR_OUTCOME_ENUM(name, text) MOR_##name,
-enum mor_outcome {
-    MOR_OUTCOMES(MOR_OUTCOME_ENUM)
-};
+enum mor_outcome { MOR_OUTCOMES(MOR_OUTCOME_ENUM) };
 #undef MOR_OUTCOME_ENUM
 
 struct mor_status {

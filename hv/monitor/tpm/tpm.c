@@ -29,8 +29,7 @@ static int wait_until(uint64_t address, uint32_t ones, uint32_t mask, uint32_t v
 
     for (;;) {
         bool late = host_now() - begin > timeout; /* before the last look */
-        uint32_t found =
-            ones == UINT8_MAX ? host_mmio_read8(address) : host_mmio_read32(address);
+        uint32_t found = ones == UINT8_MAX ? host_mmio_read8(address) : host_mmio_read32(address);
         if (found == ones) {
             return -ENXIO;
         }

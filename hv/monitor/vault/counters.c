@@ -319,9 +319,10 @@ static void session_hmac(const uint8_t hash[SHA256_SIZE], const uint8_t newer[SH
 int counters_read(struct cloister_counters_read *op)
 {
     /* cpHash (part 1, 16.7): of TPM2_NV_Read, the index's name twice, its size, 0. It never changes. */
-    static const uint8_t command[SHA256_SIZE] = {
-        0xb5, 0xe0, 0x34, 0x53, 0xb5, 0x5d, 0x65, 0x4e, 0x45, 0x12, 0x60, 0x49, 0x2e, 0x7c, 0x97, 0xaf,
-        0xc5, 0xf1, 0x0f, 0x5e, 0xbe, 0x9d, 0x2e, 0xb3, 0x4d, 0x0e, 0x0b, 0xd4, 0x42, 0xcf, 0x2c, 0x95};
+    static const uint8_t command[SHA256_SIZE] = {0xb5, 0xe0, 0x34, 0x53, 0xb5, 0x5d, 0x65, 0x4e,
+                                                 0x45, 0x12, 0x60, 0x49, 0x2e, 0x7c, 0x97, 0xaf,
+                                                 0xc5, 0xf1, 0x0f, 0x5e, 0xbe, 0x9d, 0x2e, 0xb3,
+                                                 0x4d, 0x0e, 0x0b, 0xd4, 0x42, 0xcf, 0x2c, 0x95};
 
     host_lock(&counters.lock);
     int rc = need(&op->head, counters.saving);
@@ -336,8 +337,8 @@ int counters_read(struct cloister_counters_read *op)
 int counters_commit(struct cloister_counters_commit *op)
 {
     /* rpHash (part 1, 16.8): success, TPM2_NV_Read, the value with its size. */
-    static const uint8_t head[] = {0, 0, 0, 0, 0, 0, TPM_CC_NV_READ >> 8, TPM_CC_NV_READ & 0xff,
-                                   0, SHA256_SIZE};
+    static const uint8_t head[] = {
+        0, 0, 0, 0, 0, 0, TPM_CC_NV_READ >> 8, TPM_CC_NV_READ & 0xff, 0, SHA256_SIZE};
     uint8_t hash[SHA256_SIZE], mac[SHA256_SIZE];
 
     sha256(head, sizeof(head), op->value, sizeof(op->value), hash);

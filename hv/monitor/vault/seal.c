@@ -101,8 +101,8 @@ static int floor_raise(struct root_session *at)
     sha256(CLOISTER_UPDATE_FLOOR, strlen(CLOISTER_UPDATE_FLOOR), to, TPM_COUNTER_SIZE, digest);
     int rc = tpm_verify(at->tpm, at->key, digest, at->update.floor_signature, &at->ticket);
     rc = at->tpm->code ? -EACCES : rc;
-    for (unsigned int i = 0;
-         !rc && i < CLOISTER_FLOOR_STEPS && is_below(seal.status.floor, to); i++) {
+    for (unsigned int i = 0; !rc && i < CLOISTER_FLOOR_STEPS && is_below(seal.status.floor, to);
+         i++) {
         rc = tpm_policy_pcr(at->tpm, at->session, at->record);
         rc = rc ? rc : tpm_nv_increment(at->tpm, CLOISTER_FLOOR_INDEX, at->session);
         rc = rc ? rc : floor_read(at);

@@ -31,10 +31,11 @@
 
 struct seal_status {
     enum cloister_reason reason; /* as in struct cloister_info */
-    int error;                   /* how it failed; SEAL_AUTHORIZATION: -EINVAL, the key has no name */
+    int error; /* how it failed; SEAL_AUTHORIZATION: -EINVAL, the key has no name */
     uint32_t tpm_code;
     bool fresh; /* the root was made in this boot */
-    uint8_t floor[TPM_COUNTER_SIZE]; /* the least number that opens it, big-endian; 0: no key, or unknown */
+    uint8_t floor
+        [TPM_COUNTER_SIZE]; /* the least number that opens it, big-endian; 0: no key, or unknown */
 };
 
 /* Reads the root, or makes it. `pcr`: the record's, not extended yet. */

@@ -23,8 +23,8 @@ __asm__(".section .rodata\n"
         "  push %rbx\n"
         "  push %rbp\n"
         "  mov %rsp, %rbp\n"
-        "  mov %edi, %ebx\n"              /* struct low */
-        "  lea 2304+0(%rbx), %rsp\n"      /* a stack below 4 GiB */
+        "  mov %edi, %ebx\n"         /* struct low */
+        "  lea 2304+0(%rbx), %rsp\n" /* a stack below 4 GiB */
         "  push %rbp\n"
         "  sub $8, %rsp\n"
         "  lea 1f-compat_begin(%rbx), %eax\n"
@@ -32,7 +32,7 @@ __asm__(".section .rodata\n"
         "  movl $0x23, 4(%rsp)\n"
         "  ljmp *(%rsp)\n"
         ".code32\n"
-        "1: mov %ss, %eax\n"              /* DS may be null, which 64-bit code does not mind */
+        "1: mov %ss, %eax\n" /* DS may be null, which 64-bit code does not mind */
         "  mov %eax, %ds\n"
         "  push %ebx\n"
         "  lea 256(%ebx), %esp\n"
@@ -65,7 +65,8 @@ __asm__(".section .rodata\n"
         ".previous\n");
 extern const uint8_t compat_begin[], compat_end[];
 
-static int32_t compat_call(struct low *low, uint32_t number, uint32_t edi, uint32_t esi, uint32_t edx)
+static int32_t compat_call(struct low *low, uint32_t number, uint32_t edi, uint32_t esi,
+                           uint32_t edx)
 {
     low->slots[0] = number;
     low->slots[3] = edx;

@@ -17,7 +17,8 @@ static void guess(uint64_t low, uint64_t high, const char *what)
         char text[64];
 
         snprintf(text, sizeof(text), "%s, %s", names[call], what);
-        report_errno(raw_call(call, (struct handle){{low, high}}, 0, VICTIM_PING, 1, NULL), 2, text);
+        report_errno(raw_call(call, (struct handle){{low, high}}, 0, VICTIM_PING, 1, NULL), 2,
+                     text);
     }
 }
 

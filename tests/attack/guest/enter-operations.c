@@ -16,10 +16,14 @@ static long hypercall(uint64_t number, uint64_t a, uint64_t b)
     long outcome = number;
 
     if (cpu_is_intel()) {
-        __asm__ volatile("vmcall" : "+a"(outcome), "+D"(a), "+S"(b) : "d"(0), "r"(r10), "r"(r8)
+        __asm__ volatile("vmcall"
+                         : "+a"(outcome), "+D"(a), "+S"(b)
+                         : "d"(0), "r"(r10), "r"(r8)
                          : "memory");
     } else {
-        __asm__ volatile("vmmcall" : "+a"(outcome), "+D"(a), "+S"(b) : "d"(0), "r"(r10), "r"(r8)
+        __asm__ volatile("vmmcall"
+                         : "+a"(outcome), "+D"(a), "+S"(b)
+                         : "d"(0), "r"(r10), "r"(r8)
                          : "memory");
     }
     return outcome;

@@ -114,15 +114,15 @@ int main(int count, char **arguments)
         bool kept = true;
         char text[96];
 
-        long outcome = call_with(junk[i], CLOISTER_CALL_ENTER, wrong, junk[i], junk[i], junk[i],
-                                 &out, &kept);
+        long outcome =
+            call_with(junk[i], CLOISTER_CALL_ENTER, wrong, junk[i], junk[i], junk[i], &out, &kept);
         snprintf(text, sizeof(text), "ENTER with %#" PRIx64 " everywhere", junk[i]);
         report_errno(outcome, 2, text);
-        outcome = call_with(junk[i], CLOISTER_CALL_ENTER, handle, 0, VICTIM_PING, junk[i], &out,
-                            &kept);
+        outcome =
+            call_with(junk[i], CLOISTER_CALL_ENTER, handle, 0, VICTIM_PING, junk[i], &out, &kept);
         while (outcome == -11) {
-            outcome = call_with(junk[i], CLOISTER_CALL_RESUME, handle, 0, junk[i], junk[i], &out,
-                                &kept);
+            outcome =
+                call_with(junk[i], CLOISTER_CALL_RESUME, handle, 0, junk[i], junk[i], &out, &kept);
         }
         report_control(!outcome && out.gpr[RDI] == junk[i] + 1,
                        "the right handle with junk in all other registers");
@@ -131,7 +131,8 @@ int main(int count, char **arguments)
         while (outcome == -11) {
             outcome = call_with(junk[i], CLOISTER_CALL_RESUME, handle, 0, 0, 0, &out, &kept);
         }
-        report_try(!outcome && out.gpr[RDI] == UINT64_MAX, "an address as an argument: only a number");
+        report_try(!outcome && out.gpr[RDI] == UINT64_MAX,
+                   "an address as an argument: only a number");
         report_try(kept, "all other registers are the caller's own afterwards");
     }
     return report_end();

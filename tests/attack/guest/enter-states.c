@@ -88,7 +88,8 @@ static void try_running(uint64_t thread)
     clock_gettime(CLOCK_MONOTONIC, &began);
     do {
         clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (thread_state(handle, thread) == CLOISTER_THREAD_IDLE && now.tv_sec < began.tv_sec + 10);
+    } while (thread_state(handle, thread) == CLOISTER_THREAD_IDLE &&
+             now.tv_sec < began.tv_sec + 10);
     do {
         int state = thread_state(handle, thread);
         if (state == CLOISTER_THREAD_RUNNING || state == CLOISTER_THREAD_INTERRUPTED) {
@@ -103,7 +104,8 @@ static void try_running(uint64_t thread)
              thread_state(handle, thread) != CLOISTER_THREAD_IDLE);
     pthread_join(other, &right);
     report_try(!entered && refused && seen,
-               "ENTER while another CPU is inside: -EBUSY %u times, seen running %u times", refused, seen);
+               "ENTER while another CPU is inside: -EBUSY %u times, seen running %u times", refused,
+               seen);
     report_control(right, "the one inside counted right");
 }
 

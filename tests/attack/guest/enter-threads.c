@@ -8,9 +8,16 @@
 
 int main(int count, char **arguments)
 {
-    static const uint64_t numbers[] = {
-        VICTIM_THREADS, 63, 64, 0xffff, UINT64_C(1) << 16, UINT64_C(1) << 31, UINT64_C(1) << 32,
-        UINT64_C(1) << 63, UINT64_C(0xffffffff00000001), UINT64_MAX};
+    static const uint64_t numbers[] = {VICTIM_THREADS,
+                                       63,
+                                       64,
+                                       0xffff,
+                                       UINT64_C(1) << 16,
+                                       UINT64_C(1) << 31,
+                                       UINT64_C(1) << 32,
+                                       UINT64_C(1) << 63,
+                                       UINT64_C(0xffffffff00000001),
+                                       UINT64_MAX};
 
     if (count < 3) {
         return 2;

@@ -10,8 +10,8 @@
 
 int main(int count, char **arguments)
 {
-    struct ioctl_gntalloc_alloc_gref alloc = {.domid = count > 1 ? atoi(arguments[1]) : 0,
-                                              .flags = GNTALLOC_FLAG_WRITABLE, .count = 1};
+    struct ioctl_gntalloc_alloc_gref alloc = {
+        .domid = count > 1 ? atoi(arguments[1]) : 0, .flags = GNTALLOC_FLAG_WRITABLE, .count = 1};
     int file = open("/dev/xen/gntalloc", O_RDWR);
     char byte;
 

@@ -71,8 +71,8 @@ static uint64_t frame_of(const volatile void *address)
     int file = open("/proc/self/pagemap", O_RDONLY);
     uint64_t entry = 0;
 
-    if (file < 0 || pread(file, &entry, sizeof(entry), (uintptr_t)address / CLOISTER_PAGE_SIZE * 8) !=
-                        sizeof(entry)) {
+    if (file < 0 || pread(file, &entry, sizeof(entry),
+                          (uintptr_t)address / CLOISTER_PAGE_SIZE * 8) != sizeof(entry)) {
         fail("pagemap");
     }
     close(file);
@@ -84,7 +84,8 @@ static void window_raw(void)
     struct {
         struct ioctl_gntalloc_alloc_gref request;
         uint32_t more[VICTIM_SHARED_PAGES];
-    } alloc = {.request = {.domid = 0, .flags = GNTALLOC_FLAG_WRITABLE, .count = VICTIM_SHARED_PAGES}};
+    } alloc = {
+        .request = {.domid = 0, .flags = GNTALLOC_FLAG_WRITABLE, .count = VICTIM_SHARED_PAGES}};
     int file = open("/dev/xen/gntalloc", O_RDWR);
     char line[128];
 
@@ -112,7 +113,10 @@ static void window_agent(const char *path)
     struct {
         struct app_message message;
         struct app_load load;
-    } ask = {.message = {.magic = APP_MAGIC, .version = APP_VERSION, .type = APP_LOAD, .number = 1,
+    } ask = {.message = {.magic = APP_MAGIC,
+                         .version = APP_VERSION,
+                         .type = APP_LOAD,
+                         .number = 1,
                          .size = sizeof(struct app_load)}};
     struct {
         struct app_message message;
@@ -125,7 +129,9 @@ static void window_agent(const char *path)
     } control = {{0}};
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = CLOISTER_AGENT_SOCKET};
     struct iovec data = {&ask, sizeof(ask)};
-    struct msghdr packet = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr packet = {.msg_iov = &data,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
                             .msg_controllen = sizeof(control)};
     int agent = socket(AF_UNIX, SOCK_SEQPACKET, 0);
     int file = open(path, O_RDONLY), copy = memfd_create("image", 0);
@@ -144,8 +150,8 @@ static void window_agent(const char *path)
         fail(CLOISTER_AGENT_SOCKET);
     }
     struct cmsghdr *head = CMSG_FIRSTHDR(&packet);
-    *head = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-                             .cmsg_len = CMSG_LEN(sizeof(int))};
+    *head = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
     memcpy(CMSG_DATA(head), &copy, sizeof(int));
     if (sendmsg(agent, &packet, 0) != sizeof(ask)) {
         fail("sendmsg");
@@ -162,8 +168,8 @@ static void window_agent(const char *path)
         fail("no window from the agent");
     }
     memcpy(&file, CMSG_DATA(head), sizeof(int));
-    window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file,
-                  answer.loaded.map_offset);
+    window =
+        mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, answer.loaded.map_offset);
     if (window == MAP_FAILED) {
         fail("mmap of the window");
     }

@@ -30,16 +30,17 @@ int main(int count, char **arguments)
     for (uint64_t call = CLOISTER_CALL_STATUS; call <= CLOISTER_CALL_RESUME; call++) {
         static const char *const names[] = {"STATUS from CPL 0", "ENTER from CPL 0",
                                             "RESUME from CPL 0"};
-        report_errno(kernel_hypercall(CLOISTER_HYPERCALL, call, handle.word[0], handle.word[1], 0, 0),
-                     1, names[call]);
+        report_errno(
+            kernel_hypercall(CLOISTER_HYPERCALL, call, handle.word[0], handle.word[1], 0, 0), 1,
+            names[call]);
     }
     for (uint64_t op = CLOISTER_OP_INFO; op <= CLOISTER_OP_LIMIT; op++) {
         char text[64];
         snprintf(text, sizeof(text), "control operation %" PRIu64, op);
         report_errno(kernel_hypercall(CLOISTER_HYPERCALL, op, (uintptr_t)memory, 0, 0, 0), 1, text);
     }
-    report_errno(kernel_hypercall(CLOISTER_HYPERCALL, CLOISTER_OP_TEST, (uintptr_t)memory, 0, 0, 0), 1,
-                 "TEST");
+    report_errno(kernel_hypercall(CLOISTER_HYPERCALL, CLOISTER_OP_TEST, (uintptr_t)memory, 0, 0, 0),
+                 1, "TEST");
     report_errno(kernel_hypercall(CLOISTER_HYPERCALL, UINT64_MAX, UINT64_MAX, 0, 0, 0), 1,
                  "all ones");
     for (unsigned int i = 0; i < sizeof(memory); i++) {

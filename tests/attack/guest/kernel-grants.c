@@ -23,8 +23,10 @@ static int copy_grant(uint32_t reference, uint64_t target)
 {
     *copy = (gnttab_copy_t){.source = {.u.ref = reference, .domid = DOMID_SELF},
                             .dest = {.u.gmfn = target, .domid = DOMID_SELF},
-                            .len = 4096, .flags = GNTCOPY_source_gref};
-    long rc = kernel_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_copy, (uintptr_t)copy, 1, 0, 0);
+                            .len = 4096,
+                            .flags = GNTCOPY_source_gref};
+    long rc =
+        kernel_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_copy, (uintptr_t)copy, 1, 0, 0);
     return rc ? (int)rc : copy->status;
 }
 
@@ -66,13 +68,14 @@ int main(int count, char **arguments)
     unsigned int seen = 0, found = 0, self = 0;
     uint64_t value[2];
 
-    copy = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+    copy =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
     memset(copy, 0, 4096);
     /* The control: a grant to ourselves of a page of our own. Our own domain id is what dom0 grants to;
      * the copy of a grant by its owner needs the entry to name him: the suite tells nothing, so ask. */
     uint16_t us = strtoul(arguments[5], NULL, 0);
-    struct door_grant spare = {.reference = SPARE_REFERENCE, .flags = GTF_permit_access, .domain = us,
-                               .frame = own};
+    struct door_grant spare = {
+        .reference = SPARE_REFERENCE, .flags = GTF_permit_access, .domain = us, .frame = own};
     grant_write(spare);
     int status = copy_grant(SPARE_REFERENCE, target);
     report_control(status == GNTST_okay && page_has(0, control),
@@ -93,8 +96,8 @@ int main(int count, char **arguments)
         self += copy_grant(SPARE_REFERENCE, target) == GNTST_okay;
         found += page_has(0, seed);
     }
-    report_try(!found && seen, "the secret in %u of %u granted pages (%u could be read)", found, seen,
-               self);
+    report_try(!found && seen, "the secret in %u of %u granted pages (%u could be read)", found,
+               seen, self);
     spare.flags = 0;
     spare.frame = 0;
     grant_write(spare);

@@ -32,15 +32,14 @@ int main(int count, char **arguments)
     uint64_t own = door_pattern_page(0, control);
 
     struct door_scan found = scan(control, own - own % 512, 512, 0);
-    report_control(found.found == 1 && found.at == own, "the pattern in a page of its own: frame %#llx",
-                   (unsigned long long)found.at);
+    report_control(found.found == 1 && found.at == own,
+                   "the pattern in a page of its own: frame %#llx", (unsigned long long)found.at);
     struct door_scan all = scan(seed, 0, frames, step);
     report_try(!all.found && all.memory > 1000,
                "secret in %llu of %llu pages of memory and %llu other pages",
                (unsigned long long)all.found, (unsigned long long)all.memory,
                (unsigned long long)all.other);
-    struct door_scan window = scan(seed, CLOISTER_SHARED_GPFN - 8,
-                                   VICTIM_SHARED_PAGES + 16, 1);
+    struct door_scan window = scan(seed, CLOISTER_SHARED_GPFN - 8, VICTIM_SHARED_PAGES + 16, 1);
     report_try(!window.found, "secret in %llu of %llu pages around the view's shared window",
                (unsigned long long)window.found, (unsigned long long)window.other);
     struct door_scan low = scan(seed, 0, 64, 1);

@@ -26,7 +26,7 @@ static struct {
         struct xen_add_to_physmap add;
         struct xen_remove_from_physmap remove;
     };
-} *memory;
+} * memory;
 
 static long memory_op(unsigned int command, void *argument)
 {
@@ -63,7 +63,8 @@ int main(int count, char **arguments)
     xen_pfn_t own = door_pattern_page(0, 0), moved = door_pattern_page(1, 0);
     uint64_t value[2];
 
-    memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+    memory =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
     if (memory == MAP_FAILED) {
         report_cannot("no memory");
     }
@@ -71,19 +72,20 @@ int main(int count, char **arguments)
     report_control(reservation(XENMEM_decrease_reservation, own) == 1 &&
                        reservation(XENMEM_populate_physmap, own) == 1,
                    "an ordinary page can be given back and taken again");
-    report_control(!victim_call(handle, 0, VICTIM_POKE, LAST_PAGE, value), "the enclave uses the page");
+    report_control(!victim_call(handle, 0, VICTIM_POKE, LAST_PAGE, value),
+                   "the enclave uses the page");
 
     /* Its place is taken: the page moves to another place of the physical address space ... */
     long back = reservation(XENMEM_decrease_reservation, moved);
     memset(&memory->add, 0, sizeof(memory->add));
-    memory->add = (struct xen_add_to_physmap){.domid = DOMID_SELF, .space = XENMAPSPACE_gmfn,
-                                              .idx = frame, .gpfn = moved};
+    memory->add = (struct xen_add_to_physmap){
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn, .idx = frame, .gpfn = moved};
     long rc = memory_op(XENMEM_add_to_physmap, &memory->add);
-    report_try(enclave_has_page(handle, MARK), "the page moved to another place (%ld, %ld): the enclave keeps it",
-               back, rc);
+    report_try(enclave_has_page(handle, MARK),
+               "the page moved to another place (%ld, %ld): the enclave keeps it", back, rc);
     /* ... and back ... */
-    memory->add = (struct xen_add_to_physmap){.domid = DOMID_SELF, .space = XENMAPSPACE_gmfn,
-                                              .idx = moved, .gpfn = frame};
+    memory->add = (struct xen_add_to_physmap){
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn, .idx = moved, .gpfn = frame};
     rc = memory_op(XENMEM_add_to_physmap, &memory->add);
     report_try(enclave_has_page(handle, MARK), "and back (%ld): the enclave keeps it", rc);
     reservation(XENMEM_populate_physmap, moved);
@@ -91,13 +93,14 @@ int main(int count, char **arguments)
     /* ... it is taken out ... */
     memory->remove = (struct xen_remove_from_physmap){.domid = DOMID_SELF, .gpfn = frame};
     rc = memory_op(XENMEM_remove_from_physmap, &memory->remove);
-    report_try(enclave_has_page(handle, MARK), "remove_from_physmap (%ld): the enclave keeps it", rc);
+    report_try(enclave_has_page(handle, MARK), "remove_from_physmap (%ld): the enclave keeps it",
+               rc);
     long again = reservation(XENMEM_populate_physmap, frame);
 
     /* ... and a page that took its place is given back to Xen. */
     rc = reservation(XENMEM_decrease_reservation, frame);
-    report_try(enclave_has_page(handle, MARK), "decrease_reservation (%ld, %ld): the enclave keeps it", again,
-               rc);
+    report_try(enclave_has_page(handle, MARK),
+               "decrease_reservation (%ld, %ld): the enclave keeps it", again, rc);
     if (reservation(XENMEM_populate_physmap, frame) != 1) {
         report_try(false, "the guest's page cannot be put back");
     }

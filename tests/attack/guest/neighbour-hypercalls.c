@@ -68,9 +68,12 @@ static void try_privileged(uint32_t tenant)
         uint32_t number;
         const char *name;
     } commands[] = {
-        {XEN_DOMCTL_getpageframeinfo3, "getpageframeinfo3"}, {XEN_DOMCTL_getvcpucontext, "getvcpucontext"},
-        {XEN_DOMCTL_gethvmcontext, "gethvmcontext"},         {XEN_DOMCTL_memory_mapping, "memory_mapping"},
-        {XEN_DOMCTL_shadow_op, "shadow_op"},                 {XEN_DOMCTL_destroydomain, "destroydomain"},
+        {XEN_DOMCTL_getpageframeinfo3, "getpageframeinfo3"},
+        {XEN_DOMCTL_getvcpucontext, "getvcpucontext"},
+        {XEN_DOMCTL_gethvmcontext, "gethvmcontext"},
+        {XEN_DOMCTL_memory_mapping, "memory_mapping"},
+        {XEN_DOMCTL_shadow_op, "shadow_op"},
+        {XEN_DOMCTL_destroydomain, "destroydomain"},
     };
 
     for (unsigned int i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -79,7 +82,8 @@ static void try_privileged(uint32_t tenant)
         memory.domctl.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
         memory.domctl.domain = tenant;
         if (commands[i].number == XEN_DOMCTL_memory_mapping) {
-            memory.domctl.u.memory_mapping.nr_mfns = 1; /* Xen 4.20 looks at the range before the caller */
+            memory.domctl.u.memory_mapping.nr_mfns =
+                1; /* Xen 4.20 looks at the range before the caller */
         }
         report_errno(kernel_hypercall(__HYPERVISOR_domctl, (uintptr_t)&memory, 0, 0, 0, 0), EPERM,
                      commands[i].name);
@@ -90,8 +94,8 @@ static void try_privileged(uint32_t tenant)
     report_errno(kernel_hypercall(__HYPERVISOR_sysctl, (uintptr_t)&memory, 0, 0, 0, 0), EPERM,
                  "debug_keys");
     /* A PVH guest has no page tables that Xen would write. */
-    report_errno(kernel_hypercall(__HYPERVISOR_mmu_update, (uintptr_t)&memory, 1, 0, tenant, 0), ENOSYS,
-                 "mmu_update");
+    report_errno(kernel_hypercall(__HYPERVISOR_mmu_update, (uintptr_t)&memory, 1, 0, tenant, 0),
+                 ENOSYS, "mmu_update");
 }
 
 static long reservation(uint32_t command, uint32_t domain, uint64_t page)
@@ -123,8 +127,8 @@ static long add_foreign(uint32_t tenant, uint64_t page)
 static long add_own(uint32_t domain, uint64_t page)
 {
     clear();
-    memory.place = (struct xen_add_to_physmap){.domid = domain, .space = XENMAPSPACE_gmfn, .idx = page,
-                                               .gpfn = PLACE};
+    memory.place = (struct xen_add_to_physmap){
+        .domid = domain, .space = XENMAPSPACE_gmfn, .idx = page, .gpfn = PLACE};
     return call(__HYPERVISOR_memory_op, XENMEM_add_to_physmap);
 }
 
@@ -132,8 +136,10 @@ static int copy(uint32_t from, uint64_t page, uint64_t target)
 {
     clear();
     memory.copy = (gnttab_copy_t){.source = {.u.gmfn = page, .domid = from},
-                                  .dest = {.u.gmfn = target, .domid = DOMID_SELF}, .len = 4096};
-    long rc = kernel_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_copy, (uintptr_t)&memory, 1, 0, 0);
+                                  .dest = {.u.gmfn = target, .domid = DOMID_SELF},
+                                  .len = 4096};
+    long rc =
+        kernel_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_copy, (uintptr_t)&memory, 1, 0, 0);
     return rc ? (int)rc : memory.copy.status;
 }
 
@@ -153,7 +159,8 @@ static void try_page(uint32_t tenant, uint64_t page, uint64_t target, uint64_t s
 
     report_try(status && !page_has(1, seed), "grant copy of the tenant's page %#lx: status %d",
                (unsigned long)page, status);
-    report_errno(add_foreign(tenant, page), EPERM, "add_to_physmap(gmfn_foreign) of the tenant's page");
+    report_errno(add_foreign(tenant, page), EPERM,
+                 "add_to_physmap(gmfn_foreign) of the tenant's page");
     report_errno(add_own(tenant, page), EPERM, "add_to_physmap into the tenant");
     report_try(reservation(XENMEM_decrease_reservation, tenant, page) != 1, "decrease_reservation");
     report_try(reservation(XENMEM_populate_physmap, tenant, page) != 1, "populate_physmap");
@@ -170,7 +177,8 @@ int main(int count, char **arguments)
     mlock(&memory, sizeof(memory));
     uint64_t own = door_pattern_page(0, control), target = door_pattern_page(1, 0);
     int status = copy(DOMID_SELF, own, target);
-    report_control(!status && page_has(1, control), "grant copy of a page of its own: status %d", status);
+    report_control(!status && page_has(1, control), "grant copy of a page of its own: status %d",
+                   status);
     try_control();
     try_privileged(tenant);
     try_page(tenant, 0x1000, target, seed);
@@ -179,7 +187,8 @@ int main(int count, char **arguments)
 
         try_page(tenant, frame, target, seed);
         status = copy(DOMID_SELF, frame, target);
-        report_try(status && !page_has(1, seed), "grant copy of a sealed frame's number: status %d", status);
+        report_try(status && !page_has(1, seed), "grant copy of a sealed frame's number: status %d",
+                   status);
         report_errno2(add_own(DOMID_SELF, frame), EINVAL, EACCES,
                       "add_to_physmap of a sealed frame's number");
     }

@@ -16,7 +16,8 @@
 
 static long allow(uint32_t domain)
 {
-    struct xen_hvm_param op = {.domid = domain, .index = HVM_PARAM_ALTP2M, .value = XEN_ALTP2M_mixed};
+    struct xen_hvm_param op = {
+        .domid = domain, .index = HVM_PARAM_ALTP2M, .value = XEN_ALTP2M_mixed};
 
     return hvm_op(HVMOP_set_param, &op, sizeof(op));
 }
@@ -24,7 +25,8 @@ static long allow(uint32_t domain)
 static long switch_on(uint32_t domain)
 {
     struct xen_hvm_altp2m_op op = {.version = HVMOP_ALTP2M_INTERFACE_VERSION,
-                                   .cmd = HVMOP_altp2m_set_domain_state, .domain = domain,
+                                   .cmd = HVMOP_altp2m_set_domain_state,
+                                   .domain = domain,
                                    .u.domain_state.state = 1};
 
     return hvm_op(HVMOP_altp2m, &op, sizeof(op));

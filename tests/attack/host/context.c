@@ -59,7 +59,10 @@ static long simple(uint32_t number, uint32_t domain)
     return domctl(&op);
 }
 
-#define CONTROL(name) {XEN_DOMCTL_##name, #name}
+#define CONTROL(name)                                                                              \
+    {                                                                                              \
+        XEN_DOMCTL_##name, #name                                                                   \
+    }
 
 /* All that is not known to be harmless, a control that no Xen has among it: attacks.py has the numbers, too. */
 static void try_refused(uint32_t tenant)
@@ -68,16 +71,35 @@ static void try_refused(uint32_t tenant)
         uint32_t number;
         const char *name;
     } commands[] = {
-        CONTROL(max_vcpus),        CONTROL(setdomainhandle),
-        CONTROL(setdebugging),     CONTROL(hypercall_init),    CONTROL(subscribe),
-        CONTROL(gethvmcontext),    CONTROL(sethvmcontext),     CONTROL(set_ext_vcpucontext),
-        CONTROL(set_target),       CONTROL(debug_op),          CONTROL(vm_event_op),
-        CONTROL(mem_sharing_op),   CONTROL(settscinfo),        CONTROL(setvcpuextstate),
-        CONTROL(set_access_required), CONTROL(audit_p2m),      CONTROL(set_virq_handler),
-        CONTROL(set_broken_page_p2m), CONTROL(get_vcpu_msrs),  CONTROL(set_vcpu_msrs),
-        CONTROL(setvnumainfo),     CONTROL(psr_cmt_op),        CONTROL(monitor_op),
-        CONTROL(psr_alloc),        CONTROL(soft_reset),        CONTROL(set_cpu_policy),
-        CONTROL(vmtrace_op),       CONTROL(gdbsx_guestmemio),  {UNKNOWN_CONTROL, "an unknown control"},
+        CONTROL(max_vcpus),
+        CONTROL(setdomainhandle),
+        CONTROL(setdebugging),
+        CONTROL(hypercall_init),
+        CONTROL(subscribe),
+        CONTROL(gethvmcontext),
+        CONTROL(sethvmcontext),
+        CONTROL(set_ext_vcpucontext),
+        CONTROL(set_target),
+        CONTROL(debug_op),
+        CONTROL(vm_event_op),
+        CONTROL(mem_sharing_op),
+        CONTROL(settscinfo),
+        CONTROL(setvcpuextstate),
+        CONTROL(set_access_required),
+        CONTROL(audit_p2m),
+        CONTROL(set_virq_handler),
+        CONTROL(set_broken_page_p2m),
+        CONTROL(get_vcpu_msrs),
+        CONTROL(set_vcpu_msrs),
+        CONTROL(setvnumainfo),
+        CONTROL(psr_cmt_op),
+        CONTROL(monitor_op),
+        CONTROL(psr_alloc),
+        CONTROL(soft_reset),
+        CONTROL(set_cpu_policy),
+        CONTROL(vmtrace_op),
+        CONTROL(gdbsx_guestmemio),
+        {UNKNOWN_CONTROL, "an unknown control"},
     };
 
     for (unsigned int i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -100,7 +122,8 @@ static void count_words(struct looks *looks, const void *state, size_t size, uin
 }
 
 /* Everything about a vCPU that is not refused. */
-static void look(uint32_t tenant, uint32_t vcpu, uint64_t seed, uint64_t control, struct looks looks[3])
+static void look(uint32_t tenant, uint32_t vcpu, uint64_t seed, uint64_t control,
+                 struct looks looks[3])
 {
     static uint64_t *buffer;
     struct xen_domctl op = command(XEN_DOMCTL_getvcpucontext, tenant);
@@ -131,8 +154,8 @@ static void look(uint32_t tenant, uint32_t vcpu, uint64_t seed, uint64_t control
 
 int main(int count, char **arguments)
 {
-    struct looks looks[3] = {{.name = "getvcpucontext"}, {.name = "getvcpuextstate"},
-                             {.name = "gethvmcontext_partial"}};
+    struct looks looks[3] = {
+        {.name = "getvcpucontext"}, {.name = "getvcpuextstate"}, {.name = "gethvmcontext_partial"}};
 
     if (count < 5) {
         return 2;
@@ -141,7 +164,8 @@ int main(int count, char **arguments)
     uint64_t seed = strtoull(arguments[3], NULL, 16), control = strtoull(arguments[4], NULL, 16);
 
     /* Without a buffer it says how large the state is. */
-    report_control(!simple(XEN_DOMCTL_gethvmcontext, helper), "gethvmcontext of a domain without enclaves");
+    report_control(!simple(XEN_DOMCTL_gethvmcontext, helper),
+                   "gethvmcontext of a domain without enclaves");
     try_refused(tenant);
     for (unsigned int i = 0; i < LOOKS; i++) {
         simple(XEN_DOMCTL_pausedomain, tenant);

@@ -41,10 +41,11 @@ static int info(void)
     if (rc) {
         return refused(rc, &op.head);
     }
-    printf("{\"flags\": %u, \"test\": %s, \"strict\": %s, \"create_reason\": \"%s\", \"enclaves\": %" PRIu64
-           ", \"sealed_frames\": %" PRIu64 ", \"table_frames\": %" PRIu64 ", \"context_frames\": %" PRIu64
-           ", \"shared_frames\": %" PRIu64 ", \"entries\": %" PRIu64 ", \"interruptions\": %" PRIu64
-           ", \"refusals\": %" PRIu64 ", \"suppressed\": %" PRIu64 "}\n",
+    printf("{\"flags\": %u, \"test\": %s, \"strict\": %s, \"create_reason\": \"%s\", \"enclaves\": "
+           "%" PRIu64 ", \"sealed_frames\": %" PRIu64 ", \"table_frames\": %" PRIu64
+           ", \"context_frames\": %" PRIu64 ", \"shared_frames\": %" PRIu64
+           ", \"entries\": %" PRIu64 ", \"interruptions\": %" PRIu64 ", \"refusals\": %" PRIu64
+           ", \"suppressed\": %" PRIu64 "}\n",
            op.flags, op.flags & CLOISTER_INFO_TEST ? "true" : "false",
            op.flags & CLOISTER_INFO_IOMMU_STRICT ? "true" : "false",
            cloister_reason_name(op.create_reason), op.enclaves, op.sealed_frames, op.table_frames,
@@ -61,8 +62,8 @@ static int domain(unsigned int id)
     if (rc) {
         return refused(rc, &op.head);
     }
-    printf("{\"enclaves\": %u, \"used\": %" PRIu64 ", \"entries\": %" PRIu64 ", \"refusals\": %" PRIu64
-           ", \"suppressed\": %" PRIu64 "}\n",
+    printf("{\"enclaves\": %u, \"used\": %" PRIu64 ", \"entries\": %" PRIu64
+           ", \"refusals\": %" PRIu64 ", \"suppressed\": %" PRIu64 "}\n",
            op.enclaves, op.used, op.entries, op.refusals, op.suppressed);
     return 0;
 }
@@ -110,17 +111,18 @@ static int create(unsigned int id, const char *path, char **refs, unsigned int c
     if (rc) {
         return refused(rc, &make.head);
     }
-    struct cloister_add_pages pages = {
-        .enclave = make.enclave, .count = records,
-        .records = (uintptr_t)image + CLOISTER_IMAGE_HEADER_SIZE,
-        .content = (uintptr_t)image + (table + CLOISTER_PAGE_SIZE - 1) / CLOISTER_PAGE_SIZE *
-                                          CLOISTER_PAGE_SIZE};
+    struct cloister_add_pages pages = {.enclave = make.enclave,
+                                       .count = records,
+                                       .records = (uintptr_t)image + CLOISTER_IMAGE_HEADER_SIZE,
+                                       .content = (uintptr_t)image +
+                                                  (table + CLOISTER_PAGE_SIZE - 1) /
+                                                      CLOISTER_PAGE_SIZE * CLOISTER_PAGE_SIZE};
     rc = monitor_op(CLOISTER_OP_ADD_PAGES, &pages, sizeof(pages));
     if (rc) {
         return refused(rc, &pages.head);
     }
-    struct cloister_share share = {.enclave = make.enclave, .count = count,
-                                   .refs = (uintptr_t)numbers};
+    struct cloister_share share = {
+        .enclave = make.enclave, .count = count, .refs = (uintptr_t)numbers};
     rc = count ? monitor_op(CLOISTER_OP_SHARE, &share, sizeof(share)) : 0;
     if (rc) {
         return refused(rc, &share.head);
@@ -204,7 +206,8 @@ static int audit(void)
     }
 #define ADD(member, name) op.member +
     printf("{\"entries\": %" PRIu64 ", \"frames\": %" PRIu64 ", \"violations\": %" PRIu64 "}\n",
-           op.entries, op.frames, CLOISTER_AUDIT_ENCLAVES(ADD) CLOISTER_AUDIT_MACHINE(ADD) UINT64_C(0));
+           op.entries, op.frames,
+           CLOISTER_AUDIT_ENCLAVES(ADD) CLOISTER_AUDIT_MACHINE(ADD) UINT64_C(0));
 #undef ADD
     return 0;
 }

@@ -126,11 +126,13 @@ int main(int count, char **arguments)
     report_control(reads_pattern(door_pattern_page(2, seed + 1), control, seed + 1),
                    "DMA from one page of dom0's to another");
     bool ring = reads_ring(control);
-    report_try(!ring, "DMA from a page of Xen's memory: the device %s", ring ? "read it" : "got nothing");
+    report_try(!ring, "DMA from a page of Xen's memory: the device %s",
+               ring ? "read it" : "got nothing");
     for (unsigned int i = 0; i < named && i < MAX_FRAMES; i++) {
         report_try(!reads_pattern(frames[i], control, seed),
                    "DMA from a sealed frame: the device did not get the secret");
-        transfer(frames[i] << 12, true); /* whether it was written the suite sees: state_unchanged */
+        transfer(frames[i] << 12,
+                 true); /* whether it was written the suite sees: state_unchanged */
     }
     report_number("ring_read", ring);
     for (unsigned int slot = 0; slot < 3; slot++) {

@@ -23,7 +23,8 @@
 #define TYPE_RUNTIME_DATA 6
 #define NAME_SIZE 64
 
-static const struct xenpf_efi_guid global = {0x8be4df61, 0x93ca, 0x11d2, {0xaa, 0x0d, 0, 0xe0, 0x98, 3, 0x2b, 0x8c}};
+static const struct xenpf_efi_guid global = {
+    0x8be4df61, 0x93ca, 0x11d2, {0xaa, 0x0d, 0, 0xe0, 0x98, 3, 0x2b, 0x8c}};
 static const struct xenpf_efi_guid own = {0x5a5a5a5a, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 
 static struct xen_platform_op op;
@@ -41,8 +42,8 @@ static bool call(void)
 {
     long outcome = platform_op(&op);
 
-    way_says("%s%s, firmware's status %#lx", outcome ? "-" : "", outcome ? errno_name(outcome) : "called",
-             (unsigned long)op.u.efi_runtime_call.status);
+    way_says("%s%s, firmware's status %#lx", outcome ? "-" : "",
+             outcome ? errno_name(outcome) : "called", (unsigned long)op.u.efi_runtime_call.status);
     return !outcome && !op.u.efi_runtime_call.status;
 }
 
@@ -73,7 +74,8 @@ static bool get_variable(void)
     return call();
 }
 
-static bool set_variable(const char *name, struct xenpf_efi_guid guid, const void *data, uint64_t size)
+static bool set_variable(const char *name, struct xenpf_efi_guid guid, const void *data,
+                         uint64_t size)
 {
     struct xenpf_efi_runtime_call *efi = fresh(XEN_EFI_set_variable);
     uint8_t *copy = hyper_memory(4096);
@@ -141,7 +143,8 @@ static bool change(uint32_t type)
             next += 4096;
             continue;
         }
-        uint64_t start = op.u.firmware_info.u.efi_info.mem.addr, size = op.u.firmware_info.u.efi_info.mem.size;
+        uint64_t start = op.u.firmware_info.u.efi_info.mem.addr,
+                 size = op.u.firmware_info.u.efi_info.mem.size;
         next = start + size;
         if (op.u.firmware_info.u.efi_info.mem.type != type ||
             !(op.u.firmware_info.u.efi_info.mem.attr & MEMORY_RUNTIME)) {

@@ -109,7 +109,8 @@ int main(int count, char **arguments)
     }
     seen = search_range(tenant, 0, machine_limit(), seed);
     report_try(!seen.found && seen.mapped > 1000,
-               "the secret in %" PRIu64 " of %" PRIu64 " pages of the tenant, of %" PRIu64 " numbers tried",
+               "the secret in %" PRIu64 " of %" PRIu64 " pages of the tenant, of %" PRIu64
+               " numbers tried",
                seen.found, seen.mapped, machine_limit());
     for (unsigned int o = 0; o < sizeof(owners) / sizeof(owners[0]); o++) {
         struct finding all = {0};
@@ -118,8 +119,8 @@ int main(int count, char **arguments)
             all.found += seen.found;
             all.mapped += seen.mapped;
         }
-        report_try(!all.found, "the secret in %" PRIu64 " of %" PRIu64 " frames mapped as %s", all.found,
-                   all.mapped, owners[o].name);
+        report_try(!all.found, "the secret in %" PRIu64 " of %" PRIu64 " frames mapped as %s",
+                   all.found, all.mapped, owners[o].name);
     }
     return report_end();
 }

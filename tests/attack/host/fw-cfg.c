@@ -22,7 +22,7 @@
 
 #define FW_CFG_SELECTOR 0x510
 #define FW_CFG_DATA 0x511
-#define FW_CFG_DMA 0x514 /* the high half; the low one starts it */
+#define FW_CFG_DMA 0x514   /* the high half; the low one starts it */
 #define FW_CFG_SIGNATURE 0 /* "QEMU" */
 #define CONTROL_READ 2
 #define CONTROL_SELECT 8
@@ -37,8 +37,8 @@ static bool device_writes(uint64_t address)
 {
     static struct door_page page;
     const struct timespec pause = {.tv_nsec = 20000000};
-    struct transfer order = {htobe32(CONTROL_READ | CONTROL_SELECT | FW_CFG_SIGNATURE << 16), htobe32(4),
-                             htobe64(address)};
+    struct transfer order = {htobe32(CONTROL_READ | CONTROL_SELECT | FW_CFG_SIGNATURE << 16),
+                             htobe32(4), htobe64(address)};
 
     page = (struct door_page){.write = 1};
     memcpy(page.data, &order, sizeof(order));
@@ -106,7 +106,8 @@ static bool writes_sealed(void)
     for (unsigned int i = 0; i < count; i++) {
         done = device_writes(frames[i] << 12) || done;
     }
-    way_says("%u sealed frames: the device %s", count, done ? "says that it has written" : "did nothing");
+    way_says("%u sealed frames: the device %s", count,
+             done ? "says that it has written" : "did nothing");
     return done;
 }
 

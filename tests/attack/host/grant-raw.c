@@ -35,7 +35,8 @@ static int copy_frames(gnttab_copy_t what)
 static int copy_from(uint64_t frame, uint64_t to)
 {
     return copy_frames((gnttab_copy_t){.source = {.u.gmfn = frame, .domid = DOMID_SELF},
-                                       .dest = {.u.gmfn = to, .domid = DOMID_SELF}, .len = 4096});
+                                       .dest = {.u.gmfn = to, .domid = DOMID_SELF},
+                                       .len = 4096});
 }
 
 static bool page_has(unsigned int slot, uint64_t seed)
@@ -49,7 +50,8 @@ static bool page_has(unsigned int slot, uint64_t seed)
 
 static void grant_set(uint16_t flags, uint32_t frame)
 {
-    struct door_grant grant = {.reference = SPARE_REFERENCE, .write = 1, .flags = flags, .frame = frame};
+    struct door_grant grant = {
+        .reference = SPARE_REFERENCE, .write = 1, .flags = flags, .frame = frame};
 
     door_must(DOOR_GRANT, &grant);
 }
@@ -89,24 +91,28 @@ int main(int count, char **arguments)
 
     copy = hyper_memory(4096);
     int status = copy_from(own, target);
-    report_control(!status && page_has(1, control), "a copy of an own frame by number: status %d", status);
+    report_control(!status && page_has(1, control), "a copy of an own frame by number: status %d",
+                   status);
     grant_set(GTF_permit_access, own);
     long mapped = map_own_grant();
     report_control(!mapped, "an own frame through an own grant: %s", errno_name(mapped));
     door_pattern_page(1, 0);
     for (unsigned int i = 0; i < named; i++) {
         status = copy_from(frames[i], target);
-        report_try(status && !page_has(1, seed), "grant copy from a sealed frame: status %d", status);
+        report_try(status && !page_has(1, seed), "grant copy from a sealed frame: status %d",
+                   status);
         status = copy_from(own, frames[i]);
         report_try(status, "grant copy into a sealed frame: status %d", status);
         grant_set(GTF_permit_access, frames[i]);
         mapped = map_own_grant();
         report_try(mapped, "a grant that names a sealed frame, mapped: -%s", errno_name(mapped));
-        status = copy_frames((gnttab_copy_t){.source = {.u.ref = SPARE_REFERENCE, .domid = DOMID_SELF},
-                                             .dest = {.u.gmfn = target, .domid = DOMID_SELF},
-                                             .len = 4096, .flags = GNTCOPY_source_gref});
-        report_try(status && !page_has(1, seed), "a grant that names a sealed frame, copied: status %d",
-                   status);
+        status =
+            copy_frames((gnttab_copy_t){.source = {.u.ref = SPARE_REFERENCE, .domid = DOMID_SELF},
+                                        .dest = {.u.gmfn = target, .domid = DOMID_SELF},
+                                        .len = 4096,
+                                        .flags = GNTCOPY_source_gref});
+        report_try(status && !page_has(1, seed),
+                   "a grant that names a sealed frame, copied: status %d", status);
     }
     grant_set(0, 0);
     door_pattern_page(0, 0);

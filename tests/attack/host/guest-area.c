@@ -58,8 +58,9 @@ int main(int count, char **arguments)
         bool written = before && !is_zero(0);
         long end = write_to(commands[i].number, NOWHERE);
 
-        report_control(!rc && written && !end, "%s: %s, %s; ended: %s", commands[i].name, errno_name(rc),
-                       written ? "an own page was written" : "nothing was written", errno_name(end));
+        report_control(!rc && written && !end, "%s: %s, %s; ended: %s", commands[i].name,
+                       errno_name(rc), written ? "an own page was written" : "nothing was written",
+                       errno_name(end));
         for (unsigned int j = 0; j < named; j++) {
             rc = write_to(commands[i].number, frames[j] * CLOISTER_PAGE_SIZE);
             if (!report_errno(rc, EINVAL, commands[i].name)) {

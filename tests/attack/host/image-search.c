@@ -24,7 +24,8 @@ static uint64_t count_pattern(size_t size, uint64_t seed)
     const uint8_t *at = bytes, *end = bytes + size;
     uint64_t found = 0;
 
-    while ((at = memmem(at, end - at, &first, sizeof(first))) && (size_t)(end - at) >= PATTERN_SIZE) {
+    while ((at = memmem(at, end - at, &first, sizeof(first))) &&
+           (size_t)(end - at) >= PATTERN_SIZE) {
         memcpy(copy, at, sizeof(copy));
         found += pattern_at(copy, seed);
         at++;
@@ -52,7 +53,7 @@ int main(int count, char **arguments)
         memmove(bytes, bytes + size - kept, kept);
         total += more;
     }
-    printf("{\"bytes\": %" PRIu64 ", \"secret\": %" PRIu64 ", \"control\": %" PRIu64 "}\n", total, found[0],
-           found[1]);
+    printf("{\"bytes\": %" PRIu64 ", \"secret\": %" PRIu64 ", \"control\": %" PRIu64 "}\n", total,
+           found[0], found[1]);
     return 0;
 }

@@ -29,7 +29,8 @@ int main(int count, char **arguments)
     }
     uint32_t tenant = strtoul(arguments[1], NULL, 0), helper = strtoul(arguments[2], NULL, 0);
 
-    report_control(!shadow_op(helper, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY), "on, without enclaves");
+    report_control(!shadow_op(helper, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY),
+                   "on, without enclaves");
     report_control(!shadow_op(helper, XEN_DOMCTL_SHADOW_OP_OFF), "and off");
     report_errno(shadow_op(tenant, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY), EBUSY, "log-dirty mode");
     report_errno(shadow_op(tenant, XEN_DOMCTL_SHADOW_OP_ENABLE), EBUSY, "another paging mode");

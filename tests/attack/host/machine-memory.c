@@ -171,7 +171,8 @@ static bool root_complex(void)
 static bool root_complex_dev_mem(void)
 {
     int file = open("/dev/mem", O_RDWR | O_SYNC);
-    volatile uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)ROOT_COMPLEX << 12);
+    volatile uint8_t *page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)ROOT_COMPLEX << 12);
 
     if (page == MAP_FAILED) {
         way_says("/dev/mem: %s", errno_name(errno));
@@ -267,7 +268,8 @@ static bool firmware_memory(uint32_t type, bool used)
     }
     way_says("none of this kind");
     for (unsigned int i = 0; i < table.nr_entries; i++) {
-        uint64_t first = (entries[i].start + 4095) >> 12, end = (entries[i].start + entries[i].size) >> 12;
+        uint64_t first = (entries[i].start + 4095) >> 12,
+                 end = (entries[i].start + entries[i].size) >> 12;
         if (entries[i].type != type || first < 0x100 || first >= mmconfig()) {
             continue;
         }
@@ -374,8 +376,11 @@ static const struct way ways[] = {
 };
 
 static const struct need needs[] = {
-    {"a device's memory", need_device}, {"VGA's memory", need_vga}, {"the BIOS", need_bios},
-    {"a serial line's port given", need_give_serial}, {0},
+    {"a device's memory", need_device},
+    {"VGA's memory", need_vga},
+    {"the BIOS", need_bios},
+    {"a serial line's port given", need_give_serial},
+    {0},
 };
 
 int main(int count, char **arguments)

@@ -184,7 +184,8 @@ uint64_t device_frame(void)
     for (size_t i = 0; i < found.gl_pathc && !frame; i++) {
         FILE *file = fopen(found.gl_pathv[i], "r");
         unsigned long start, end, flags;
-        if (file && fscanf(file, "%lx %lx %lx", &start, &end, &flags) == 3 && flags & RESOURCE_MEMORY) {
+        if (file && fscanf(file, "%lx %lx %lx", &start, &end, &flags) == 3 &&
+            flags & RESOURCE_MEMORY) {
             frame = start >> PAGE_SHIFT;
         }
         if (file) {

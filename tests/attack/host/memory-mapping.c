@@ -70,14 +70,15 @@ int main(int count, char **arguments)
                      "2 MiB around a sealed frame");
     }
     for (unsigned int i = 0; i < parts; i++) {
-        for (uint64_t done = 0; done < ranges[i].count && ranges[i].first >= LOW_FRAMES; done += 512) {
+        for (uint64_t done = 0; done < ranges[i].count && ranges[i].first >= LOW_FRAMES;
+             done += 512) {
             uint64_t left = ranges[i].count - done;
             tries++;
             refused += give(helper, ranges[i].first + done, left < 512 ? left : 512,
                             DPCI_ADD_MAPPING) == -EPERM;
         }
     }
-    report_try(tries && refused == tries, "all memory in parts of 2 MiB: %lu of %lu refused", refused,
-               tries);
+    report_try(tries && refused == tries, "all memory in parts of 2 MiB: %lu of %lu refused",
+               refused, tries);
     return report_end();
 }

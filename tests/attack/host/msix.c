@@ -51,8 +51,12 @@ static unsigned int device_number(void)
 static long map_interrupt(uint32_t bar, uint64_t base)
 {
     uint32_t before = pci_read(device, bar_at, 4);
-    struct physdev_map_pirq map = {.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_MSI, .index = -1, .pirq = -1,
-                                   .bus = device_number() >> 8, .devfn = device_number() & 0xff,
+    struct physdev_map_pirq map = {.domid = DOMID_SELF,
+                                   .type = MAP_PIRQ_TYPE_MSI,
+                                   .index = -1,
+                                   .pirq = -1,
+                                   .bus = device_number() >> 8,
+                                   .devfn = device_number() & 0xff,
                                    .table_base = base};
 
     pci_write(device, bar_at, 4, bar);
@@ -105,15 +109,16 @@ static bool in_xen(void)
         return false;
     }
     xen_pfn_t frame = frames[0];
-    const volatile uint64_t *table = xenforeignmemory_map(memory, DOMID_XEN, PROT_READ, 1, &frame, &error);
+    const volatile uint64_t *table =
+        xenforeignmemory_map(memory, DOMID_XEN, PROT_READ, 1, &frame, &error);
     if (!table || error) {
         way_says("Xen's table cannot be seen: %s", errno_name(error));
         return false;
     }
     uint64_t before = table[1];
     long outcome = map_interrupt(frame << 12, frame << 12);
-    way_says("%s, Xen's table at frame %#lx: %#lx, then %#lx", outcome ? errno_name(outcome) : "mapped",
-             (unsigned long)frame, before, table[1]);
+    way_says("%s, Xen's table at frame %#lx: %#lx, then %#lx",
+             outcome ? errno_name(outcome) : "mapped", (unsigned long)frame, before, table[1]);
     return table[1] != before;
 }
 
@@ -131,8 +136,8 @@ static bool in_sealed(void)
         long by_bar = map_interrupt(frames[i] << 12, frames[i] << 12);
         long by_base = map_interrupt(0, frames[i] << 12);
         done = done || !by_base;
-        way_says("%u sealed frames: by the BAR %s, by the table's base %s", count, errno_name(by_bar),
-                 errno_name(by_base));
+        way_says("%u sealed frames: by the BAR %s, by the table's base %s", count,
+                 errno_name(by_bar), errno_name(by_base));
     }
     return done;
 }
@@ -154,16 +159,14 @@ static bool prepared(void)
 
 static bool need_interrupt(void)
 {
-    return way_outcome(map_interrupt(pci_read(device, bar_at, 4), pci_read(device, bar_at, 4) & ~15u));
+    return way_outcome(
+        map_interrupt(pci_read(device, bar_at, 4), pci_read(device, bar_at, 4) & ~15u));
 }
 
 static const struct way ways[] = {
-    {"msix-bar", by_bar, false},
-    {"msix-table-base", by_table_base, false},
-    {"msix-prepare", prepared, false},
-    {"msix-xen", in_xen, false},
-    {"msix-sealed", in_sealed, false},
-    {0},
+    {"msix-bar", by_bar, false},       {"msix-table-base", by_table_base, false},
+    {"msix-prepare", prepared, false}, {"msix-xen", in_xen, false},
+    {"msix-sealed", in_sealed, false}, {0},
 };
 
 static const struct need needs[] = {{"an interrupt of the device", need_interrupt}, {0}};

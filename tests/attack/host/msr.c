@@ -31,7 +31,8 @@ static bool taken(uint32_t index, uint64_t change)
     if (got != before) {
         msr(index, true, &before);
     }
-    way_says("register %#x: %s, %s", index, taken ? "taken" : "a fault", got != before ? "changed" : "as it was");
+    way_says("register %#x: %s, %s", index, taken ? "taken" : "a fault",
+             got != before ? "changed" : "as it was");
     return got != before;
 }
 
@@ -76,7 +77,8 @@ static bool need_own(void)
 {
     uint64_t value = 0;
 
-    return msr(0xc0000102, false, &value) && msr(0xc0000102, true, &value); /* KernelGSBase: this program's GS */
+    return msr(0xc0000102, false, &value) &&
+           msr(0xc0000102, true, &value); /* KernelGSBase: this program's GS */
 }
 
 static const struct way ways[] = {

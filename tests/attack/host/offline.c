@@ -50,13 +50,15 @@ int main(int count, char **arguments)
     report_control(!rc && (status & PG_OFFLINE_PENDING) && (status & PG_OFFLINE_OWNED),
                    "an ordinary page of dom0: %ld, status %#x", rc, status);
     rc = page_online(own, &status);
-    report_control(!rc && (status & PG_ONLINE_ONLINED), "and online again: %ld, status %#x", rc, status);
+    report_control(!rc && (status & PG_ONLINE_ONLINED), "and online again: %ld, status %#x", rc,
+                   status);
     for (unsigned int i = 0; i < named; i++) {
         rc = page_offline(frames[i], &status);
         report_try(!rc && (status & PG_OFFLINE_FAILED) && (status & PG_OFFLINE_ANONYMOUS),
                    "a sealed frame: failed, it is nobody's: status %#x", status);
         rc = page_online(frames[i], &status);
-        report_try(!rc && (status & PG_ONLINE_ONLINED), "and online again: %ld, status %#x", rc, status);
+        report_try(!rc && (status & PG_ONLINE_ONLINED), "and online again: %ld, status %#x", rc,
+                   status);
     }
     return report_end();
 }

@@ -20,7 +20,8 @@
 #define BRIDGE_CONTROL 0x3e
 
 /* Writes, looks, and writes back. */
-static bool takes(const char *function, unsigned int offset, unsigned int size, uint32_t mask, uint32_t value)
+static bool takes(const char *function, unsigned int offset, unsigned int size, uint32_t mask,
+                  uint32_t value)
 {
     uint32_t before = pci_read(function, offset, size);
 
@@ -91,7 +92,8 @@ static bool move_device(uint32_t address)
 {
     char function[16];
 
-    return pci_find(EDU_VENDOR, EDU_DEVICE, 0, function) && takes(function, BAR0, 4, 0xfff00000, address);
+    return pci_find(EDU_VENDOR, EDU_DEVICE, 0, function) &&
+           takes(function, BAR0, 4, 0xfff00000, address);
 }
 
 static bool move_over_chipset(void)
@@ -136,7 +138,8 @@ static bool move_window(uint32_t window)
 {
     char function[16];
 
-    return pci_find(0, 0, CLASS_BRIDGE, function) && takes(function, BRIDGE_WINDOW, 4, 0xfff0fff0, window);
+    return pci_find(0, 0, CLASS_BRIDGE, function) &&
+           takes(function, BRIDGE_WINDOW, 4, 0xfff0fff0, window);
 }
 
 static bool window_over_chipset(void)
@@ -159,7 +162,8 @@ static bool need_command(void)
 {
     char function[16];
 
-    return pci_find(EDU_VENDOR, EDU_DEVICE, 0, function) && flips(function, COMMAND, 2, 4); /* bus master */
+    return pci_find(EDU_VENDOR, EDU_DEVICE, 0, function) &&
+           flips(function, COMMAND, 2, 4); /* bus master */
 }
 
 /* How Linux finds out how large a BAR is. */
@@ -201,8 +205,10 @@ static const struct way ways[] = {
 };
 
 static const struct need needs[] = {
-    {"reading configuration", need_read}, {"a device's bus mastering", need_command},
-    {"a BAR's size", need_sizing}, {0},
+    {"reading configuration", need_read},
+    {"a device's bus mastering", need_command},
+    {"a BAR's size", need_sizing},
+    {0},
 };
 
 int main(int count, char **arguments)

@@ -25,7 +25,7 @@ static struct {
     struct xen_memory_reservation reservation;
     struct xen_add_to_physmap_batch batch;
     struct xen_memory_exchange exchange;
-} *memory;
+} * memory;
 
 static long add_foreign(uint32_t domain, uint32_t foreign, uint64_t frame)
 {
@@ -40,7 +40,8 @@ static long add_foreign(uint32_t domain, uint32_t foreign, uint64_t frame)
     set_xen_guest_handle_raw(memory->batch.idxs, &memory->index);
     set_xen_guest_handle_raw(memory->batch.gpfns, &memory->place);
     set_xen_guest_handle_raw(memory->batch.errs, &memory->error);
-    long rc = hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch, (uintptr_t)&memory->batch);
+    long rc =
+        hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch, (uintptr_t)&memory->batch);
     return rc ? rc : memory->error;
 }
 
@@ -78,7 +79,8 @@ static void try_reservation(uint32_t domain, uint64_t frame, const char *what)
 
 static long add_own(uint32_t domain, uint64_t frame)
 {
-    struct xen_add_to_physmap op = {.domid = domain, .space = XENMAPSPACE_gmfn, .idx = frame, .gpfn = PLACE};
+    struct xen_add_to_physmap op = {
+        .domid = domain, .space = XENMAPSPACE_gmfn, .idx = frame, .gpfn = PLACE};
 
     return memory_op(XENMEM_add_to_physmap, &op, sizeof(op));
 }
@@ -88,7 +90,8 @@ static void control_page(uint32_t tenant, uint64_t number)
     long taken = reservation(XENMEM_decrease_reservation, tenant, number);
     long given = reservation(XENMEM_populate_physmap, tenant, number);
 
-    report_control(taken == 1 && given == 1, "an ordinary page of the tenant taken away and given back");
+    report_control(taken == 1 && given == 1,
+                   "an ordinary page of the tenant taken away and given back");
 }
 
 int main(int count, char **arguments)
@@ -105,8 +108,10 @@ int main(int count, char **arguments)
     control_page(tenant, strtoull(arguments[3], NULL, 16));
     for (unsigned int i = 0; i < named; i++) {
         /* Xen 4.20 finds no memory there earlier. */
-        report_errno2(add_own(helper, frames[i]), EINVAL, EACCES, "add_to_physmap(gmfn) into the helper");
-        report_errno2(add_own(DOMID_SELF, frames[i]), EACCES, ENOSYS, "add_to_physmap(gmfn) into dom0");
+        report_errno2(add_own(helper, frames[i]), EINVAL, EACCES,
+                      "add_to_physmap(gmfn) into the helper");
+        report_errno2(add_own(DOMID_SELF, frames[i]), EACCES, ENOSYS,
+                      "add_to_physmap(gmfn) into dom0");
         report_errno2(add_foreign(helper, tenant, frames[i]), EPERM, EINVAL,
                       "add_to_physmap(gmfn_foreign) into the helper as the tenant's");
         report_errno2(add_foreign(helper, DOMID_XEN, frames[i]), EPERM, EINVAL,

@@ -24,7 +24,7 @@
 #define S3_TYPE 0x0400 /* of PM1a_CNT, as QEMU's DSDT has it */
 #define STATE_S3 3
 #define STATE_S5 5
-#define SPACE_SYSTEM_IO 1 /* ACPI 6.5, 5.2.3.2 */
+#define SPACE_SYSTEM_IO 1     /* ACPI 6.5, 5.2.3.2 */
 #define STATES_OF_EVERY_CPU 2 /* C0 and C1 */
 #define MEMORY_TYPE_WRITE_BACK 6
 #define DEVICE_FRAMES 0x100000 /* 4 GiB: no memory on this machine */
@@ -159,12 +159,16 @@ static bool power_ports(void)
     states[1] = (struct xen_processor_px){.core_frequency = 1000, .control = 0x5b, .status = 0x5b};
     op->u.set_pminfo.type = XEN_PM_PX;
     perf->flags = XEN_PX_PCT | XEN_PX_PSS | XEN_PX_PPC | XEN_PX_PSD;
-    perf->control_register = (struct xen_pct_register){.descriptor = 0x82, .length = 12, .bit_width = 8,
-                                                       .space_id = SPACE_SYSTEM_IO, .address = 0xb3};
+    perf->control_register = (struct xen_pct_register){.descriptor = 0x82,
+                                                       .length = 12,
+                                                       .bit_width = 8,
+                                                       .space_id = SPACE_SYSTEM_IO,
+                                                       .address = 0xb3};
     perf->status_register = perf->control_register;
     perf->state_count = 2;
     perf->shared_type = XEN_CPUPERF_SHARED_TYPE_ANY;
-    perf->domain_info = (struct xen_psd_package){.num_entries = 5, .coord_type = 0xfd, .num_processors = 1};
+    perf->domain_info =
+        (struct xen_psd_package){.num_entries = 5, .coord_type = 0xfd, .num_processors = 1};
     set_xen_guest_handle_raw(perf->states, states);
     return ask(op);
 }
@@ -174,11 +178,15 @@ static bool idle_ports(void)
 {
     struct xen_platform_op *op = fresh(XENPF_set_processor_pminfo);
     struct xen_processor_cx *states = hyper_memory(4096);
-    struct xen_sysctl taken = {.cmd = XEN_SYSCTL_get_pmstat, .u.get_pmstat.type = PMSTAT_get_max_cx};
+    struct xen_sysctl taken = {.cmd = XEN_SYSCTL_get_pmstat,
+                               .u.get_pmstat.type = PMSTAT_get_max_cx};
 
-    states[0] = (struct xen_processor_cx){.type = 1, .reg = {.space_id = SPACE_SYSTEM_IO, .address = 0}};
+    states[0] =
+        (struct xen_processor_cx){.type = 1, .reg = {.space_id = SPACE_SYSTEM_IO, .address = 0}};
     states[1] = (struct xen_processor_cx){
-        .type = 2, .latency = 1, .reg = {.space_id = SPACE_SYSTEM_IO, .bit_width = 8, .address = 0xb3}};
+        .type = 2,
+        .latency = 1,
+        .reg = {.space_id = SPACE_SYSTEM_IO, .bit_width = 8, .address = 0xb3}};
     op->u.set_pminfo.type = XEN_PM_CX;
     op->u.set_pminfo.u.power.count = 2;
     op->u.set_pminfo.u.power.flags.has_cst = 1;
@@ -302,9 +310,9 @@ static const struct way ways[] = {
 };
 
 static const struct need needs[] = {
-    {"XENPF_get_cpuinfo", need_cpu_info}, {"XENPF_get_cpu_version", need_cpu_version},
-    {"XENPF_settime64", need_clock},
-    {"XENPF_core_parking", need_core_parking}, {"XEN_MC_physcpuinfo", need_check_cpus}, {0},
+    {"XENPF_get_cpuinfo", need_cpu_info},    {"XENPF_get_cpu_version", need_cpu_version},
+    {"XENPF_settime64", need_clock},         {"XENPF_core_parking", need_core_parking},
+    {"XEN_MC_physcpuinfo", need_check_cpus}, {0},
 };
 
 int main(int count, char **arguments)

@@ -23,14 +23,14 @@
 #define SLEEP_TYPE 0x1c00
 #define SLEEP_TYPE_S3 0x0400 /* as QEMU's DSDT has it */
 #define SLEEP_ENABLE 0x2000
-#define SMI_ENABLE 0x30      /* from the PM base on; ICH9, 13.8.3 */
-#define TCO_TIMER 0x72       /* TCO_TMR */
-#define TCO_CONTROL 0x68     /* TCO1_CNT */
+#define SMI_ENABLE 0x30  /* from the PM base on; ICH9, 13.8.3 */
+#define TCO_TIMER 0x72   /* TCO_TMR */
+#define TCO_CONTROL 0x68 /* TCO1_CNT */
 #define TCO_RELOAD 0x60
 #define SMBUS_FUNCTION 0x8000fb00u /* 00:1f.3, as the port 0xcf8 wants it */
 #define SMBUS_BASE 0x20
 #define SMBUS_BUSY 1
-#define SMBUS_DONE 0x1e /* an interrupt or an error */
+#define SMBUS_DONE 0x1e      /* an interrupt or an error */
 #define SMBUS_BYTE_DATA 0x48 /* start, byte data protocol */
 #define SPD_ADDRESS 0x50
 
@@ -241,7 +241,8 @@ static bool smbus_byte(unsigned int base, unsigned int offset, unsigned char *va
         outb(*value, base + 5);
     }
     outb(SMBUS_BYTE_DATA, base + 2);
-    for (unsigned int i = 0; i < 100 && (inb(base) & SMBUS_BUSY || !(inb(base) & SMBUS_DONE)); i++) {
+    for (unsigned int i = 0; i < 100 && (inb(base) & SMBUS_BUSY || !(inb(base) & SMBUS_DONE));
+         i++) {
         wait_ms(1);
     }
     bool ok = (inb(base) & SMBUS_DONE) == 2;
@@ -369,9 +370,13 @@ static const struct way ways[] = {
 };
 
 static const struct need needs[] = {
-    {"PM1 status", need_pm1_status}, {"PM1 control", need_pm1_control}, {"GPE0", need_gpe},
-    {"the clock", need_rtc}, {"the keyboard's status", need_keyboard},
-    {"reading configuration", need_config}, {0},
+    {"PM1 status", need_pm1_status},
+    {"PM1 control", need_pm1_control},
+    {"GPE0", need_gpe},
+    {"the clock", need_rtc},
+    {"the keyboard's status", need_keyboard},
+    {"reading configuration", need_config},
+    {0},
 };
 
 static void read_fadt(void)

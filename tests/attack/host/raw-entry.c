@@ -34,8 +34,11 @@ static struct door_entries search(uint32_t domain, uint32_t command, uint64_t se
     unsigned int parts = machine_memory(ranges, 64);
 
     for (unsigned int i = 0; i < parts; i++) {
-        struct door_entries door = {.seed = seed, .first = ranges[i].first, .count = ranges[i].count,
-                                    .domain = domain, .command = command};
+        struct door_entries door = {.seed = seed,
+                                    .first = ranges[i].first,
+                                    .count = ranges[i].count,
+                                    .domain = domain,
+                                    .command = command};
         door_must(DOOR_ENTRIES, &door);
         all.mapped += door.mapped;
         all.refused += door.refused;

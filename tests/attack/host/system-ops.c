@@ -100,7 +100,10 @@ static const struct way ways[] = {
 };
 
 static const struct need needs[] = {
-    {"reading Xen's console", need_console}, {"physinfo", need_physinfo}, {"the key h", need_help}, {0},
+    {"reading Xen's console", need_console},
+    {"physinfo", need_physinfo},
+    {"the key h", need_help},
+    {0},
 };
 
 int main(int count, char **arguments)

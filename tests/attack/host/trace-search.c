@@ -78,8 +78,8 @@ int main(int count, char **arguments)
     report_control(seen.exits > 100 && seen.ordinary,
                    "%lu of %lu VM exits are of ordinary processes, of %lu records", seen.ordinary,
                    seen.exits, seen.records);
-    report_try(!seen.inside, "%lu of %lu traced VM exits have an address of the enclave", seen.inside,
-               seen.exits);
+    report_try(!seen.inside, "%lu of %lu traced VM exits have an address of the enclave",
+               seen.inside, seen.exits);
     report_try(!seen.words, "%lu words of the enclave's registers in the trace", seen.words);
     return report_end();
 }

@@ -89,14 +89,16 @@ static const char *rule_of(const struct cloister_trace_record *record)
 
 static void print(const struct cloister_trace_record *record)
 {
-    printf("{\"time\": %" PRIu64 ", \"event\": %u, \"decision\": %u, \"reason\": \"%s\", \"error\": %d, "
-           "\"domain\": %u, \"vcpu\": %u, \"cpl\": %u, \"rip\": %" PRIu64 ", \"operation\": %u, \"rule\": \"%s\", "
+    printf("{\"time\": %" PRIu64
+           ", \"event\": %u, \"decision\": %u, \"reason\": \"%s\", \"error\": %d, "
+           "\"domain\": %u, \"vcpu\": %u, \"cpl\": %u, \"rip\": %" PRIu64
+           ", \"operation\": %u, \"rule\": \"%s\", "
            "\"target\": %u, \"address\": %" PRIu64 ", \"found\": %" PRIu64 ", \"allowed\": %" PRIu64
            ", \"enclave\": %u, \"page\": %u, \"suppressed\": %" PRIu64 "}\n",
            record->time, record->event, record->decision, cloister_reason_name(record->reason),
            record->error, record->domain, record->vcpu, record->cpl, record->rip, record->operation,
-           rule_of(record), record->target, record->address, record->found, record->allowed, record->enclave,
-           record->page, record->suppressed);
+           rule_of(record), record->target, record->address, record->found, record->allowed,
+           record->enclave, record->page, record->suppressed);
 }
 
 int main(int count, char **arguments)

@@ -43,18 +43,21 @@ int main(void)
     }
     for (xen_pfn_t frame = 0; frame < LOW_FRAMES; frame++) {
         int error = 0;
-        uint8_t *page = xenforeignmemory_map(memory, DOMID_IO, PROT_READ | PROT_WRITE, 1, &frame, &error);
+        uint8_t *page =
+            xenforeignmemory_map(memory, DOMID_IO, PROT_READ | PROT_WRITE, 1, &frame, &error);
         if (!page || error) {
             refused += frame < ranges[0].count;
             continue;
         }
         found += has_trampoline(page);
         if (frame == BIOS_FRAME) {
-            report_control(page[0xff0] == 0xea, "the BIOS's first instruction, a far jump, in the same MiB");
+            report_control(page[0xff0] == 0xea,
+                           "the BIOS's first instruction, a far jump, in the same MiB");
         }
         xenforeignmemory_unmap(memory, page, 1);
     }
-    report_try(!found && refused, "Xen's trampoline in %u frames that can be written; %u of RAM refused",
-               found, refused);
+    report_try(!found && refused,
+               "Xen's trampoline in %u frames that can be written; %u of RAM refused", found,
+               refused);
     return report_end();
 }

@@ -112,7 +112,8 @@ int main(int count, char **arguments)
 
     uuid_get(tenant, own);
     uuid_get(helper, helper_s);
-    report_control(!uuid_set(helper, fresh) && has_uuid(helper, fresh), "another UUID, without enclaves");
+    report_control(!uuid_set(helper, fresh) && has_uuid(helper, fresh),
+                   "another UUID, without enclaves");
     report_errno(uuid_set(tenant, fresh), EBUSY, "the helper's UUID for the tenant");
     report_control(!uuid_set(helper, helper_s), "and back");
     report_errno(uuid_set(tenant, fresh), EBUSY, "a fresh UUID for the tenant");

@@ -165,9 +165,8 @@ static long area_open(void)
 static void area_prepare(unsigned int i, __u64 value, unsigned int command, unsigned int domain)
 {
     area.update[i] = (struct mmu_update){.ptr = area.address[i] | command, .val = value};
-    area.call[i] = (struct multicall_entry){
-        .op = __HYPERVISOR_mmu_update,
-        .args = {(unsigned long)&area.update[i], 1, 0, domain}};
+    area.call[i] = (struct multicall_entry){.op = __HYPERVISOR_mmu_update,
+                                            .args = {(unsigned long)&area.update[i], 1, 0, domain}};
 }
 
 static void area_flush(void)
@@ -222,8 +221,9 @@ static long do_entry(struct door_entry *door)
     long rc = area_open();
 
     memset(door->data, 0, sizeof(door->data));
-    return rc ? rc : area_try(door->frame, 1, door->command & 3, door->domain, &door->result,
-                              look_copy, door->data);
+    return rc ? rc
+              : area_try(door->frame, 1, door->command & 3, door->domain, &door->result, look_copy,
+                         door->data);
 }
 
 static void look_search(__u64 frame, const void *page, void *context)

@@ -22,17 +22,17 @@ struct door_scan {
     __u64 seed;
     __u64 first;
     __u64 count;
-    __u64 step;      /* look at every step-th page that is no memory */
-    __u64 memory;    /* out: pages of memory looked at */
-    __u64 other;     /* out: others looked at */
-    __u64 unmapped;  /* out: the kernel could not map them */
-    __u64 found;     /* out: pages with the pattern ... */
-    __u64 at;        /* ... and the first of them */
+    __u64 step;     /* look at every step-th page that is no memory */
+    __u64 memory;   /* out: pages of memory looked at */
+    __u64 other;    /* out: others looked at */
+    __u64 unmapped; /* out: the kernel could not map them */
+    __u64 found;    /* out: pages with the pattern ... */
+    __u64 at;       /* ... and the first of them */
 };
 
 /* A page of the kernel's own. frame: as the hypervisor knows it (a machine frame in PV). */
 struct door_page {
-    __u32 slot; /* 0 .. DOOR_SLOTS-1 */
+    __u32 slot;  /* 0 .. DOOR_SLOTS-1 */
     __u32 write; /* 1: data into the page; 0: out of it */
     __u64 frame;
     __u8 data[4096];

@@ -29,7 +29,8 @@ void door_must(unsigned long command, void *argument)
     }
 }
 
-long kernel_hypercall(unsigned int number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+long kernel_hypercall(unsigned int number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                      uint64_t e)
 {
     struct door_hypercall door = {.number = number, .argument = {a, b, c, d, e}};
 

@@ -8,7 +8,8 @@
 #include "../kernel/door.h"
 
 /* A hypercall from CPL 0: what Xen returned. Memory that the arguments name must be resident. */
-long kernel_hypercall(unsigned int number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
+long kernel_hypercall(unsigned int number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                      uint64_t e);
 /* The ioctl; 0 or a negative errno. */
 long door_call(unsigned long command, void *argument);
 /* The same; a failure ends the program. */

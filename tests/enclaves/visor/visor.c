@@ -31,18 +31,53 @@
 
 /* VMCB (AMD APM vol. 2, appendix B). */
 enum {
-    VMCB_CR = 0x000, VMCB_DR = 0x004, VMCB_EXCEPTIONS = 0x008, VMCB_GENERAL1 = 0x00c,
-    VMCB_GENERAL2 = 0x010, VMCB_IOPM = 0x040, VMCB_MSRPM = 0x048, VMCB_ASID = 0x058,
-    VMCB_VINTR = 0x060, VMCB_EXITCODE = 0x070, VMCB_EXITINFO1 = 0x078, VMCB_EXITINFO2 = 0x080,
-    VMCB_EXITINTINFO = 0x088, VMCB_NP = 0x090, VMCB_EVENTINJ = 0x0a8, VMCB_NCR3 = 0x0b0,
-    VMCB_ES = 0x400, VMCB_CS = 0x410, VMCB_SS = 0x420, VMCB_DS = 0x430, VMCB_FS = 0x440,
-    VMCB_GS = 0x450, VMCB_GDTR = 0x460, VMCB_IDTR = 0x480, VMCB_TR = 0x490, VMCB_CPL = 0x4cb,
-    VMCB_EFER = 0x4d0, VMCB_CR4 = 0x548, VMCB_CR3 = 0x550, VMCB_CR0 = 0x558, VMCB_DR7 = 0x560,
-    VMCB_DR6 = 0x568, VMCB_RFLAGS = 0x570, VMCB_RIP = 0x578, VMCB_RSP = 0x5d8, VMCB_RAX = 0x5f8,
+    VMCB_CR = 0x000,
+    VMCB_DR = 0x004,
+    VMCB_EXCEPTIONS = 0x008,
+    VMCB_GENERAL1 = 0x00c,
+    VMCB_GENERAL2 = 0x010,
+    VMCB_IOPM = 0x040,
+    VMCB_MSRPM = 0x048,
+    VMCB_ASID = 0x058,
+    VMCB_VINTR = 0x060,
+    VMCB_EXITCODE = 0x070,
+    VMCB_EXITINFO1 = 0x078,
+    VMCB_EXITINFO2 = 0x080,
+    VMCB_EXITINTINFO = 0x088,
+    VMCB_NP = 0x090,
+    VMCB_EVENTINJ = 0x0a8,
+    VMCB_NCR3 = 0x0b0,
+    VMCB_ES = 0x400,
+    VMCB_CS = 0x410,
+    VMCB_SS = 0x420,
+    VMCB_DS = 0x430,
+    VMCB_FS = 0x440,
+    VMCB_GS = 0x450,
+    VMCB_GDTR = 0x460,
+    VMCB_IDTR = 0x480,
+    VMCB_TR = 0x490,
+    VMCB_CPL = 0x4cb,
+    VMCB_EFER = 0x4d0,
+    VMCB_CR4 = 0x548,
+    VMCB_CR3 = 0x550,
+    VMCB_CR0 = 0x558,
+    VMCB_DR7 = 0x560,
+    VMCB_DR6 = 0x568,
+    VMCB_RFLAGS = 0x570,
+    VMCB_RIP = 0x578,
+    VMCB_RSP = 0x5d8,
+    VMCB_RAX = 0x5f8,
     VMCB_PAT = 0x668,
 };
-enum { EXIT_DB = 0x41, EXIT_AC = 0x51, EXIT_INTR = 0x60, EXIT_CPUID = 0x72, EXIT_SHUTDOWN = 0x7f,
-       EXIT_VMMCALL = 0x81, EXIT_NPF = 0x400 };
+enum {
+    EXIT_DB = 0x41,
+    EXIT_AC = 0x51,
+    EXIT_INTR = 0x60,
+    EXIT_CPUID = 0x72,
+    EXIT_SHUTDOWN = 0x7f,
+    EXIT_VMMCALL = 0x81,
+    EXIT_NPF = 0x400
+};
 enum { RSI = 3, RDI = 4, RDX = 2 }; /* places in registers[] */
 
 struct world {
@@ -308,7 +343,8 @@ static uint64_t run(struct world *world)
             if (get(world, VMCB_RAX) == CLOISTER_ENCLAVE_REPORT ||
                 get(world, VMCB_RAX) == CLOISTER_ENCLAVE_KEY ||
                 get(world, VMCB_RAX) == CLOISTER_ENCLAVE_COUNTER) {
-                set(world, VMCB_RAX, -(uint64_t)EOPNOTSUPP); /* it has neither key nor root nor TPM */
+                set(world, VMCB_RAX,
+                    -(uint64_t)EOPNOTSUPP); /* it has neither key nor root nor TPM */
                 break;
             }
             if (get(world, VMCB_RAX) < CLOISTER_ENCLAVE_AEX_COUNT) {
@@ -371,7 +407,8 @@ static void report(const uint8_t *slot, uint32_t out_offset)
 static void call(uint32_t thread, uint32_t function, const uint8_t *in, uint32_t in_size,
                  uint32_t capacity)
 {
-    const uint32_t slot_size = launch->shared_count * CLOISTER_PAGE_SIZE / launch->thread_count & ~63u;
+    const uint32_t slot_size =
+        launch->shared_count * CLOISTER_PAGE_SIZE / launch->thread_count & ~63u;
     struct world *world = &worlds[thread];
     uint8_t *slot = window + thread * slot_size;
     struct cloister_call_frame *frame = (void *)slot;
@@ -385,9 +422,12 @@ static void call(uint32_t thread, uint32_t function, const uint8_t *in, uint32_t
         print("dead\n");
         return;
     }
-    *frame = (struct cloister_call_frame){.function = function, .in_offset = sizeof(*frame),
-                                          .in_size = in_size, .out_offset = out_offset,
-                                          .out_capacity = capacity, .status = 1};
+    *frame = (struct cloister_call_frame){.function = function,
+                                          .in_offset = sizeof(*frame),
+                                          .in_size = in_size,
+                                          .out_offset = out_offset,
+                                          .out_capacity = capacity,
+                                          .status = 1};
     memcpy(slot + sizeof(*frame), in, in_size);
     if (world->patch_offset) {
         *(uint32_t *)(slot + world->patch_offset) = world->patch_value;
@@ -470,8 +510,8 @@ static uint32_t take_hex(struct script *script, uint8_t *bytes)
     for (; script->at < script->end && *script->at != '\n'; script->at++, digits++) {
         const char digit = *script->at;
 
-        bytes[digits / 2] = (uint8_t)(bytes[digits / 2] << 4 |
-                                      (digit <= '9' ? digit - '0' : digit - 'a' + 10));
+        bytes[digits / 2] =
+            (uint8_t)(bytes[digits / 2] << 4 | (digit <= '9' ? digit - '0' : digit - 'a' + 10));
     }
     return digits / 2;
 }

@@ -76,14 +76,13 @@ static void buffer_put(struct buffer *b, const void *data, size_t size)
 static void buffer_free(struct buffer *b)
 {
     free(b->data);
-    *b = (struct buffer){ 0 };
+    *b = (struct buffer){0};
 }
 
 static void send_frame(uint32_t id, uint32_t type, const void *body, size_t size)
 {
     struct vexec_frame frame = {
-        .magic = VEXEC_MAGIC, .id = id, .type = type, .size = (uint32_t)size
-    };
+        .magic = VEXEC_MAGIC, .id = id, .type = type, .size = (uint32_t)size};
 
     buffer_put(&outgoing, &frame, sizeof(frame));
     buffer_put(&outgoing, body, size);
@@ -91,7 +90,7 @@ static void send_frame(uint32_t id, uint32_t type, const void *body, size_t size
 
 static void send_exit(uint32_t id, uint32_t status, uint32_t flags)
 {
-    struct vexec_exit end = { .status = status, .flags = flags };
+    struct vexec_exit end = {.status = status, .flags = flags};
 
     send_frame(id, VEXEC_EXIT, &end, sizeof(end));
 }
@@ -181,7 +180,7 @@ static void run(uint32_t id, char *body, size_t size)
 
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
         abort();
-    *job = (struct job){ .used = true, .id = id, .in = in[1], .out = out[0], .err = err[0] };
+    *job = (struct job){.used = true, .id = id, .in = in[1], .out = out[0], .err = err[0]};
     job->deadline = timeout ? now_ms() + timeout : 0;
     job->pid = fork();
     if (job->pid == 0)
@@ -226,8 +225,9 @@ static void reap(struct job *job)
         return;
     drain(job, &job->out, VEXEC_OUT);
     drain(job, &job->err, VEXEC_ERR);
-    send_exit(job->id, WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status)
-                                         : 128u + (uint32_t)WTERMSIG(status), job->flags);
+    send_exit(job->id,
+              WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status) : 128u + (uint32_t)WTERMSIG(status),
+              job->flags);
     end_job(job);
 }
 
@@ -302,7 +302,7 @@ static size_t add_poll(struct pollfd *set, size_t count, int fd, short events)
 {
     if (fd < 0)
         return count;
-    set[count] = (struct pollfd){ .fd = fd, .events = events };
+    set[count] = (struct pollfd){.fd = fd, .events = events};
     return count + 1;
 }
 

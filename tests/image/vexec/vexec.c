@@ -78,7 +78,7 @@ static int open_port(const char *wanted)
 /* `host` is ADDRESS:PORT. */
 static int open_connection(const char *host)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET };
+    struct sockaddr_in address = {.sin_family = AF_INET};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     unsigned int port;
     char name[16];
@@ -96,7 +96,7 @@ static int open_connection(const char *host)
 static _Noreturn void serve_port(const char *name)
 {
     const char *host = getenv("VEXEC_HOST");
-    struct link link = { .fd = host ? open_connection(host) : open_port(name) };
+    struct link link = {.fd = host ? open_connection(host) : open_port(name)};
 
     if (link.fd < 0)
         fail(host ? host : name);
@@ -118,7 +118,7 @@ static _Noreturn void serve_channel(unsigned int channel)
     snprintf(turn_path, sizeof(turn_path), "%s/turn", path);
     for (;;) {
         struct libxenvchan *vchan = libxenvchan_server_init(NULL, 0, path, RING_SIZE, RING_SIZE);
-        struct link link = { .vchan = vchan };
+        struct link link = {.vchan = vchan};
         int length;
 
         if (!vchan)
@@ -214,8 +214,8 @@ static size_t pending_size;
 
 static void queue(uint32_t type, const void *body, size_t size)
 {
-    struct vexec_frame frame = { .magic = VEXEC_MAGIC, .id = 1, .type = type,
-                                 .size = (uint32_t)size };
+    struct vexec_frame frame = {
+        .magic = VEXEC_MAGIC, .id = 1, .type = type, .size = (uint32_t)size};
 
     memcpy(pending + pending_size, &frame, sizeof(frame));
     pending_size += sizeof(frame);
@@ -276,7 +276,7 @@ static size_t client_frame(const char *buf, size_t size, int *status)
 static int client(unsigned int domid, uint32_t timeout, bool forward, char **argv)
 {
     static char buf[2 * (sizeof(struct vexec_frame) + VEXEC_MAX_BODY)];
-    struct link link = { .vchan = connect_channel(domid) };
+    struct link link = {.vchan = connect_channel(domid)};
     size_t have = sizeof(timeout);
     int status = -1;
 
@@ -298,7 +298,7 @@ static int client(unsigned int domid, uint32_t timeout, bool forward, char **arg
 
     have = 0;
     while (status < 0) {
-        struct pollfd set[2] = { { .fd = link.fd, .events = POLLIN }, { .events = POLLIN } };
+        struct pollfd set[2] = {{.fd = link.fd, .events = POLLIN}, {.events = POLLIN}};
         ssize_t got;
         size_t used;
 

@@ -160,15 +160,16 @@ static void list(struct fake_host *host, const uint8_t *body, size_t size, struc
     }
 }
 
-static void evidence(struct fake_host *host, const uint8_t *body, size_t size, struct result *result)
+static void evidence(struct fake_host *host, const uint8_t *body, size_t size,
+                     struct result *result)
 {
     const struct cloister_msg_ticket ticket = {.ticket = 7};
 
     REQUIRE(size >= sizeof(host->evidence));
     memcpy(&host->evidence, body, sizeof(host->evidence));
     REQUIRE(host->evidence.nonce_size >= 16 && host->evidence.nonce_size <= 64);
-    REQUIRE(size == sizeof(host->evidence) +
-                        host->evidence.report_count * sizeof(struct cloister_report));
+    REQUIRE(size ==
+            sizeof(host->evidence) + host->evidence.report_count * sizeof(struct cloister_report));
     for (size_t i = sizeof(host->evidence); i < size; i++)
         REQUIRE(body[i] == 0x5a);
     memcpy(result->body, &ticket, sizeof(ticket));

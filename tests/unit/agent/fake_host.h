@@ -54,16 +54,16 @@ struct fake_host {
     uint16_t refuse_type; /* messages of this type ... */
     int refuse_error;     /* ... are refused so; 0: none */
     uint16_t refuse_reason;
-    uint32_t refuse_after; /* after that many were served */
-    bool short_bodies;     /* replies lack their bodies */
-    uint32_t evidence_size;    /* of the evidence that it makes ... */
-    unsigned int not_ready;    /* ... after that many looks */
-    bool pieces_lie;           /* about the size of the whole */
+    uint32_t refuse_after;                 /* after that many were served */
+    bool short_bodies;                     /* replies lack their bodies */
+    uint32_t evidence_size;                /* of the evidence that it makes ... */
+    unsigned int not_ready;                /* ... after that many looks */
+    bool pieces_lie;                       /* about the size of the whole */
     struct cloister_msg_evidence evidence; /* as it was asked for */
 
     /* The channel: */
     enum transport_state state;
-    bool moved; /* the guest: nobody finds what it has offered */
+    bool moved;         /* the guest: nobody finds what it has offered */
     unsigned int looks; /* whether it is still offered */
     uint32_t opened;
     uint32_t closed;

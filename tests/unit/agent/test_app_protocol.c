@@ -79,9 +79,9 @@ START_TEST(checks_requests_for_evidence)
                          nonce >= 16 && nonce <= 64 ? 0 : -EINVAL);
     }
     evidence.head.nonce_size = 32;
-    ck_assert_int_eq(
-        app_decode(packet, message(APP_EVIDENCE, &evidence, sizeof(evidence.head) - 1), 0, &request),
-        -EMSGSIZE);
+    ck_assert_int_eq(app_decode(packet, message(APP_EVIDENCE, &evidence, sizeof(evidence.head) - 1),
+                                0, &request),
+                     -EMSGSIZE);
     ck_assert_int_eq(
         app_decode(packet, message(APP_EVIDENCE, &evidence, sizeof(evidence.head)), 1, &request),
         -EINVAL);
@@ -342,7 +342,7 @@ START_TEST(cuts_long_texts)
 }
 END_TEST
 
-SUITE_MAIN("app protocol", accepts_each_request, checks_requests_for_evidence, refuses_every_shorter_packet,
-           refuses_longer_packets, refuses_magic_version_type, refuses_reserved_fields,
-           refuses_wrong_descriptor_counts, survives_random_requests, checks_replies,
-           refuses_strange_replies, cuts_long_texts)
+SUITE_MAIN("app protocol", accepts_each_request, checks_requests_for_evidence,
+           refuses_every_shorter_packet, refuses_longer_packets, refuses_magic_version_type,
+           refuses_reserved_fields, refuses_wrong_descriptor_counts, survives_random_requests,
+           checks_replies, refuses_strange_replies, cuts_long_texts)

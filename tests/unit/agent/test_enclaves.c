@@ -751,6 +751,5 @@ SUITE_MAIN("enclaves", loads, unloads, survives_the_host_dying_at_every_step,
            takes_over_after_a_restart, notices_that_an_adopted_owner_died,
            cleans_up_after_an_agent_that_died_while_loading, keeps_the_limits_of_users,
            keeps_the_limits_of_all_users_together, counts_for_who_answers,
-           notices_content_that_is_gone,
-           refuses_without_grants, pays_with_the_balloon, goes_on_without_a_balloon_that_moves,
-           refuses_where_the_balloon_would_take_too_much)
+           notices_content_that_is_gone, refuses_without_grants, pays_with_the_balloon,
+           goes_on_without_a_balloon_that_moves, refuses_where_the_balloon_would_take_too_much)

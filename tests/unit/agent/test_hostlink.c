@@ -209,7 +209,8 @@ START_TEST(joins_parts)
 
     start();
     hostlink_run(channel, 1);
-    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, parts, 4, ended, (void *)0), 0);
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, parts, 4, ended, (void *)0),
+                     0);
     hostlink_run(channel, 2); /* the fake host checks the sizes */
     ck_assert_int_eq(ends[0].error, -ENOENT);
     stop();
@@ -225,8 +226,10 @@ START_TEST(refuses_what_is_too_much)
 
     start();
     hostlink_run(channel, 1);
-    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, &part, 1, ended, NULL), -EMSGSIZE);
-    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, wraps, 2, ended, NULL), -EMSGSIZE);
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, &part, 1, ended, NULL),
+                     -EMSGSIZE);
+    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_ADD, wraps, 2, ended, NULL),
+                     -EMSGSIZE);
     while (!ask(0, CLOISTER_MSG_QUOTA))
         ck_assert_uint_lt(++queued, 5000);
     ck_assert_uint_eq(queued, HOSTLINK_MAX_QUEUED);
@@ -441,14 +444,14 @@ START_TEST(takes_requests_from_within_replies)
 {
     start();
     hostlink_run(channel, 1);
-    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_QUOTA, NULL, 0, ask_again, (void *)5),
-                     0);
+    ck_assert_int_eq(
+        hostlink_request(channel, NULL, CLOISTER_MSG_QUOTA, NULL, 0, ask_again, (void *)5), 0);
     hostlink_run(channel, 2);
     ck_assert_uint_eq(ends[5].calls, 1);
     ck_assert_int_eq(ends[5].error, 0);
     fake_host_kill(&host);
-    ck_assert_int_eq(hostlink_request(channel, NULL, CLOISTER_MSG_QUOTA, NULL, 0, ask_again, (void *)5),
-                     0);
+    ck_assert_int_eq(
+        hostlink_request(channel, NULL, CLOISTER_MSG_QUOTA, NULL, 0, ask_again, (void *)5), 0);
     hostlink_run(channel, 3);
     ck_assert_uint_eq(ends[5].calls, 1);
     stop();
@@ -609,14 +612,12 @@ START_TEST(drops_what_nobody_waits_for)
 }
 END_TEST
 
-SUITE_MAIN("hostlink", comes_up, waits_for_the_host,
-           offers_again_where_the_guest_has_moved, looks_now_and_then_whether_the_offer_stands,
-           tries_again_where_there_is_no_xen,
+SUITE_MAIN("hostlink", comes_up, waits_for_the_host, offers_again_where_the_guest_has_moved,
+           looks_now_and_then_whether_the_offer_stands, tries_again_where_there_is_no_xen,
            streams_in_any_pieces, joins_parts, refuses_what_is_too_much, survives_every_death,
            notices_replies_out_of_turn, survives_death_while_greeting,
            goes_on_where_the_greeting_is_refused, refuses_a_reply_to_nothing,
            refuses_a_reply_before_its_request, refuses_strange_results, survives_random_bytes,
-           takes_requests_from_within_replies,
-           keeps_places_for_the_agent, keeps_bytes_for_the_agent, leaves_places_to_other_users,
-           sends_its_own_first, sends_so_many_at_a_time, takes_users_in_turn,
-           drops_what_nobody_waits_for)
+           takes_requests_from_within_replies, keeps_places_for_the_agent,
+           keeps_bytes_for_the_agent, leaves_places_to_other_users, sends_its_own_first,
+           sends_so_many_at_a_time, takes_users_in_turn, drops_what_nobody_waits_for)

@@ -416,8 +416,8 @@ START_TEST(tells_why_there_is_no_evidence)
     static const struct {
         int error;
         const char *text;
-    } refusals[] = {{-EBUSY, "try again"},      {-EOPNOTSUPP, "no TPM"},  {-ENODEV, "no TPM"},
-                    {-ETIMEDOUT, "in time"},    {-ESTALE, "ask again"},   {-EIO, "cloisterd's journal"},
+    } refusals[] = {{-EBUSY, "try again"},   {-EOPNOTSUPP, "no TPM"}, {-ENODEV, "no TPM"},
+                    {-ETIMEDOUT, "in time"}, {-ESTALE, "ask again"},  {-EIO, "cloisterd's journal"},
                     {-EINVAL, "is none"}};
     size_t size;
 
@@ -1040,8 +1040,7 @@ START_TEST(does_not_wait_for_ever)
     fake_host_kill(&host);
     ck_assert_int_eq(cloister_enclave_terminate(enclave, &error), -EBUSY);
     ck_assert_ptr_nonnull(strstr(error.text, "1 s"));
-    ck_assert_int_eq(cloister_enclave_call(enclave, 1, NULL, 0, NULL, 0, NULL, &error),
-                     -ESHUTDOWN);
+    ck_assert_int_eq(cloister_enclave_call(enclave, 1, NULL, 0, NULL, 0, NULL, &error), -ESHUTDOWN);
     stuck = false;
     pthread_join(caller, NULL);
     /* The agent has forgotten it already: its end comes with the host. */
@@ -1053,8 +1052,8 @@ END_TEST
 SUITE_MAIN("library", creates_calls_terminates, loads_from_a_path_and_a_pipe,
            refuses_what_is_no_image, tells_what_the_host_refused,
            notices_a_hypervisor_without_monitor, says_where_there_is_no_agent, lists,
-           collects_evidence, tells_why_there_is_no_evidence, limits_connections, closes_connections_that_break_the_rules,
-           survives_random_packets,
+           collects_evidence, tells_why_there_is_no_evidence, limits_connections,
+           closes_connections_that_break_the_rules, survives_random_packets,
            refuses_a_second_question, ends_enclaves_with_their_process,
            leaves_a_childs_parent_alone, outlives_the_agent, does_not_take_a_socket_that_is_in_use,
            loads_many_at_once, slows_down_who_asks_too_often, answers_where_a_descriptor_is_lost,

@@ -100,10 +100,19 @@ END_TEST
 
 START_TEST(passes_over_lines_that_are_none)
 {
-    static const char *const wrong[] = {
-        "",          "\n",           "1000\n",         "1000:5\n",          "1000:5:\n",
-        "1000:a:9\n", "1000:5:9x\n",  ":100000:65536\n", "nosuchuser:5:9\n", "-1:5:9\n",
-        "1000:99999999999:9\n", "1000:-5:65536\n", "1000:5:4294967296\n"};
+    static const char *const wrong[] = {"",
+                                        "\n",
+                                        "1000\n",
+                                        "1000:5\n",
+                                        "1000:5:\n",
+                                        "1000:a:9\n",
+                                        "1000:5:9x\n",
+                                        ":100000:65536\n",
+                                        "nosuchuser:5:9\n",
+                                        "-1:5:9\n",
+                                        "1000:99999999999:9\n",
+                                        "1000:-5:65536\n",
+                                        "1000:5:4294967296\n"};
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         char text[128];

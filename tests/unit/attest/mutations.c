@@ -87,7 +87,8 @@ static void prepare(void)
 
 static void set_edge(uint8_t *data, size_t size)
 {
-    static const uint64_t edges[] = {0, 1, 23, 24, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff,
+    static const uint64_t edges[] = {0,          1,          23,        24,        0x7f,
+                                     0x80,       0xff,       0x100,     0x7fff,    0xffff,
                                      0x7fffffff, 0xffffffff, INT64_MAX, UINT64_MAX};
     uint64_t edge = edges[below(sizeof(edges) / sizeof(edges[0]))];
     size_t width = 1u << below(4), at = below(size);

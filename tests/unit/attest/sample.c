@@ -42,19 +42,23 @@ static void write_beat(const char *folder, const char *name)
  */
 static void write_trace(const char *folder)
 {
-    const struct cloister_trace_record record = {
-        .event = CLOISTER_EVENT_DOMAIN, .domain = CLOISTER_NO_DOMAIN, .vcpu = CLOISTER_NO_VCPU, .cpl = 0xff,
-        .target = 3, .page = CLOISTER_NO_PAGE, .found = 2};
+    const struct cloister_trace_record record = {.event = CLOISTER_EVENT_DOMAIN,
+                                                 .domain = CLOISTER_NO_DOMAIN,
+                                                 .vcpu = CLOISTER_NO_VCPU,
+                                                 .cpl = 0xff,
+                                                 .target = 3,
+                                                 .page = CLOISTER_NO_PAGE,
+                                                 .found = 2};
     struct cloister_report *beat = &scene.reports[1];
     uint8_t bytes[32 + sizeof(record)] = {0};
     char text[512];
-    int size = snprintf(text, sizeof(text),
-                        "{\"kind\":\"boot\",\"boot\":\"%016llx\",\"cpus\":1}\n"
-                        "{\"kind\":\"trace\",\"boot\":\"%016llx\",\"cpu\":0,\"seq\":0,\"order\":0,\"time\":0,"
-                        "\"event\":\"domain\",\"decision\":\"allowed\",\"reason_code\":0,\"error\":0,"
-                        "\"operation\":0,\"target\":3,\"address\":\"0x0\",\"found\":2,\"allowed\":0}\n",
-                        (unsigned long long)scene.record.boot_id,
-                        (unsigned long long)scene.record.boot_id);
+    int size = snprintf(
+        text, sizeof(text),
+        "{\"kind\":\"boot\",\"boot\":\"%016llx\",\"cpus\":1}\n"
+        "{\"kind\":\"trace\",\"boot\":\"%016llx\",\"cpu\":0,\"seq\":0,\"order\":0,\"time\":0,"
+        "\"event\":\"domain\",\"decision\":\"allowed\",\"reason_code\":0,\"error\":0,"
+        "\"operation\":0,\"target\":3,\"address\":\"0x0\",\"found\":2,\"allowed\":0}\n",
+        (unsigned long long)scene.record.boot_id, (unsigned long long)scene.record.boot_id);
 
     write_file(folder, "trace.jsonl", text, (size_t)size);
     memcpy(bytes, &scene.record.boot_id, 8);

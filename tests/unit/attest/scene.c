@@ -224,9 +224,8 @@ void scene_reports(void)
     for (uint32_t i = 0; i < scene.report_count; i++) {
         if (scene.reports[i].kind == CLOISTER_REPORT_HEARTBEAT) {
             memset(scene.reports[i].report_data, 0, sizeof(scene.reports[i].report_data));
-            must(!cloister_challenge_binding(
-                     (struct cloister_bytes){scene.nonce, scene.nonce_size}, &scene.record,
-                     scene.reports[i].report_data),
+            must(!cloister_challenge_binding((struct cloister_bytes){scene.nonce, scene.nonce_size},
+                                             &scene.record, scene.reports[i].report_data),
                  "binding");
         }
         scene_sign_report(i);

@@ -19,7 +19,10 @@
      CLOISTER_INFO_TPM_REQUIRED | CLOISTER_INFO_LOCKDOWN | CLOISTER_INFO_INTREMAP |                \
      CLOISTER_INFO_MOR)
 #define SCENE_PCRS 7u /* 0, 2, 4, 7, 8, 9 and the record's */
-#define SCENE_PCR_NUMBERS {0, 2, 4, 7, 8, 9, CLOISTER_RECORD_PCR}
+#define SCENE_PCR_NUMBERS                                                                          \
+    {                                                                                              \
+        0, 2, 4, 7, 8, 9, CLOISTER_RECORD_PCR                                                      \
+    }
 
 /* Where each stands in scene.pcrs. */
 enum { SCENE_PCR0, SCENE_PCR2, SCENE_PCR4, SCENE_PCR7, SCENE_PCR8, SCENE_PCR9, SCENE_RECORD_PCR };

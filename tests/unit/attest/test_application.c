@@ -129,8 +129,9 @@ END_TEST
 
 START_TEST(anything_else_changes_it)
 {
-    static const size_t places[] = {2, COFF + 8, CERTIFICATE + 8, HEADERS - 1, FIRST, SECOND - 1,
-                                    SECOND, TRAILER - 1, TRAILER, SIGNATURE - 1};
+    static const size_t places[] = {2,       COFF + 8,     CERTIFICATE + 8, HEADERS - 1,
+                                    FIRST,   SECOND - 1,   SECOND,          TRAILER - 1,
+                                    TRAILER, SIGNATURE - 1};
     uint8_t good[32], digest[32];
 
     ck_assert_int_eq(measure(good), 0);
@@ -148,22 +149,22 @@ static const struct {
     uint32_t value;
     size_t size;
 } wrong[] = {
-    {0, 0, 1},                      /* MZ */
-    {60, 0xffffffff, 4},            /* the PE header's place */
+    {0, 0, 1},           /* MZ */
+    {60, 0xffffffff, 4}, /* the PE header's place */
     {60, END - 4, 4},
-    {COFF, 0, 1},                   /* PE */
-    {COFF + 6, 97, 2},              /* sections */
+    {COFF, 0, 1},      /* PE */
+    {COFF + 6, 97, 2}, /* sections */
     {COFF + 6, 0xffff, 2},
-    {COFF + 20, 100, 2},            /* size of the optional header */
+    {COFF + 20, 100, 2}, /* size of the optional header */
     {COFF + 20, 0xffff, 2},
-    {OPTIONAL, 0x30b, 2},           /* its magic */
-    {OPTIONAL + 60, 100, 4},        /* size of the headers */
+    {OPTIONAL, 0x30b, 2},    /* its magic */
+    {OPTIONAL + 60, 100, 4}, /* size of the headers */
     {OPTIONAL + 60, END + 1, 4},
     {OPTIONAL + 60, 0xffffffff, 4},
-    {DIRECTORIES - 4, 4, 4},        /* directories */
+    {DIRECTORIES - 4, 4, 4}, /* directories */
     {CERTIFICATE + 4, END + 1, 4},
     {CERTIFICATE + 4, 0xffffffff, 4},
-    {SECTIONS + 16, END, 4},        /* a section */
+    {SECTIONS + 16, END, 4}, /* a section */
     {SECTIONS + 16, 0xffffffff, 4},
     {SECTIONS + 20, END, 4},
     {SECTIONS + 20, 0xffffffff, 4},

@@ -118,13 +118,16 @@ START_TEST(binding)
     memcpy(text, scene.nonce, 32);
     scene_sha256(&scene.record, sizeof(scene.record), text + 32);
     scene_sha256(text, 64, expected);
-    ck_assert_int_eq(cloister_challenge_binding((struct cloister_bytes){scene.nonce, 32},
-                                                &scene.record, digest), 0);
+    ck_assert_int_eq(
+        cloister_challenge_binding((struct cloister_bytes){scene.nonce, 32}, &scene.record, digest),
+        0);
     ck_assert(!memcmp(digest, expected, 32));
-    ck_assert_int_eq(cloister_challenge_binding((struct cloister_bytes){scene.nonce, 15},
-                                                &scene.record, digest), -EINVAL);
-    ck_assert_int_eq(cloister_challenge_binding((struct cloister_bytes){scene.nonce, 65},
-                                                &scene.record, digest), -EINVAL);
+    ck_assert_int_eq(
+        cloister_challenge_binding((struct cloister_bytes){scene.nonce, 15}, &scene.record, digest),
+        -EINVAL);
+    ck_assert_int_eq(
+        cloister_challenge_binding((struct cloister_bytes){scene.nonce, 65}, &scene.record, digest),
+        -EINVAL);
 }
 END_TEST
 
@@ -205,26 +208,26 @@ static const struct {
     size_t size;
     enum cloister_refusal_code code;
 } wrong_items[] = {
-    {"\x20", 1, CLOISTER_REFUSED_BAD_TYPE},                         /* -1 */
-    {"\x38\x20", 2, CLOISTER_REFUSED_BAD_TYPE},                     /* -33 */
+    {"\x20", 1, CLOISTER_REFUSED_BAD_TYPE},     /* -1 */
+    {"\x38\x20", 2, CLOISTER_REFUSED_BAD_TYPE}, /* -33 */
     {"\x39\x01\x00", 3, CLOISTER_REFUSED_BAD_TYPE},
     {"\x3a\x01\x00\x00\x00", 5, CLOISTER_REFUSED_BAD_TYPE},
     {"\x3b\x01\x00\x00\x00\x00\x00\x00\x00", 9, CLOISTER_REFUSED_BAD_TYPE},
-    {"\x61\x61", 2, CLOISTER_REFUSED_BAD_TYPE},                     /* "a" */
-    {"\xf4", 1, CLOISTER_REFUSED_BAD_TYPE},                         /* false */
-    {"\xf6", 1, CLOISTER_REFUSED_BAD_TYPE},                         /* null */
-    {"\xf7", 1, CLOISTER_REFUSED_BAD_TYPE},                         /* undefined */
-    {"\xf9\x3c\x00", 3, CLOISTER_REFUSED_BAD_TYPE},                 /* 1.0 */
+    {"\x61\x61", 2, CLOISTER_REFUSED_BAD_TYPE},     /* "a" */
+    {"\xf4", 1, CLOISTER_REFUSED_BAD_TYPE},         /* false */
+    {"\xf6", 1, CLOISTER_REFUSED_BAD_TYPE},         /* null */
+    {"\xf7", 1, CLOISTER_REFUSED_BAD_TYPE},         /* undefined */
+    {"\xf9\x3c\x00", 3, CLOISTER_REFUSED_BAD_TYPE}, /* 1.0 */
     {"\xfa\x3f\x80\x00\x00", 5, CLOISTER_REFUSED_BAD_TYPE},
     {"\xfb\x3f\xf0\x00\x00\x00\x00\x00\x00", 9, CLOISTER_REFUSED_BAD_TYPE},
-    {"\xc1\x00", 2, CLOISTER_REFUSED_BAD_TYPE},                     /* tag 1 */
-    {"\x1c", 1, CLOISTER_REFUSED_BAD_TYPE},                         /* reserved */
+    {"\xc1\x00", 2, CLOISTER_REFUSED_BAD_TYPE}, /* tag 1 */
+    {"\x1c", 1, CLOISTER_REFUSED_BAD_TYPE},     /* reserved */
     {"\xfc", 1, CLOISTER_REFUSED_BAD_TYPE},
-    {"\x5f\x41\x00\xff", 4, CLOISTER_REFUSED_NOT_DETERMINISTIC},    /* indefinite bytes */
+    {"\x5f\x41\x00\xff", 4, CLOISTER_REFUSED_NOT_DETERMINISTIC}, /* indefinite bytes */
     {"\x7f\xff", 2, CLOISTER_REFUSED_NOT_DETERMINISTIC},
-    {"\x9f\xff", 2, CLOISTER_REFUSED_NOT_DETERMINISTIC},            /* indefinite array */
-    {"\xbf\xff", 2, CLOISTER_REFUSED_NOT_DETERMINISTIC},            /* indefinite map */
-    {"\xff", 1, CLOISTER_REFUSED_NOT_DETERMINISTIC},                /* break */
+    {"\x9f\xff", 2, CLOISTER_REFUSED_NOT_DETERMINISTIC}, /* indefinite array */
+    {"\xbf\xff", 2, CLOISTER_REFUSED_NOT_DETERMINISTIC}, /* indefinite map */
+    {"\xff", 1, CLOISTER_REFUSED_NOT_DETERMINISTIC},     /* break */
 };
 
 #define WRONG_ITEMS ((int)(sizeof(wrong_items) / sizeof(wrong_items[0])))
@@ -317,12 +320,16 @@ END_TEST
 START_TEST(claimed_sizes)
 {
     static const char *const heads[] = {
-        "\x5b\xff\xff\xff\xff\xff\xff\xff\xff", "\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
-        "\x5a\xff\xff\xff\xff", "\x59\xff\xff",
+        "\x5b\xff\xff\xff\xff\xff\xff\xff\xff",
+        "\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+        "\x5a\xff\xff\xff\xff",
+        "\x59\xff\xff",
     };
     static const char *const counts[] = {
-        "\xbb\xff\xff\xff\xff\xff\xff\xff\xff", "\xba\x10\x00\x00\x00",
-        "\x9b\x00\x00\x00\x10\x00\x00\x00\x00", "\x9a\xff\xff\xff\xff",
+        "\xbb\xff\xff\xff\xff\xff\xff\xff\xff",
+        "\xba\x10\x00\x00\x00",
+        "\x9b\x00\x00\x00\x10\x00\x00\x00\x00",
+        "\x9a\xff\xff\xff\xff",
     };
 
     for (size_t i = 0; i < 4; i++) {
@@ -408,9 +415,12 @@ static const struct {
     size_t from_size, to_size;
     enum cloister_refusal_code code;
 } cose_cases[] = {
-#define COSE_CASE(from, to, code) {from, to, sizeof(from) - 1, sizeof(to) - 1, code}
-    COSE_CASE("\xd2\x84\x43", "\x84\x43", CLOISTER_REFUSED_BAD_TYPE),        /* no tag */
-    COSE_CASE("\xd2\x84\x43", "\xd1\x84\x43", CLOISTER_REFUSED_BAD_VALUE),   /* COSE_Mac0 */
+#define COSE_CASE(from, to, code)                                                                  \
+    {                                                                                              \
+        from, to, sizeof(from) - 1, sizeof(to) - 1, code                                           \
+    }
+    COSE_CASE("\xd2\x84\x43", "\x84\x43", CLOISTER_REFUSED_BAD_TYPE),          /* no tag */
+    COSE_CASE("\xd2\x84\x43", "\xd1\x84\x43", CLOISTER_REFUSED_BAD_VALUE),     /* COSE_Mac0 */
     COSE_CASE("\xd2\x84\x43", "\xd8\x62\x84\x43", CLOISTER_REFUSED_BAD_VALUE), /* COSE_Sign */
     COSE_CASE("\xd2\x84\x43", "\xd8\x12\x84\x43", CLOISTER_REFUSED_BAD_VALUE), /* longer */
     COSE_CASE("\xd2\x84\x43", "\xd2\xd2\x84\x43", CLOISTER_REFUSED_BAD_TYPE),
@@ -447,8 +457,8 @@ START_TEST(cose_sig_structure)
     ck_assert(cbor_array_push(array, cbor_move(cbor_build_string("Signature1"))));
     ck_assert(cbor_array_push(array, cbor_move(cbor_build_bytestring(header, sizeof(header)))));
     ck_assert(cbor_array_push(array, cbor_move(cbor_build_bytestring(header, 0))));
-    ck_assert(cbor_array_push(array, cbor_move(cbor_build_bytestring(
-                                         report, CLOISTER_REPORT_SIGNED_SIZE))));
+    ck_assert(cbor_array_push(
+        array, cbor_move(cbor_build_bytestring(report, CLOISTER_REPORT_SIGNED_SIZE))));
     size = cbor_serialize_alloc(array, &bytes, &room);
     ck_assert_uint_eq(size, sizeof(prefix) + CLOISTER_REPORT_SIGNED_SIZE);
     ck_assert(!memcmp(bytes, prefix, sizeof(prefix)));

@@ -20,8 +20,8 @@ static int beats(struct cloister_claims *host)
 
     ck_assert_int_eq(cloister_policy_parse(scene.policy, strlen(scene.policy), &policy, NULL, 0),
                      0);
-    rc = cloister_verify_heartbeat(verifier, policy, host, nonce, &scene.reports[1],
-                                   &scene.refusal);
+    rc =
+        cloister_verify_heartbeat(verifier, policy, host, nonce, &scene.reports[1], &scene.refusal);
     cloister_policy_free(policy);
     cloister_verifier_free(verifier);
     memset(&scene.claims, 0, sizeof(scene.claims));

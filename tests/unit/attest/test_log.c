@@ -29,8 +29,8 @@ static void start(void)
         event(scene.pcrs[i].index, EV_NO_ACTION, "nothing");
     }
     scene_policy_replace("\"boot\": [", "\"insecure-any-boot\": true, \"boot\": [");
-    ck_assert_int_eq(cloister_log_replay((struct cloister_bytes){scene.log, scene.log_size},
-                                         &replay), 0);
+    ck_assert_int_eq(
+        cloister_log_replay((struct cloister_bytes){scene.log, scene.log_size}, &replay), 0);
     for (uint32_t i = 0; i + 1 < SCENE_PCRS; i++) {
         memcpy(scene.pcrs[i].value, replay.pcrs[scene.pcrs[i].index], 32);
     }
@@ -141,20 +141,33 @@ static const struct {
     uint8_t value;
     const char *wrong;
 } changes[] = {
-    {0, 1, "the format of TPM 1.2"},  {0, 24, "no event log"},
-    {4, 4, "the format of TPM 1.2"},  {28, 36, "list of digest"},
-    {28, 255, "list of digest"},      {31, 1, "the log ends in this event"},
-    {32, 's', "the format of TPM 1.2"}, {47, '3', "the format of TPM 1.2"},
-    {56, 0, "list of digest"},        {56, 9, "too many"},
-    {59, 1, "too many"},              {62, 65, "the size of a digest"},
-    {62, 0, "the size of a digest"},  {64, 0x0c, "no SHA-256 bank"},
-    {60, 0x0b, "the size of a digest"}, {64, 4, "listed twice"},
+    {0, 1, "the format of TPM 1.2"},
+    {0, 24, "no event log"},
+    {4, 4, "the format of TPM 1.2"},
+    {28, 36, "list of digest"},
+    {28, 255, "list of digest"},
+    {31, 1, "the log ends in this event"},
+    {32, 's', "the format of TPM 1.2"},
+    {47, '3', "the format of TPM 1.2"},
+    {56, 0, "list of digest"},
+    {56, 9, "too many"},
+    {59, 1, "too many"},
+    {62, 65, "the size of a digest"},
+    {62, 0, "the size of a digest"},
+    {64, 0x0c, "no SHA-256 bank"},
+    {60, 0x0b, "the size of a digest"},
+    {64, 4, "listed twice"},
     {66, 20, "the size of a digest"},
-    {68, 1, "list of digest"},        {69, 24, "PCR's index"},
-    {72, 1, "PCR's index"},           {77, 0, "no SHA-256 digest"},
-    {77, 1, "no SHA-256 digest"},     {77, 3, "more digests"},
-    {80, 1, "more digests"},          {81, 0x0c, "does not list"},
-    {81, 0x0b, "does not list"},      {103, 0x04, "two digests of one algorithm"},
+    {68, 1, "list of digest"},
+    {69, 24, "PCR's index"},
+    {72, 1, "PCR's index"},
+    {77, 0, "no SHA-256 digest"},
+    {77, 1, "no SHA-256 digest"},
+    {77, 3, "more digests"},
+    {80, 1, "more digests"},
+    {81, 0x0c, "does not list"},
+    {81, 0x0b, "does not list"},
+    {103, 0x04, "two digests of one algorithm"},
     {140, 1, "the log ends in this event"},
 };
 
@@ -236,7 +249,9 @@ static struct bytes variable(const uint8_t *guid, const char *name, const void *
 /* EFI_LOAD_OPTION with a file's path. */
 static struct bytes boot_entry(const void *options, size_t size)
 {
-    static const uint8_t path[] = "\x04\x04\x08\x00" "a\0\0\0" "\x7f\xff\x04\x00";
+    static const uint8_t path[] = "\x04\x04\x08\x00"
+                                  "a\0\0\0"
+                                  "\x7f\xff\x04\x00";
     struct bytes made = {.size = 0};
 
     add_number(&made, 1, 4);
@@ -306,7 +321,7 @@ static void requote(void)
 }
 
 static const char *const early[] = {"Driver0000", "DriverOrder", "SysPrep00fF", "SysPrepOrder"};
-static const uint32_t any_type[] = {EV_VARIABLE_BOOT,  EV_VARIABLE_BOOT2, EV_VARIABLE_DRIVER_CONFIG,
+static const uint32_t any_type[] = {EV_VARIABLE_BOOT, EV_VARIABLE_BOOT2, EV_VARIABLE_DRIVER_CONFIG,
                                     EV_HANDOFF_TABLES, EV_IPL};
 
 /* In whatever PCR, under whatever type. */
@@ -339,9 +354,19 @@ END_TEST
 
 START_TEST(harmless_variables)
 {
-    static const char *const names[] = {
-        "Driver", "Driver000", "Driver00000", "Driver000g", "DriverOrders", "driver0000", "SysPrep",
-        "SysPrepOrder2", "BootOrder", "SecureBoot", "Boot0000x", "", "Driver0000Driver0000Driver0000"};
+    static const char *const names[] = {"Driver",
+                                        "Driver000",
+                                        "Driver00000",
+                                        "Driver000g",
+                                        "DriverOrders",
+                                        "driver0000",
+                                        "SysPrep",
+                                        "SysPrepOrder2",
+                                        "BootOrder",
+                                        "SecureBoot",
+                                        "Boot0000x",
+                                        "",
+                                        "Driver0000Driver0000Driver0000"};
     static uint8_t other[16] = "another's name";
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -417,17 +442,23 @@ static const struct {
     int found; /* 0 none, 1 from a file, -1 malformed */
     const char *said;
 } places[] = {
-#define PLACE(path, found, said) {path, sizeof(path) - 1, found, said}
+#define PLACE(path, found, said)                                                                   \
+    {                                                                                              \
+        path, sizeof(path) - 1, found, said                                                        \
+    }
     PLACE("", 0, ""),
     PLACE(END, 0, ""),
     PLACE(SLOT ROM END, 0, ""),
-    PLACE("\x04\x07\x14\x00sixteen bytes here\x04\x06\x14\x00sixteen bytes here" END, -1, "a driver's image"),
+    PLACE("\x04\x07\x14\x00sixteen bytes here\x04\x06\x14\x00sixteen bytes here" END, -1,
+          "a driver's image"),
     PLACE("\x04\x07\x14\x00sixteen bytes !!\x04\x06\x14\x00sixteen bytes !!" END, 0, ""),
     PLACE(SLOT FILE_PATH END, 1, "\\d"),
     PLACE(SLOT "\x04\x01\x04\x00" FILE_PATH FILE_PATH END, 1, "\\d\\d"),
     PLACE(SLOT "\x04\x01\x04\x00" END, 1, ""),
     PLACE(SLOT "\x04\x02\x04\x00" END, 1, ""),
-    PLACE(SLOT "\x03\x18\x08\x00" "http" END, 1, ""),
+    PLACE(SLOT "\x03\x18\x08\x00"
+               "http" END,
+          1, ""),
     PLACE(SLOT ROM "\x7f\x01\x04\x00" FILE_PATH END, 1, "\\d"), /* a second instance */
     PLACE("\x04\x04\x08\x00\x1b\0\x01\x20" END, 1, "??"),
     PLACE("\x04\x04\x05\x00x" END, 1, ""),
@@ -472,7 +503,8 @@ END_TEST
 
 /* --- a unified image's options --------------------------------------------------------------- */
 
-static const uint8_t automatic[] = "\x4e\xac\x08\x81\x11\x9f\x59\x4d\x85\x0e\xe2\x1a\x52\x2c\x59\xb2";
+static const uint8_t automatic[] =
+    "\x4e\xac\x08\x81\x11\x9f\x59\x4d\x85\x0e\xe2\x1a\x52\x2c\x59\xb2";
 
 /* The scene as a unified image's, with this boot entry. */
 static void start_unified(struct bytes entry)

@@ -57,8 +57,8 @@ static const char *const good[] = {
     "{\"insecure-empty-pcrs\": true, " BOOT("\"4\": \"" ZERO32 "\", \"8\": \"" FF32
                                             "\", \"9\": \"" SEPARATED "\"") "}",
     /* No drivers, no partition table: that can be. */
-    "{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"0\": \"" D32 "\", \"7\": \"" D32 "\", \"2\": \"" SEPARATED
-    "\", \"5\": \"" SEPARATED "\", " GRUB "}}]}",
+    "{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"0\": \"" D32 "\", \"7\": \"" D32
+    "\", \"2\": \"" SEPARATED "\", \"5\": \"" SEPARATED "\", " GRUB "}}]}",
     "{\"require-flags\": [\"lockdown\", \"intremap\", \"mor\"]}",
     "{\"insecure-allow-open\": [\"open-ports\", \"open-memory\", \"open-pci\", \"open-msr\","
     " \"runtime-services\", \"sleep\", \"debug\", \"microcode\", \"hot-add\", \"dma-reserved\","
@@ -163,18 +163,23 @@ static const struct {
     {"{" BOOT("\"4\": \"" D32 "\", \"8\": \"" D32 "\"") "}", "PCR 9 missing"},
     {"{" BOOT("\"4\": \"" D32 "\", \"9\": \"" D32 "\"") "}", "PCR 8 missing"},
     {"{" BOOT("\"8\": \"" D32 "\", \"9\": \"" D32 "\"") "}", "PCR 4 missing"},
-    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"0\": \"" D32 "\", \"2\": \"" D32 "\", " GRUB "}}]}",
+    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"0\": \"" D32 "\", \"2\": \"" D32 "\", " GRUB
+     "}}]}",
      "PCR 7 missing"},
-    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"0\": \"" D32 "\", \"7\": \"" D32 "\", " GRUB "}}]}",
+    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"0\": \"" D32 "\", \"7\": \"" D32 "\", " GRUB
+     "}}]}",
      "PCR 2 missing"},
-    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"2\": \"" D32 "\", \"7\": \"" D32 "\", " GRUB "}}]}",
+    {"{\"boot\": [{\"name\": \"x\", \"pcrs\": {\"2\": \"" D32 "\", \"7\": \"" D32 "\", " GRUB
+     "}}]}",
      "PCR 0 missing"},
     {UNIFIED(FIRMWARE), "PCR 4 missing: a boot by a unified image needs PCRs 0, 2, 4, 7"},
     {"{\"insecure-incomplete-boot\": false, \"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" D32
-     "\"}}]}", "missing"},
+     "\"}}]}",
+     "missing"},
     {"{\"insecure-unmeasured-loader\": true}", "unknown member"},
-    {"{\"boot\": [{\"name\": \"a\", \"pcrs\": {" FIRMWARE ", " GRUB "}}, {\"name\": \"b\", \"pcrs\": {"
-     GRUB "}}]}", "boot[1].pcrs: PCRs 0, 2, 7 missing"},
+    {"{\"boot\": [{\"name\": \"a\", \"pcrs\": {" FIRMWARE ", " GRUB
+     "}}, {\"name\": \"b\", \"pcrs\": {" GRUB "}}]}",
+     "boot[1].pcrs: PCRs 0, 2, 7 missing"},
     /* values that prove nothing */
     {"{" BOOT("\"4\": \"" ZERO32 "\", \"8\": \"" ZERO32 "\", \"9\": \"" D32 "\"") "}",
      "boot[0].pcrs: PCRs 4, 8: a value that proves nothing (all zero"},
@@ -187,8 +192,10 @@ static const struct {
     {"{" BOOT(GRUB ", \"14\": \"" ZERO32 "\"") "}", "PCR 14"},
     {"{\"insecure-empty-pcrs\": false, " BOOT(GRUB ", \"14\": \"" ZERO32 "\"") "}", "PCR 14"},
     {"{\"insecure-incomplete-boot\": true, \"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" ZERO32
-     "\"}}]}", "all zero"},
-    {"{\"insecure-empty-pcrs\": true, \"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" ZERO32 "\"}}]}",
+     "\"}}]}",
+     "all zero"},
+    {"{\"insecure-empty-pcrs\": true, \"boot\": [{\"name\": \"x\", \"pcrs\": {\"4\": \"" ZERO32
+     "\"}}]}",
      "PCRs 0, 2, 7, 8, 9 missing"},
     /* the closed state */
     {"{\"insecure-allow-open\": []}", "insecure-allow-open"},
@@ -263,9 +270,11 @@ static const struct {
     {"{\"enclaves\": [{\"name\": \"x\", \"author\": \"" D32 "\", \"family\": \"" D16 "\"}]}",
      "enclaves[0].family: unknown"},
     {"{\"enclaves\": [{\"name\": \"x\", \"author\": \"" D32 "\", \"minimum-security-version\": "
-     "4294967296}]}", "minimum-security-version"},
+     "4294967296}]}",
+     "minimum-security-version"},
     {"{\"enclaves\": [{\"name\": \"x\", \"author\": \"" D32
-     "\", \"minimum-security-version\": -1}]}", "minimum-security-version"},
+     "\", \"minimum-security-version\": -1}]}",
+     "minimum-security-version"},
     {"{\"maximum-report-age\": 0}", "maximum-report-age"},
     {"{\"maximum-report-age\": 31622401}", "maximum-report-age"},
     {"{\"maximum-report-age\": true}", "maximum-report-age"},

@@ -230,8 +230,8 @@ START_TEST(only_one_event)
     ck_assert_int_eq(cloister_plan_file(&plan, 4, kernel), 0);
     pcrs[0].index = 4;
     memset(pcrs[0].value, 0, 32);
-    ck_assert_int_eq(cloister_plan_compare(&plan, pcrs, 1, (struct cloister_bytes){NULL, 0},
-                                           &difference), 1);
+    ck_assert_int_eq(
+        cloister_plan_compare(&plan, pcrs, 1, (struct cloister_bytes){NULL, 0}, &difference), 1);
     ck_assert(strstr(difference.planned->name, "vmlinuz"));
 }
 END_TEST
@@ -261,8 +261,8 @@ END_TEST
 
 START_TEST(words_that_grub_changes)
 {
-    static const char *const texts[] = {"a\"b", "a'b", "a\\b", "$a", "a;b", "a|b", "a&b", "a<b",
-                                        "a>b", "a\tb", "a\nb", "a  b", " a", "a ", " "};
+    static const char *const texts[] = {"a\"b", "a'b",  "a\\b", "$a",   "a;b", "a|b", "a&b", "a<b",
+                                        "a>b",  "a\tb", "a\nb", "a  b", " a",  "a ",  " "};
     struct cloister_plan other = {0};
     struct cloister_grub_xen boot = {.folder = "/boot", .xen = xen, .xen_cmdline = texts[_i]};
 

@@ -155,7 +155,8 @@ static void start_swtpm(void)
     setenv("TPM2TOOLS_TCTI", tcti, 1);
     run("swtpm socket --tpm2 --daemon --pid file=%s/pid --tpmstate dir=%s"
         " --server type=unixio,path=%s/socket --ctrl type=unixio,path=%s/socket.ctrl"
-        " --flags not-need-init,startup-clear", folder, folder, folder, folder);
+        " --flags not-need-init,startup-clear",
+        folder, folder, folder, folder);
     capture();
     if (stop_swtpm()) {
         exit(1);

@@ -38,19 +38,40 @@ static void add_boot(uint64_t boot)
 /* Records whose fields are all there, or all left out, or as large as they can be. */
 static struct cloister_trace_record make_record(void)
 {
-    struct cloister_trace_record record = {
-        .sequence = order / 2, .order = order, .time = 1000 + order, .event = CLOISTER_EVENT_CALL,
-        .decision = CLOISTER_REFUSED, .reason = CLOISTER_REASON_RANDOM_HANDLE, .error = -2, .domain = 3,
-        .vcpu = 1, .cpl = 3, .insn_size = 16, .pcpu = order % 2, .cr3 = 0x1000, .rip = 0xffffffff81000000,
-        .operation = 1, .target = 4, .address = 0x77, .found = 5, .allowed = 6, .enclave = 9, .page = 2,
-        .suppressed = 11};
+    struct cloister_trace_record record = {.sequence = order / 2,
+                                           .order = order,
+                                           .time = 1000 + order,
+                                           .event = CLOISTER_EVENT_CALL,
+                                           .decision = CLOISTER_REFUSED,
+                                           .reason = CLOISTER_REASON_RANDOM_HANDLE,
+                                           .error = -2,
+                                           .domain = 3,
+                                           .vcpu = 1,
+                                           .cpl = 3,
+                                           .insn_size = 16,
+                                           .pcpu = order % 2,
+                                           .cr3 = 0x1000,
+                                           .rip = 0xffffffff81000000,
+                                           .operation = 1,
+                                           .target = 4,
+                                           .address = 0x77,
+                                           .found = 5,
+                                           .allowed = 6,
+                                           .enclave = 9,
+                                           .page = 2,
+                                           .suppressed = 11};
 
     memset(record.insn, 0x90, sizeof(record.insn));
     if (order % 3 == 1)
-        record = (struct cloister_trace_record){
-            .sequence = order / 2, .order = order, .event = CLOISTER_EVENT_DOMAIN,
-            .domain = CLOISTER_NO_DOMAIN, .vcpu = CLOISTER_NO_VCPU, .cpl = 0xff, .pcpu = order % 2,
-            .target = CLOISTER_NO_DOMAIN, .page = CLOISTER_NO_PAGE};
+        record = (struct cloister_trace_record){.sequence = order / 2,
+                                                .order = order,
+                                                .event = CLOISTER_EVENT_DOMAIN,
+                                                .domain = CLOISTER_NO_DOMAIN,
+                                                .vcpu = CLOISTER_NO_VCPU,
+                                                .cpl = 0xff,
+                                                .pcpu = order % 2,
+                                                .target = CLOISTER_NO_DOMAIN,
+                                                .page = CLOISTER_NO_PAGE};
     if (order % 3 == 2) {
         record.event = 77; /* one that this library does not know */
         record.found = record.allowed = record.address = record.cr3 = record.rip = UINT64_MAX;
@@ -66,8 +87,9 @@ static void add_record(void)
     char *text = add();
     struct line line = {.text = text, .capacity = sizeof(lines[0]) - 2};
 
-    line.used = (size_t)sprintf(text, "{\"kind\":\"trace\",\"boot\":\"%016llx\",\"cpu\":%u,\"seq\":%llu",
-                                (unsigned long long)BOOT, record.pcpu, (unsigned long long)record.sequence);
+    line.used =
+        (size_t)sprintf(text, "{\"kind\":\"trace\",\"boot\":\"%016llx\",\"cpu\":%u,\"seq\":%llu",
+                        (unsigned long long)BOOT, record.pcpu, (unsigned long long)record.sequence);
     record_write(&line, &record, &names, &names);
     ck_assert(!line.overflow);
     strcpy(text + line.used, "}");
@@ -217,13 +239,28 @@ START_TEST(bent)
     static const struct {
         const char *from, *to;
     } changes[] = {
-        {"\"seq\":3", "\"seq\":4"}, {"\"cpu\":0", "\"cpu\":1"}, {"\"time\":1006", "\"time\":1007"},
-        {"\"call\"", "\"fault\""}, {"\"refused\"", "\"allowed\""}, {"_code\":", "_code\":1"},
-        {"\"error\":-2", "\"error\":-1"}, {"\"domain\":3", "\"domain\":5"}, {"\"vcpu\":1,", ""},
-        {"\"cpl\":3", "\"cpl\":0"}, {"0x1000", "0x2000"}, {"0xffffffff8", "0xffffffff9"},
-        {"9090", "9091"}, {"9090", ""}, {"\"operation\":1", "\"operation\":2"}, {"\"target\":4", "\"target\":3"},
-        {"\"0x77\"", "\"0x78\""}, {"\"found\":5", "\"found\":6"}, {"\"allowed\":6", "\"allowed\":5"},
-        {",\"enclave\":9", ""}, {"\"page\":2", "\"page\":3"}, {",\"suppressed\":11", ""},
+        {"\"seq\":3", "\"seq\":4"},
+        {"\"cpu\":0", "\"cpu\":1"},
+        {"\"time\":1006", "\"time\":1007"},
+        {"\"call\"", "\"fault\""},
+        {"\"refused\"", "\"allowed\""},
+        {"_code\":", "_code\":1"},
+        {"\"error\":-2", "\"error\":-1"},
+        {"\"domain\":3", "\"domain\":5"},
+        {"\"vcpu\":1,", ""},
+        {"\"cpl\":3", "\"cpl\":0"},
+        {"0x1000", "0x2000"},
+        {"0xffffffff8", "0xffffffff9"},
+        {"9090", "9091"},
+        {"9090", ""},
+        {"\"operation\":1", "\"operation\":2"},
+        {"\"target\":4", "\"target\":3"},
+        {"\"0x77\"", "\"0x78\""},
+        {"\"found\":5", "\"found\":6"},
+        {"\"allowed\":6", "\"allowed\":5"},
+        {",\"enclave\":9", ""},
+        {"\"page\":2", "\"page\":3"},
+        {",\"suppressed\":11", ""},
     };
 
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
@@ -233,7 +270,7 @@ START_TEST(bent)
     }
     start();
     replace(17, "\"event\":\"domain\"", "\"event\":\"call\"");
-    good(12, 3, 0); /* the log itself cannot know ... */
+    good(12, 3, 0);                    /* the log itself cannot know ... */
     awaits(CLOISTER_TRACELOG_DIFFERS); /* ... who asked can */
 }
 END_TEST
@@ -241,11 +278,23 @@ END_TEST
 START_TEST(not_a_record)
 {
     static const char *const changes[][2] = {
-        {"\"seq\":3", "\"seq\":-3"}, {"\"seq\":3", "\"seq\":3.0"}, {"\"seq\":3", "\"seq\":\"3\""},
-        {"\"seq\":3,", ""}, {"\"seq\":3", "\"seq\":3,\"seq\":3"}, {"\"call\"", "\"none\""},
-        {"\"refused\"", "\"perhaps\""}, {"\"0x77\"", "\"77\""}, {"\"0x77\"", "\"0x\""}, {"\"0x77\"", "\"0xZ\""},
-        {"\"cpl\":3", "\"cpl\":256"}, {"\"domain\":3", "\"domain\":65536"}, {"9090", "909090"}, {"9090", "909"},
-        {"\"error\":-2", "\"error\":-40000"}, {"\"boot\":\"11", "\"boot\":\"0000000000011"}, {"}", ""},
+        {"\"seq\":3", "\"seq\":-3"},
+        {"\"seq\":3", "\"seq\":3.0"},
+        {"\"seq\":3", "\"seq\":\"3\""},
+        {"\"seq\":3,", ""},
+        {"\"seq\":3", "\"seq\":3,\"seq\":3"},
+        {"\"call\"", "\"none\""},
+        {"\"refused\"", "\"perhaps\""},
+        {"\"0x77\"", "\"77\""},
+        {"\"0x77\"", "\"0x\""},
+        {"\"0x77\"", "\"0xZ\""},
+        {"\"cpl\":3", "\"cpl\":256"},
+        {"\"domain\":3", "\"domain\":65536"},
+        {"9090", "909090"},
+        {"9090", "909"},
+        {"\"error\":-2", "\"error\":-40000"},
+        {"\"boot\":\"11", "\"boot\":\"0000000000011"},
+        {"}", ""},
         {"\"kind\":\"trace\",", ""},
     };
 
@@ -375,7 +424,8 @@ START_TEST(forged_anchors)
     scene.record.boot_id--;
     scene_record();
     ck_assert_ptr_null(judge(false));
-    ck_assert_uint_eq(summary.boot_id, BOOT); /* the last three records began it again, without a start */
+    ck_assert_uint_eq(summary.boot_id,
+                      BOOT); /* the last three records began it again, without a start */
     ck_assert_uint_eq(summary.anchored, 5);
     replace(15, "\"boot\":\"1122334455667789\"", "\"boot\":\"1122334455667788\"");
     bad(15, "of another boot");

@@ -77,15 +77,19 @@ START_TEST(no_refusal_asked_for)
     ck_assert_int_eq(cloister_policy_parse("{}", 2, &policy, NULL, 0), 0);
     scene_encode();
     ck_assert_int_eq(cloister_verify(verifier, policy, &challenge, scene.encoded, scene.size,
-                                     &scene.claims, NULL), -EACCES);
-    ck_assert_int_eq(cloister_verify(verifier, policy, &challenge, scene.encoded, 3,
-                                     &scene.claims, NULL), -EACCES);
+                                     &scene.claims, NULL),
+                     -EACCES);
+    ck_assert_int_eq(
+        cloister_verify(verifier, policy, &challenge, scene.encoded, 3, &scene.claims, NULL),
+        -EACCES);
     challenge.nonce.size = CLOISTER_NONCE_MIN - 1;
     ck_assert_int_eq(cloister_verify(verifier, policy, &challenge, scene.encoded, scene.size,
-                                     &scene.claims, NULL), -EINVAL);
+                                     &scene.claims, NULL),
+                     -EINVAL);
     challenge.nonce.size = CLOISTER_NONCE_MAX + 1;
     ck_assert_int_eq(cloister_verify(verifier, policy, &challenge, scene.encoded, scene.size,
-                                     &scene.claims, NULL), -EINVAL);
+                                     &scene.claims, NULL),
+                     -EINVAL);
     cloister_policy_free(policy);
     cloister_verifier_free(verifier);
     cloister_verifier_free(NULL);

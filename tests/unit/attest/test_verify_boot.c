@@ -95,7 +95,8 @@ END_TEST
 
 START_TEST(boot_alternatives)
 {
-    scene_policy_replace("\"boot\": [", "\"insecure-incomplete-boot\": true, \"boot\": [{\"name\": "
+    scene_policy_replace("\"boot\": [",
+                         "\"insecure-incomplete-boot\": true, \"boot\": [{\"name\": "
                          "\"other\", \"pcrs\": {\"4\": "
                          "\"1100000000000000000000000000000000000000000000000000000000000000\"}},");
     accepts();

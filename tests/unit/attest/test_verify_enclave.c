@@ -59,7 +59,8 @@ END_TEST
 
 START_TEST(enclave_of_several)
 {
-    scene_policy_replace("\"enclaves\": [", "\"enclaves\": [{\"name\": \"other\", \"author\": "
+    scene_policy_replace("\"enclaves\": [",
+                         "\"enclaves\": [{\"name\": \"other\", \"author\": "
                          "\"0000000000000000000000000000000000000000000000000000000000000000\"},");
     accepts();
     ck_assert_str_eq(scene.claims.enclaves[0].name, "vault");

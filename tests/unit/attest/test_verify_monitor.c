@@ -63,11 +63,10 @@ static const struct {
     uint32_t set, cleared;
     const char *name;
 } open_cases[] = {
-#define OPEN_ROOM(room, option)                                                                    \
-    {CLOISTER_INFO_##room, CLOISTER_INFO_LOCKDOWN, NULL},
+#define OPEN_ROOM(room, option) {CLOISTER_INFO_##room, CLOISTER_INFO_LOCKDOWN, NULL},
     CLOISTER_LOCKDOWN_ROOMS(OPEN_ROOM)
 #undef OPEN_ROOM
-    {FLAGS_ROOMS | CLOISTER_INFO_LOCKDOWN_WATCH, CLOISTER_INFO_LOCKDOWN, "lockdown-watch"},
+        {FLAGS_ROOMS | CLOISTER_INFO_LOCKDOWN_WATCH, CLOISTER_INFO_LOCKDOWN, "lockdown-watch"},
     {CLOISTER_INFO_ATS, 0, "ats"},
 };
 
@@ -97,8 +96,7 @@ START_TEST(open_things)
                                   ? "{\"insecure-allow-open\": [\"sleep\"],"
                                   : "{\"insecure-allow-open\": [\"debug\"],");
     refuses(code, "flags");
-    snprintf(allowed, sizeof(allowed), "[\"%s\"]",
-             open_cases[i].name ? open_cases[i].name : name);
+    snprintf(allowed, sizeof(allowed), "[\"%s\"]", open_cases[i].name ? open_cases[i].name : name);
     scene_policy_replace(open_cases[i].set == CLOISTER_INFO_DEBUG ? "[\"sleep\"]" : "[\"debug\"]",
                          allowed);
     accepts();
@@ -115,7 +113,8 @@ END_TEST
 /* Leave to open something is none to do without a table. */
 START_TEST(open_nothing)
 {
-    scene_policy_replace("{", "{\"insecure-allow-open\": [\"debug\", \"lockdown-watch\", \"ats\"],");
+    scene_policy_replace("{",
+                         "{\"insecure-allow-open\": [\"debug\", \"lockdown-watch\", \"ats\"],");
     accepts();
     scene.record.flags &= ~CLOISTER_INFO_LOCKDOWN;
     scene_record();

@@ -71,7 +71,8 @@ START_TEST(says_that_it_is_closed)
         ck_assert_ptr_nonnull(strstr(said, "command: standard output: "));
         ck_assert_int_eq(command(3, NULL, sizes[i], 0), FAILED);
         ck_assert_int_eq(command(7, NULL, sizes[i], 0), FAILED);
-        ck_assert_int_eq(command(2, NULL, sizes[i], 5), 5); /* what went wrong before is not hidden */
+        ck_assert_int_eq(command(2, NULL, sizes[i], 5),
+                         5); /* what went wrong before is not hidden */
     }
     ck_assert_int_eq(command(2, NULL, 1, 0), FAILED);
     ck_assert_str_eq(said, "command: standard output: Bad file descriptor\n");

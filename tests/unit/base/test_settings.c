@@ -32,7 +32,8 @@ static const struct setting list[] = {
     {"path", setting_path, SETTING_FIELD(struct values, path), .nothing = "none", .fallback = "/p"},
     {"number", read_even, SETTING_FIELD(struct values, number), .least = 2, .most = 4294967294u,
      .nothing = "never"},
-    {"large", setting_number, SETTING_FIELD(struct values, large), .most = UINT64_MAX, .needed = true},
+    {"large", setting_number, SETTING_FIELD(struct values, large), .most = UINT64_MAX,
+     .needed = true},
 };
 static const struct settings table = {list, sizeof(list) / sizeof(list[0]), sizeof(struct values)};
 
@@ -58,16 +59,19 @@ END_TEST
 
 START_TEST(good)
 {
-    ck_assert_int_eq(settings_parse(&table, &values,
-                                    "# text = x\n\n  text = a b # c\r\npath=/x=y\n number = 4294967294\n"
-                                    "large\t=\t18446744073709551615",
-                                    why, sizeof(why)), 0);
+    ck_assert_int_eq(
+        settings_parse(&table, &values,
+                       "# text = x\n\n  text = a b # c\r\npath=/x=y\n number = 4294967294\n"
+                       "large\t=\t18446744073709551615",
+                       why, sizeof(why)),
+        0);
     ck_assert_str_eq(values.text, "a b");
     ck_assert_str_eq(values.path, "/x=y");
     ck_assert_uint_eq(values.number, 4294967294u);
     ck_assert_uint_eq(values.large, UINT64_MAX);
-    ck_assert_int_eq(settings_parse(&table, &values, "path = none\n number = never\nlarge = 0\n", why,
-                                    sizeof(why)), 0);
+    ck_assert_int_eq(settings_parse(&table, &values, "path = none\n number = never\nlarge = 0\n",
+                                    why, sizeof(why)),
+                     0);
     ck_assert_str_eq(values.path, "");
     ck_assert_uint_eq(values.number, 0);
     ck_assert_str_eq(values.text, "a b"); /* what a file does not say stays */
@@ -117,8 +121,9 @@ END_TEST
 
 START_TEST(nothing_is_half_done)
 {
-    ck_assert_int_eq(settings_parse(&table, &values, "text = new\nlarge = 5\n number = 3\n", why,
-                                    sizeof(why)), -EINVAL);
+    ck_assert_int_eq(
+        settings_parse(&table, &values, "text = new\nlarge = 5\n number = 3\n", why, sizeof(why)),
+        -EINVAL);
     ck_assert_mem_eq(&values, &before, sizeof(values));
 }
 END_TEST

@@ -8,8 +8,8 @@
 
 extern const struct chainlog_io fake_io;
 extern struct fake_disk {
-    long room;           /* bytes that still fit; -1: no end */
-    int write_error;     /* what write says when nothing fits */
+    long room;       /* bytes that still fit; -1: no end */
+    int write_error; /* what write says when nothing fits */
     bool sync_fails, open_fails, truncate_fails;
     unsigned int syncs;
 } fake_disk;

@@ -21,9 +21,9 @@ struct fake_monitor {
     struct hypercalls calls;
     struct fake_enclave enclaves[FAKE_ENCLAVES];
     uint32_t next_id;
-    uint64_t count[16];   /* calls by operation */
-    int fail_op;          /* this operation fails ... */
-    int fail_after;       /* ... after so many good ones; -1: never */
+    uint64_t count[16]; /* calls by operation */
+    int fail_op;        /* this operation fails ... */
+    int fail_after;     /* ... after so many good ones; -1: never */
     int fail_error;
     uint16_t fail_reason;
 };

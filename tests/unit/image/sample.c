@@ -115,7 +115,8 @@ void sample_program_make(struct sample_program *program)
     *program = (struct sample_program){
         .header =
             {
-                .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+                            EV_CURRENT},
                 .e_type = ET_EXEC,
                 .e_machine = EM_X86_64,
                 .e_version = EV_CURRENT,
@@ -127,12 +128,12 @@ void sample_program_make(struct sample_program *program)
             },
         .headers =
             {
-                [PROGRAM_CODE] = segment(PT_LOAD, PF_R | PF_X,
-                                         offsetof(struct sample_program, code), 4096),
-                [PROGRAM_RODATA] = segment(PT_LOAD, PF_R, offsetof(struct sample_program, layout),
-                                           2 * 4096),
-                [PROGRAM_DATA] = segment(PT_LOAD, PF_R | PF_W,
-                                         offsetof(struct sample_program, data), 2 * 4096),
+                [PROGRAM_CODE] =
+                    segment(PT_LOAD, PF_R | PF_X, offsetof(struct sample_program, code), 4096),
+                [PROGRAM_RODATA] =
+                    segment(PT_LOAD, PF_R, offsetof(struct sample_program, layout), 2 * 4096),
+                [PROGRAM_DATA] =
+                    segment(PT_LOAD, PF_R | PF_W, offsetof(struct sample_program, data), 2 * 4096),
                 [PROGRAM_TLS] = segment(PT_TLS, PF_R, offsetof(struct sample_program, tls), 24),
                 [PROGRAM_NOTE] = segment(PT_NOTE, PF_R, offsetof(struct sample_program, note),
                                          sizeof(Elf64_Nhdr) + 12 + sizeof(struct cloister_start)),

@@ -88,7 +88,7 @@ static uint64_t walk(uint64_t address)
         if (!(entry & 1)) {
             return 0;
         }
-        REQUIRE(entry & 0x20); /* accessed */
+        REQUIRE(entry & 0x20);    /* accessed */
         REQUIRE(!(entry & 0x9c)); /* no large page, no user, no cache attributes */
         page = (entry & UINT64_C(0xffffffffff000)) / 4096;
     }
@@ -280,10 +280,12 @@ START_TEST(reproducible)
     /* Where the program lies in memory must not matter, and neither must a name: it is not measured. */
     memcpy(options.name, "other", 6);
     make();
-    ck_assert_mem_eq(image.header->measurement, ((struct cloister_image_header *)first)->measurement, 48);
+    ck_assert_mem_eq(image.header->measurement,
+                     ((struct cloister_image_header *)first)->measurement, 48);
     options.heap_size += 4096;
     make();
-    ck_assert_mem_ne(image.header->measurement, ((struct cloister_image_header *)first)->measurement, 48);
+    ck_assert_mem_ne(image.header->measurement,
+                     ((struct cloister_image_header *)first)->measurement, 48);
     free(first);
     free(again);
 }
@@ -322,7 +324,8 @@ END_TEST
 
 START_TEST(extremes)
 {
-    options = (struct image_options){.thread_count = 64, .stack_size = 1, .shared_size = 1024 * 4096};
+    options =
+        (struct image_options){.thread_count = 64, .stack_size = 1, .shared_size = 1024 * 4096};
     make();
     ck_assert_uint_eq(image.header->launch.thread_count, 64);
     options.thread_count = 1;

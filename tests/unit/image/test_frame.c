@@ -47,10 +47,19 @@ START_TEST(in_and_out)
     const struct {
         uint32_t offset;
         uint32_t size;
-    } bad[] = {{0, 1},          {63, 1},          {63, SLOT},      {SLOT, 1},
-               {SLOT - 1, 2},   {64, SLOT - 63},  {64, UINT32_MAX}, {UINT32_MAX, 1},
-               {UINT32_MAX, UINT32_MAX},          {SLOT + 1, 1},   {UINT32_MAX - 63, 64},
-               {128, UINT32_MAX - 127},           {1u << 31, 1u << 31}};
+    } bad[] = {{0, 1},
+               {63, 1},
+               {63, SLOT},
+               {SLOT, 1},
+               {SLOT - 1, 2},
+               {64, SLOT - 63},
+               {64, UINT32_MAX},
+               {UINT32_MAX, 1},
+               {UINT32_MAX, UINT32_MAX},
+               {SLOT + 1, 1},
+               {UINT32_MAX - 63, 64},
+               {128, UINT32_MAX - 127},
+               {1u << 31, 1u << 31}};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         setup();
@@ -92,8 +101,20 @@ END_TEST
 /* Any frame that passes is safe to copy by. */
 START_TEST(random_frames)
 {
-    static const uint32_t interesting[] = {0, 1, 15, 16, 63, 64, 65, SLOT - 64, SLOT - 1, SLOT, SLOT + 1,
-                                           1u << 31, UINT32_MAX - 63, UINT32_MAX};
+    static const uint32_t interesting[] = {0,
+                                           1,
+                                           15,
+                                           16,
+                                           63,
+                                           64,
+                                           65,
+                                           SLOT - 64,
+                                           SLOT - 1,
+                                           SLOT,
+                                           SLOT + 1,
+                                           1u << 31,
+                                           UINT32_MAX - 63,
+                                           UINT32_MAX};
     unsigned int accepted = 0;
 
     srand(4);
@@ -107,8 +128,8 @@ START_TEST(random_frames)
         }
         if (!frame_check(&frame, SLOT)) {
             accepted++;
-            REQUIRE(!frame.in_size || (frame.in_offset >= 64 && (uint64_t)frame.in_offset +
-                                                                        frame.in_size <= SLOT));
+            REQUIRE(!frame.in_size ||
+                    (frame.in_offset >= 64 && (uint64_t)frame.in_offset + frame.in_size <= SLOT));
             REQUIRE(!frame.out_capacity ||
                     (frame.out_offset >= 64 &&
                      (uint64_t)frame.out_offset + frame.out_capacity <= SLOT));

@@ -49,8 +49,8 @@ START_TEST(every_truncation)
     for (size_t size = 0; size < sizeof(sample); size++) {
         REQUIRE(sample_open(&sample, size, &error) == -EINVAL);
         REQUIRE(!strcmp(error.field, "file") && error.found == size && error.allowed > size);
-        REQUIRE(error.reason == (size < 1024 ? CLOISTER_REASON_IMAGE_MAGIC
-                                             : CLOISTER_REASON_IMAGE_INCOMPLETE));
+        REQUIRE(error.reason ==
+                (size < 1024 ? CLOISTER_REASON_IMAGE_MAGIC : CLOISTER_REASON_IMAGE_INCOMPLETE));
     }
 }
 END_TEST
@@ -252,5 +252,6 @@ START_TEST(random_mutations)
 }
 END_TEST
 
-SUITE_MAIN("image open", setup, good, good_without_content, every_truncation, too_long, identity, counts,
-           launch_state, launch_areas, launch_strides, reserved, records, content, random_mutations)
+SUITE_MAIN("image open", setup, good, good_without_content, every_truncation, too_long, identity,
+           counts, launch_state, launch_areas, launch_strides, reserved, records, content,
+           random_mutations)

@@ -97,8 +97,8 @@ static void setup(void)
     memset(&service, 0, sizeof(service));
     issuer_make(&issuer, "first");
     jwks = issuer_jwks(&issuer, 1);
-    ck_assert_int_eq(
-        cloister_token_keys_parse(jwks, strlen(jwks), &service.issuer_keys, NULL, 0), 0);
+    ck_assert_int_eq(cloister_token_keys_parse(jwks, strlen(jwks), &service.issuer_keys, NULL, 0),
+                     0);
     free(jwks);
     service.expectation = expectation_make();
     service.key[31] = 7;

@@ -308,11 +308,17 @@ END_TEST
 START_TEST(test_key_sets)
 {
     static const char *const bad[] = {
-        "", "[]", "{}", "{\"keys\":{}}", "{\"keys\":[]}", "{\"keys\":[1]}",
+        "",
+        "[]",
+        "{}",
+        "{\"keys\":{}}",
+        "{\"keys\":[]}",
+        "{\"keys\":[1]}",
         "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"a\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}",
         "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-384\",\"kid\":\"a\"}]}",
         "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\"}]}",
-        "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]}",
+        "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]"
+        "}",
     };
     struct cloister_token_keys *set = NULL;
     char reason[200], *jwks;
@@ -320,7 +326,8 @@ START_TEST(test_key_sets)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         reason[0] = 0;
         ck_assert_int_eq(
-            cloister_token_keys_parse(bad[i], strlen(bad[i]), &set, reason, sizeof(reason)), -EINVAL);
+            cloister_token_keys_parse(bad[i], strlen(bad[i]), &set, reason, sizeof(reason)),
+            -EINVAL);
         ck_assert_str_ne(reason, "");
         ck_assert_ptr_null(set);
     }

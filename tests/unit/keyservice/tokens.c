@@ -30,8 +30,8 @@ char *issuer_jwks(const struct issuer *issuers, size_t count)
     json_object_object_add(set, "keys", keys);
     for (size_t i = 0; i < count; i++) {
         json_object *key = json_object_new_object();
-        const char *names[] = {"x", "y"}, *parameters[] = {OSSL_PKEY_PARAM_EC_PUB_X,
-                                                           OSSL_PKEY_PARAM_EC_PUB_Y};
+        const char *names[] = {"x", "y"},
+                   *parameters[] = {OSSL_PKEY_PARAM_EC_PUB_X, OSSL_PKEY_PARAM_EC_PUB_Y};
 
         json_object_array_add(keys, key);
         json_object_object_add(key, "kty", json_object_new_string("EC"));
@@ -42,8 +42,7 @@ char *issuer_jwks(const struct issuer *issuers, size_t count)
             uint8_t bytes[32];
             char coordinate[BASE64_ROOM(32)];
 
-            ck_assert_int_eq(
-                EVP_PKEY_get_bn_param(issuers[i].key, parameters[half], &number), 1);
+            ck_assert_int_eq(EVP_PKEY_get_bn_param(issuers[i].key, parameters[half], &number), 1);
             ck_assert_int_eq(BN_bn2binpad(number, bytes, 32), 32);
             BN_free(number);
             base64_encode(BASE64_URL, bytes, 32, coordinate);
@@ -145,7 +144,8 @@ char *token_sign(const struct issuer *issuer, const char *header, json_object *c
     uint8_t signature[64];
     size_t used;
 
-    snprintf(usual, sizeof(usual), "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"%s\"}", issuer->id);
+    snprintf(usual, sizeof(usual), "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"%s\"}",
+             issuer->id);
     header = header ? header : usual;
     used = base64_encode(BASE64_URL, (const uint8_t *)header, strlen(header), token);
     token[used++] = '.';

@@ -43,7 +43,8 @@ int64_t asker_request(uint64_t number, void *request, size_t size)
     ck_assert(view_lookup(&asker.thread->enclave->view, asker.writable, &frame));
     uint8_t *page = host_frame_map(frame);
     memcpy(page + ASKER_OFFSET, request, size);
-    int64_t rc = asker_call(number, (uint64_t)asker.writable * CLOISTER_PAGE_SIZE + ASKER_OFFSET, 0);
+    int64_t rc =
+        asker_call(number, (uint64_t)asker.writable * CLOISTER_PAGE_SIZE + ASKER_OFFSET, 0);
     memcpy(request, page + ASKER_OFFSET, size);
     host_frame_unmap(page);
     return rc;

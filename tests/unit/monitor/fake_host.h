@@ -34,7 +34,7 @@
 #define FAKE_DOMAINS 4u
 #define FAKE_VCPUS 4u
 #define FAKE_GRANTS 64u
-#define FAKE_TRACE_CAPACITY \
+#define FAKE_TRACE_CAPACITY                                                                        \
     (CLOISTER_TRACE_RING_PAGES * CLOISTER_PAGE_SIZE / CLOISTER_TRACE_RECORD_SIZE - 1)
 
 /* The caller's memory: readable and writable, then read-only; all other addresses fault. */
@@ -90,7 +90,7 @@ struct fake_vcpu {
 };
 
 struct fake_domain {
-    uint8_t reborn; /* its UUID is another one */
+    uint8_t reborn;  /* its UUID is another one */
     uint8_t uuid_of; /* 0, or its UUID is the one of domain uuid_of - 1 */
     uint16_t id;
     enum cloister_reason refusal;
@@ -113,14 +113,14 @@ extern struct fake_host {
     uint64_t actor_rip;
     uint64_t actor_cr3;
     struct fake_domain domains[FAKE_DOMAINS];
-    unsigned int frames_left; /* as if the machine had only so many more */
-    int audit_answer;         /* of host_audit() */
-    uint64_t audit_adds;      /* violations it adds ... */
-    size_t audit_count;       /* ... to this member of struct cloister_audit, by its offset */
-    uint64_t not_anonymous;   /* a frame number, 0 none */
-    bool random_real;         /* false: the same numbers in every run */
+    unsigned int frames_left;  /* as if the machine had only so many more */
+    int audit_answer;          /* of host_audit() */
+    uint64_t audit_adds;       /* violations it adds ... */
+    size_t audit_count;        /* ... to this member of struct cloister_audit, by its offset */
+    uint64_t not_anonymous;    /* a frame number, 0 none */
+    bool random_real;          /* false: the same numbers in every run */
     void (*before_wipe)(void); /* in host_secret_end() */
-    unsigned long secrets;    /* how often one was in use */
+    unsigned long secrets;     /* how often one was in use */
     /* Another CPU: runs once, in a fallible call at which no lock is held (fake_meet_at). */
     void (*meet)(void);
     /* Another CPU: runs at the beginning of each host_domain_refusal(). */

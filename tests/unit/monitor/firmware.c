@@ -103,7 +103,8 @@ int host_variable_get(const uint8_t guid[16], const char *name, uint32_t *attrib
 static void store(struct firmware_variable *variable, uint32_t attributes, const void *data,
                   size_t size)
 {
-    *variable = (struct firmware_variable){.there = size > 0, .attributes = attributes, .size = size};
+    *variable =
+        (struct firmware_variable){.there = size > 0, .attributes = attributes, .size = size};
     if (size) {
         memcpy(variable->data, data, size);
     }
@@ -157,7 +158,9 @@ static int write_lock(const uint8_t *data, size_t size)
     if (is_locked()) {
         bool opens = firmware.lock.data[0] == 2 && size == 8 && !memcmp(data, firmware.key, 8);
 
-        firmware.lock.data[0] = opens ? 0 : firmware.lock.data[0] == 2 && size == 8 ? 1 : firmware.lock.data[0];
+        firmware.lock.data[0] = opens                                     ? 0
+                                : firmware.lock.data[0] == 2 && size == 8 ? 1
+                                                                          : firmware.lock.data[0];
         return opens ? 0 : -EPERM;
     }
     if (size == 8 && firmware.kind != FIRMWARE_KEYLESS) {

@@ -10,11 +10,11 @@
 #include "core/host.h"
 
 enum firmware_kind {
-    FIRMWARE_NONE,      /* no runtime services */
-    FIRMWARE_PLAIN,     /* stores whatever it is given, and knows nothing of MemoryOverwriteRequest */
-    FIRMWARE_NO_LOCK,   /* knows the request only */
-    FIRMWARE_SECURE,    /* knows both */
-    FIRMWARE_KEYLESS,   /* the same, revision 1: knows no keys */
+    FIRMWARE_NONE,    /* no runtime services */
+    FIRMWARE_PLAIN,   /* stores whatever it is given, and knows nothing of MemoryOverwriteRequest */
+    FIRMWARE_NO_LOCK, /* knows the request only */
+    FIRMWARE_SECURE,  /* knows both */
+    FIRMWARE_KEYLESS, /* the same, revision 1: knows no keys */
     FIRMWARE_DEAF_LOCK, /* says yes to the lock, and does not keep to it */
     FIRMWARE_OPEN_LOCK, /* keeps the lock, and lets anybody open it */
     FIRMWARE_DEAF,      /* says yes to the request, and does not keep it */
@@ -44,11 +44,11 @@ extern struct firmware {
     /* The n-th write from now on (1: the next) fails like this, once. */
     unsigned int fail_write;
     int fail_with;
-    int fail_read;          /* every read; or, from 1 on, the n-th only */
+    int fail_read; /* every read; or, from 1 on, the n-th only */
     unsigned int fail_read_at;
     struct firmware_boot boot[FIRMWARE_BOOT];
     unsigned int reads;
-    unsigned int writes;    /* that were asked for */
+    unsigned int writes; /* that were asked for */
 } firmware;
 
 /* As the firmware makes it at each boot: the request as given, the lock open. */

@@ -55,9 +55,11 @@ bool proof_report(const struct cloister_report *report,
     uint8_t digest[32];
     size_t used = 0;
     /* array(4), text(10), {1: -7}, no external data, the payload's size. */
+    /* clang-format off */
     const uint8_t head[] = {0x84, 0x6a, 'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', '1', 0x43, 0xa1,
                             0x01, 0x26, 0x40, 0x59, (sizeof(*report) - 64) >> 8,
                             (sizeof(*report) - 64) & 0xff};
+    /* clang-format on */
 
     memcpy(structure, head, sizeof(head));
     used += sizeof(head);

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 /* Also used outside of Check's tests. */
-#define MUST(condition)                                                      \
-    do {                                                                     \
-        if (!(condition)) {                                                  \
-            fake_die("%s:%d: not so: %s", __FILE__, __LINE__, #condition);   \
-        }                                                                    \
+#define MUST(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fake_die("%s:%d: not so: %s", __FILE__, __LINE__, #condition);                         \
+        }                                                                                          \
     } while (0)
 
 struct cloister_head last_head;
@@ -70,15 +70,15 @@ void image_sign(struct image *image)
     size_t size = sizeof(point);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
 
-    MUST(EVP_PKEY_get_octet_string_param(author(), OSSL_PKEY_PARAM_PUB_KEY, point,
-                                                     sizeof(point), &size) == 1);
+    MUST(EVP_PKEY_get_octet_string_param(author(), OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
+                                         &size) == 1);
     MUST(size == sizeof(point));
     memcpy(image->header.author_key, point + 1, sizeof(image->header.author_key));
 
     size = sizeof(der);
     MUST(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, author()) == 1);
     MUST(EVP_DigestSign(context, der, &size, (const uint8_t *)&image->header,
-                                    CLOISTER_IMAGE_SIGNED_SIZE) == 1);
+                        CLOISTER_IMAGE_SIGNED_SIZE) == 1);
     EVP_MD_CTX_free(context);
 
     const uint8_t *bytes = der;
@@ -108,47 +108,50 @@ void image_measure(struct image *image)
 static struct image good_image(void)
 {
     struct image image = {
-        .header = {
-            .magic = CLOISTER_IMAGE_MAGIC,
-            .version = CLOISTER_IMAGE_VERSION,
-            .header_size = CLOISTER_IMAGE_HEADER_SIZE,
-            .launch = {
-                .page_count = SCENE_PAGE_COUNT,
-                .record_count = SCENE_PAGES,
-                .thread_count = SCENE_THREADS,
-                .shared_count = SCENE_SHARED,
-                .cr3_page = 1,
-                .entry = CLOISTER_ENCLAVE_BASE + 0x2000,
-                .stack_top = CLOISTER_ENCLAVE_BASE + 0x4000,
-                .stack_stride = CLOISTER_PAGE_SIZE,
-                .tls_base = CLOISTER_ENCLAVE_BASE + 0x3000,
-                .tls_stride = 64,
-                .tss_base = CLOISTER_ENCLAVE_BASE + 0x3100,
-                .tss_stride = 128,
-                .gdt_base = CLOISTER_ENCLAVE_BASE,
-                .idt_base = CLOISTER_ENCLAVE_BASE + 0x100,
-                .gdt_limit = 0x27,
-                .idt_limit = 0x1ff,
-                .code_selector = 8,
-                .data_selector = 16,
+        .header =
+            {
+                .magic = CLOISTER_IMAGE_MAGIC,
+                .version = CLOISTER_IMAGE_VERSION,
+                .header_size = CLOISTER_IMAGE_HEADER_SIZE,
+                .launch =
+                    {
+                        .page_count = SCENE_PAGE_COUNT,
+                        .record_count = SCENE_PAGES,
+                        .thread_count = SCENE_THREADS,
+                        .shared_count = SCENE_SHARED,
+                        .cr3_page = 1,
+                        .entry = CLOISTER_ENCLAVE_BASE + 0x2000,
+                        .stack_top = CLOISTER_ENCLAVE_BASE + 0x4000,
+                        .stack_stride = CLOISTER_PAGE_SIZE,
+                        .tls_base = CLOISTER_ENCLAVE_BASE + 0x3000,
+                        .tls_stride = 64,
+                        .tss_base = CLOISTER_ENCLAVE_BASE + 0x3100,
+                        .tss_stride = 128,
+                        .gdt_base = CLOISTER_ENCLAVE_BASE,
+                        .idt_base = CLOISTER_ENCLAVE_BASE + 0x100,
+                        .gdt_limit = 0x27,
+                        .idt_limit = 0x1ff,
+                        .code_selector = 8,
+                        .data_selector = 16,
+                    },
+                .family_id = "family",
+                .image_id = "image",
+                .image_version = 7,
+                .security_version = 3,
+                .name = "a good image",
             },
-            .family_id = "family",
-            .image_id = "image",
-            .image_version = 7,
-            .security_version = 3,
-            .name = "a good image",
-        },
         .count = SCENE_PAGES,
-        .records = {
-            {0, CLOISTER_PAGE_R},
-            {1, CLOISTER_PAGE_R | CLOISTER_PAGE_W},
-            {2, CLOISTER_PAGE_R | CLOISTER_PAGE_X},
-            {3, CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_ZERO},
-            {511, CLOISTER_PAGE_R | CLOISTER_PAGE_W},
-            {512, CLOISTER_PAGE_R | CLOISTER_PAGE_W},
-            {1500, CLOISTER_PAGE_R | CLOISTER_PAGE_ZERO},
-            {SCENE_PAGE_COUNT - 1, CLOISTER_PAGE_R | CLOISTER_PAGE_X},
-        },
+        .records =
+            {
+                {0, CLOISTER_PAGE_R},
+                {1, CLOISTER_PAGE_R | CLOISTER_PAGE_W},
+                {2, CLOISTER_PAGE_R | CLOISTER_PAGE_X},
+                {3, CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_ZERO},
+                {511, CLOISTER_PAGE_R | CLOISTER_PAGE_W},
+                {512, CLOISTER_PAGE_R | CLOISTER_PAGE_W},
+                {1500, CLOISTER_PAGE_R | CLOISTER_PAGE_ZERO},
+                {SCENE_PAGE_COUNT - 1, CLOISTER_PAGE_R | CLOISTER_PAGE_X},
+            },
     };
 
     for (uint32_t i = 0; i < SCENE_PAGES; i++) {
@@ -208,8 +211,8 @@ int control(uint32_t op, void *arg, size_t size)
 
 struct cloister_create create_arg(const struct image *image, uint16_t domain)
 {
-    return (struct cloister_create){
-        .domain = domain, .header = fake_user_put(&image->header, sizeof(image->header))};
+    return (struct cloister_create){.domain = domain,
+                                    .header = fake_user_put(&image->header, sizeof(image->header))};
 }
 
 struct cloister_add_pages add_arg(const struct image *image, uint32_t enclave, uint32_t first,
@@ -230,7 +233,9 @@ struct cloister_share share_arg(uint32_t enclave, uint32_t first, uint32_t count
     for (uint32_t i = 0; i < count && i <= SCENE_SHARED; i++) {
         refs[i] = FIRST_REF + first + i;
     }
-    return (struct cloister_share){.enclave = enclave, .first = first, .count = count,
+    return (struct cloister_share){.enclave = enclave,
+                                   .first = first,
+                                   .count = count,
                                    .refs = fake_user_put(refs, sizeof(refs))};
 }
 
@@ -325,8 +330,7 @@ struct thread *tenant_call(uint16_t domain, uint16_t vcpu, uint64_t operation,
 }
 
 static struct thread *must_run(uint16_t domain, uint16_t vcpu, uint64_t operation,
-                               const uint64_t handle[2],
-                           uint64_t thread)
+                               const uint64_t handle[2], uint64_t thread)
 {
     struct thread_result result = {.outcome = 99};
     struct thread *entered = tenant_call(domain, vcpu, operation, handle, thread, &result);
@@ -345,7 +349,7 @@ struct thread *scene_enter(uint16_t domain, uint16_t vcpu, const uint64_t handle
 }
 
 struct thread *scene_resume(uint16_t domain, uint16_t vcpu, const uint64_t handle[2],
-                           uint64_t thread)
+                            uint64_t thread)
 {
     return must_run(domain, vcpu, CLOISTER_CALL_RESUME, handle, thread);
 }
@@ -426,8 +430,8 @@ void refuses(uint32_t op, void *arg, size_t size, int error, enum cloister_reaso
     struct picture after = picture_take();
 
     if (rc != error || last_head.reason != why) {
-        fake_die("%s: %d %s, not %d %s", place, rc, cloister_reason_name(last_head.reason),
-                     error, cloister_reason_name(why));
+        fake_die("%s: %d %s, not %d %s", place, rc, cloister_reason_name(last_head.reason), error,
+                 cloister_reason_name(why));
     }
     if (!record || record->event != CLOISTER_EVENT_CONTROL ||
         record->decision != CLOISTER_REFUSED || record->error != error || record->reason != why ||

@@ -84,7 +84,7 @@ struct thread *tenant_call(uint16_t domain, uint16_t vcpu, uint64_t operation,
 struct thread *scene_enter(uint16_t domain, uint16_t vcpu, const uint64_t handle[2],
                            uint64_t thread);
 struct thread *scene_resume(uint16_t domain, uint16_t vcpu, const uint64_t handle[2],
-                           uint64_t thread);
+                            uint64_t thread);
 /* The enclave's own exit; returns what the vCPU does next. */
 enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t value0,
                             uint64_t value1, struct thread_result *result);
@@ -106,7 +106,7 @@ void pictures_must_match(const struct picture *before, const struct picture *aft
                          const char *where);
 
 /* The operation is refused with this error and reason, changes nothing, and is traced. */
-#define REFUSES(op, arg, error, why)                                                      \
+#define REFUSES(op, arg, error, why)                                                               \
     refuses(op, &(arg), sizeof(arg), error, CLOISTER_REASON_##why, #op " at line", __LINE__)
 void refuses(uint32_t op, void *arg, size_t size, int error, enum cloister_reason why,
              const char *where, int line);

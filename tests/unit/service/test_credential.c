@@ -197,7 +197,8 @@ START_TEST(no_certificates)
             der[j] = (uint8_t)next_random(&state);
         }
         der[0] = 0x30;
-        ck_assert(!ekcert_check(NULL, (struct cloister_bytes){der, size}, key, reason, sizeof(reason)));
+        ck_assert(
+            !ekcert_check(NULL, (struct cloister_bytes){der, size}, key, reason, sizeof(reason)));
     }
     EVP_PKEY_free(key);
 }

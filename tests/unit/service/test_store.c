@@ -118,7 +118,8 @@ START_TEST(enrolled_again)
 }
 END_TEST
 
-static int enrol_former(uint8_t number, uint8_t former_number, const char *id, struct store_host *host)
+static int enrol_former(uint8_t number, uint8_t former_number, const char *id,
+                        struct store_host *host)
 {
     const uint8_t ticket[STORE_DIGEST] = {number, 1}, former[STORE_DIGEST] = {former_number};
 

@@ -121,9 +121,9 @@ START_TEST(by_version)
     static const struct {
         const char *range;
         bool fits;
-    } cases[] = {{"5", true},     {"4", false},  {"5..", true},  {"6..", false}, {"..5", true},
-                 {"..4", false},  {"4..6", true}, {"0..4", false}, {"6..9", false},
-                 {"0..4294967295", true}};
+    } cases[] = {{"5", true},     {"4", false},           {"5..", true},  {"6..", false},
+                 {"..5", true},   {"..4", false},         {"4..6", true}, {"0..4", false},
+                 {"6..9", false}, {"0..4294967295", true}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         parse("default deny\nallow security-version %s", cases[i].range);
@@ -210,8 +210,9 @@ START_TEST(refusals)
 
     parse("default deny");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        ck_assert_int_eq(admission_parse(&policy, cases[i].text, strlen(cases[i].text), why,
-                                         sizeof(why)), -EINVAL);
+        ck_assert_int_eq(
+            admission_parse(&policy, cases[i].text, strlen(cases[i].text), why, sizeof(why)),
+            -EINVAL);
         ck_assert_msg(strstr(why, cases[i].why) != NULL, "%s: %s", cases[i].text, why);
         ck_assert(!allowed());
     }
@@ -227,8 +228,8 @@ START_TEST(too_many_rules)
         memcpy(text + 6 * i, "allow\n", 6);
     ck_assert_int_eq(admission_parse(&policy, text, 6 * ADMISSION_MAX_RULES, why, sizeof(why)), 0);
     ck_assert_uint_eq(policy.count, ADMISSION_MAX_RULES);
-    ck_assert_int_eq(admission_parse(&policy, text, 6 * (ADMISSION_MAX_RULES + 1), why,
-                                     sizeof(why)), -EINVAL);
+    ck_assert_int_eq(
+        admission_parse(&policy, text, 6 * (ADMISSION_MAX_RULES + 1), why, sizeof(why)), -EINVAL);
     free(text);
 }
 END_TEST
@@ -243,8 +244,9 @@ END_TEST
 /* Noise never becomes a crash, and a refused text never a policy. */
 START_TEST(noise)
 {
-    static const char words[][12] = {"allow", "deny", "default", "debug", "yes", "no", "author",
-                                     "..", "3..4", "\n", " ", "#", "domain", "a", "\t", "\r"};
+    static const char words[][12] = {"allow",  "deny", "default", "debug", "yes", "no",
+                                     "author", "..",   "3..4",    "\n",    " ",   "#",
+                                     "domain", "a",    "\t",      "\r"};
     unsigned long long state = 3;
 
     for (unsigned int round = 0; round < 20000; round++) {

@@ -17,10 +17,10 @@
 static struct wire {
     uint8_t sent[1u << 20];
     size_t sent_size, taken;
-    size_t step;        /* bytes per read or write at most */
+    size_t step; /* bytes per read or write at most */
     uint8_t got[1u << 20];
     size_t got_size;
-    size_t room;        /* how much of replies its ring still takes */
+    size_t room; /* how much of replies its ring still takes */
     bool gone;
 } wire;
 
@@ -337,13 +337,13 @@ START_TEST(hello_first)
         begin();
         make_add(buffer, 1, "z");
         struct cloister_message head = {CLOISTER_MESSAGE_MAGIC, type, 0, 1,
-                                        type == CLOISTER_MSG_STATUS   ? 128
-                                        : type == CLOISTER_MSG_CREATE ? 1024
-                                        : type == CLOISTER_MSG_ADD    ? 24
-                                        : type == CLOISTER_MSG_SHARE  ? 20
-                                        : type == CLOISTER_MSG_QUOTA  ? 0
+                                        type == CLOISTER_MSG_STATUS     ? 128
+                                        : type == CLOISTER_MSG_CREATE   ? 1024
+                                        : type == CLOISTER_MSG_ADD      ? 24
+                                        : type == CLOISTER_MSG_SHARE    ? 20
+                                        : type == CLOISTER_MSG_QUOTA    ? 0
                                         : type == CLOISTER_MSG_EVIDENCE ? 72
-                                                                      : 8};
+                                                                        : 8};
         send_bytes(&head, sizeof(head));
         ck_assert_int_eq(run(), SESSION_END);
         ck_assert_ptr_nonnull(strstr(session.fault, "HELLO"));
@@ -437,8 +437,8 @@ START_TEST(lists_only_own_in_pages)
         unsigned int left = 43 - total;
         unsigned int expected = left > SESSION_LIST ? SESSION_LIST : left;
 
-        ck_assert_int_eq(ask(CLOISTER_MSG_LIST, &first, sizeof(first), found,
-                             expected * sizeof(found[0])), 0);
+        ck_assert_int_eq(
+            ask(CLOISTER_MSG_LIST, &first, sizeof(first), found, expected * sizeof(found[0])), 0);
         for (unsigned int i = 0; i < expected; i++)
             ck_assert_uint_eq(found[i].domain, DOMAIN);
         total += expected;

@@ -132,8 +132,20 @@ static unsigned int found(const char *text)
 static char longest[RECORD_NAME], longer[2 * RECORD_NAME], other[2 * RECORD_NAME], letters[301];
 
 static const char *const strange[] = {
-    "a b", " ", "  two  ", "\x1b[31mred", "tab\tnew\nline", "\"quoted\" 'twice'", "back\\slash",
-    "gr\xc3\xbc\xc3\x9f dich", "not \xff utf-8", "\x7f", "-n", letters, longest, longer,
+    "a b",
+    " ",
+    "  two  ",
+    "\x1b[31mred",
+    "tab\tnew\nline",
+    "\"quoted\" 'twice'",
+    "back\\slash",
+    "gr\xc3\xbc\xc3\x9f dich",
+    "not \xff utf-8",
+    "\x7f",
+    "-n",
+    letters,
+    longest,
+    longer,
 };
 
 /* In lists, in the trace and in commands, and the name before is nobody's. */
@@ -193,8 +205,17 @@ END_TEST
 
 START_TEST(finds_nobody)
 {
-    static const char *const none[] = {"", "0", "4", "65537", "onetwo", "One", "1x", "-1", "+1",
-                                       " 1", "00000000-0000-0000-0000-000000000009"};
+    static const char *const none[] = {"",
+                                       "0",
+                                       "4",
+                                       "65537",
+                                       "onetwo",
+                                       "One",
+                                       "1x",
+                                       "-1",
+                                       "+1",
+                                       " 1",
+                                       "00000000-0000-0000-0000-000000000009"};
 
     stored[3] = "";
     look();

@@ -24,7 +24,8 @@ START_TEST(metadata)
         {"<enclave-memory unit='MiB'>64</enclave-memory>", 16384},
         {"<enclave-memory unit=\"MiB\">64</enclave-memory>\n", 16384},
         {"<cloister:enclave-memory xmlns:cloister='https://cloister.dev/xmlns/domain/1' "
-         "unit='GiB'>1</cloister:enclave-memory>", 262144},
+         "unit='GiB'>1</cloister:enclave-memory>",
+         262144},
         {" <enclave-memory\n unit = 'KiB' >\n 8 \n</enclave-memory>", 2},
         {"<enclave-memory>8</enclave-memory>", 2},
         {"<enclave-memory unit='b'>4097</enclave-memory>", 2},
@@ -103,9 +104,16 @@ END_TEST
 START_TEST(uuids)
 {
     static const char *const bad[] = {
-        "", "c0a4fe59", "C0A4FE59-ADE9-41B7-8B02-8254DF4C5870", "../../../../etc/passwd",
-        UUID "0", UUID "/", "c0a4fe59-ade9-41b7-8b02-8254df4c587", "c0a4fe59_ade9_41b7_8b02_8254df4c5870",
-        "c0a4fe59-ade9-41b7-8b02-8254df4c587g", "-0a4fe59-ade9-41b7-8b02-8254df4c5870",
+        "",
+        "c0a4fe59",
+        "C0A4FE59-ADE9-41B7-8B02-8254DF4C5870",
+        "../../../../etc/passwd",
+        UUID "0",
+        UUID "/",
+        "c0a4fe59-ade9-41b7-8b02-8254df4c587",
+        "c0a4fe59_ade9_41b7_8b02_8254df4c5870",
+        "c0a4fe59-ade9-41b7-8b02-8254df4c587g",
+        "-0a4fe59-ade9-41b7-8b02-8254df4c5870",
     };
 
     ck_assert(quota_is_uuid(UUID));

@@ -89,7 +89,8 @@ static unsigned int records_before_anchor(uint64_t records)
     char *text = fake_log_read(1, &size), mark[80];
     unsigned int found = 0;
 
-    snprintf(mark, sizeof(mark), "\"kind\":\"anchor\",\"boot\":\"0000000000000001\",\"records\":%u,",
+    snprintf(mark, sizeof(mark),
+             "\"kind\":\"anchor\",\"boot\":\"0000000000000001\",\"records\":%u,",
              (unsigned int)records);
     char *anchor = strstr(text, mark);
     ck_assert_ptr_nonnull(anchor);

@@ -53,11 +53,11 @@ START_TEST(utf8)
         {"\xe2\x82\xac", "\xe2\x82\xac"},
         {"\xf0\x9f\x94\x92", "\xf0\x9f\x94\x92"},
         {"\xff", "\\ufffd"},
-        {"\xc3", "\\ufffd"},                         /* cut off */
+        {"\xc3", "\\ufffd"}, /* cut off */
         {"\xe2\x82", "\\ufffd\\ufffd"},
-        {"\xc0\xaf", "\\ufffd\\ufffd"},              /* overlong '/' */
+        {"\xc0\xaf", "\\ufffd\\ufffd"}, /* overlong '/' */
         {"\xe0\x80\xaf", "\\ufffd\\ufffd\\ufffd"},
-        {"\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd"},   /* surrogate */
+        {"\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd"}, /* surrogate */
         {"\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd"},
         {"a\x80z", "a\\ufffdz"},
     };

@@ -163,7 +163,8 @@ static void bend(unsigned int line, const char *from, const char *to)
 START_TEST(bent_words)
 {
     static const char *const words[][2] = {
-        {"\"reason\":\"NONE\"", "\"reason\":\"QUOTA\""}, {"\"reason\":\"NONE\",", ""},
+        {"\"reason\":\"NONE\"", "\"reason\":\"QUOTA\""},
+        {"\"reason\":\"NONE\",", ""},
     };
     size_t size;
     char *text = fake_log_read(1, &size);
@@ -242,8 +243,7 @@ END_TEST
 
 START_TEST(record_of_nowhere)
 {
-    const char *wrong =
-        "its record belongs to a boot or CPU that no line before has announced";
+    const char *wrong = "its record belongs to a boot or CPU that no line before has announced";
 
     forge(",\"boot\":\"0000000000001235\",\"cpu\":1,\"seq\":3", wrong);
 }
@@ -294,7 +294,10 @@ END_TEST
 START_TEST(garbage)
 {
     static const char *const texts[] = {
-        "\n", "{}\n", "hello\n", "{\"index\":0}\n",
+        "\n",
+        "{}\n",
+        "hello\n",
+        "{\"index\":0}\n",
         "{\"index\":00,\"prev\":\"" LOG_ZERO_HASH "\",\"at\":\"\"}\n",
         "{\"index\":99999999999999999999,\"prev\":\"" LOG_ZERO_HASH "\",\"at\":\"\"}\n",
         ",\"hash\":\"" LOG_ZERO_HASH "\"}\n",

@@ -97,7 +97,8 @@ START_TEST(closed)
     json_object *rule = json_object_array_get_idx(member(view, "rules"), CLOISTER_RULE_PORT_SLEEP);
     ck_assert_str_eq(text(rule, "rule"), "port-sleep");
     ck_assert_str_eq(text(rule, "option"), "sleep");
-    ck_assert_uint_eq(json_object_get_uint64(member(rule, "refused")), 100 + CLOISTER_RULE_PORT_SLEEP);
+    ck_assert_uint_eq(json_object_get_uint64(member(rule, "refused")),
+                      100 + CLOISTER_RULE_PORT_SLEEP);
     json_object *row = json_object_array_get_idx(member(view, "rows"), 0);
     ck_assert_str_eq(text(row, "kind"), "port");
     ck_assert_uint_eq(json_object_get_uint64(member(row, "first")), 16 * CLOISTER_RULE_LIMIT);

@@ -56,7 +56,7 @@ static struct world {
     char problem[400];
     uint64_t commits, longest;
     bool lost;
-} *world;
+} * world;
 
 static struct config config;
 
@@ -259,7 +259,8 @@ static int call(struct hypercalls *calls, uint32_t number, void *arg)
 
     (void)calls;
     if (number == CLOISTER_OP_INFO) {
-        info->counters_reason = world->loaded ? CLOISTER_REASON_NONE : CLOISTER_REASON_COUNTERS_UNLOADED;
+        info->counters_reason =
+            world->loaded ? CLOISTER_REASON_NONE : CLOISTER_REASON_COUNTERS_UNLOADED;
         info->counters_value = world->value;
         info->counters_committed = world->committed;
         return 0;
@@ -301,7 +302,8 @@ static struct {
 
 static unsigned int too_many_wait; /* so often: the queue is full */
 
-int helper_converse(json_object *request, helper_question *question, helper_done *done, void *context)
+int helper_converse(json_object *request, helper_question *question, helper_done *done,
+                    void *context)
 {
     if (too_many_wait) {
         too_many_wait--;
@@ -502,7 +504,8 @@ START_TEST(steps_in_their_order)
 {
     ck_assert_int_eq(daemon_(all_committed, 5000), 0);
     ck_assert_str_eq(world->trace, "load ");
-    ck_assert_uint_eq(world->said[SAY_ERROR] + world->said[SAY_WARNING], 0); /* the first boot is quiet */
+    ck_assert_uint_eq(world->said[SAY_ERROR] + world->said[SAY_WARNING],
+                      0); /* the first boot is quiet */
     world->value = 7;
     ck_assert_int_eq(daemon_(all_committed, 5000), 0);
     ck_assert_str_eq(world->trace,
@@ -540,7 +543,8 @@ START_TEST(crash_before_each_step)
         if (_i)
             power_failure(_i == 1);
         ck_assert_int_eq(daemon_(all_committed, 5000), 0);
-        ck_assert_msg(!world->lost && world->table == 0, "lost by a crash before step %u", crash_at - 1);
+        ck_assert_msg(!world->lost && world->table == 0, "lost by a crash before step %u",
+                      crash_at - 1);
         ck_assert_msg(world->value == before || world->value == value, "step %u: %lu", crash_at - 1,
                       (unsigned long)world->value);
         if (!_i)
@@ -572,7 +576,8 @@ START_TEST(crash_while_loading)
         ended = daemon_(all_committed, 5000);
         power_failure(_i);
         ck_assert_int_eq(daemon_(all_committed, 5000), 0);
-        ck_assert_msg(!world->lost && world->value == value, "lost by a crash before step %u", crash_at);
+        ck_assert_msg(!world->lost && world->value == value, "lost by a crash before step %u",
+                      crash_at);
     }
 }
 END_TEST
@@ -689,7 +694,8 @@ START_TEST(a_copy_of_another_size)
     const uint64_t loads = world->loads;
     ck_assert_int_eq(truncate(path_of("counters", ""), sizes[_i]), 0);
     is_lost(false);
-    ck_assert_uint_eq(world->loads, loads + 2); /* none; then the new one: the monitor was not asked about this */
+    ck_assert_uint_eq(world->loads,
+                      loads + 2); /* none; then the new one: the monitor was not asked about this */
 }
 END_TEST
 
@@ -724,7 +730,8 @@ START_TEST(a_copy_that_cannot_be_read)
     const uint64_t loads = world->loads;
     ck_assert_int_eq(daemon_(never, 2500), 1);
     ck_assert_uint_eq(world->loads, loads);
-    ck_assert_msg(strstr(world->problem, "cannot be read: Is a directory") != NULL, "%s", world->problem);
+    ck_assert_msg(strstr(world->problem, "cannot be read: Is a directory") != NULL, "%s",
+                  world->problem);
     ck_assert_uint_eq(world->said[SAY_ERROR], 1);
     ck_assert_int_eq(rmdir(path_of("counters", "")), 0);
     ck_assert_int_eq(rename(path_of("kept", ""), path_of("counters", "")), 0);
@@ -744,7 +751,8 @@ START_TEST(no_folder)
     power_failure(false);
     ck_assert_int_eq(daemon_(never, 1500), 1);
     ck_assert(!world->loaded);
-    ck_assert_msg(strstr(world->problem, "cannot be read: Not a directory") != NULL, "%s", world->problem);
+    ck_assert_msg(strstr(world->problem, "cannot be read: Not a directory") != NULL, "%s",
+                  world->problem);
     ck_assert_int_eq(rename(away, world->folder), 0);
     ck_assert_int_eq(daemon_(all_committed, 5000), 0);
     ck_assert(!world->lost && world->value == 10);
@@ -877,10 +885,14 @@ static const struct {
     const char *uuid;
     int removed; /* -1: refused */
 } uuids[] = {
-    {"00000000-0000-0000-0000-000000000003", 3},  {"0123ABCD-abcd-ABCD-ffff-00000000001F", 31},
-    {"00000000-0000-0000-0000-00000000000", -1},  {"00000000-0000-0000-0000-0000000000030", -1},
-    {"00000000000000000000000000000003", -1},     {"0000000-00000-0000-0000-000000000003", -1},
-    {"0000000g-0000-0000-0000-000000000003", -1}, {"------------------------------------", -1},
+    {"00000000-0000-0000-0000-000000000003", 3},
+    {"0123ABCD-abcd-ABCD-ffff-00000000001F", 31},
+    {"00000000-0000-0000-0000-00000000000", -1},
+    {"00000000-0000-0000-0000-0000000000030", -1},
+    {"00000000000000000000000000000003", -1},
+    {"0000000-00000-0000-0000-000000000003", -1},
+    {"0000000g-0000-0000-0000-000000000003", -1},
+    {"------------------------------------", -1},
     {"", -1},
 };
 

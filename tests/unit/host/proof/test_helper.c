@@ -248,7 +248,7 @@ END_TEST
 /* --- jobs that ask back ----------------------------------------------------------------------- */
 
 static const char *reply_with; /* NULL: none */
-static char *shorten; /* where the reply ends the second time */
+static char *shorten;          /* where the reply ends the second time */
 static char asked[64];
 
 static char *reply(void *context, json_object *question)
@@ -359,7 +359,8 @@ START_TEST(asks_back_badly)
         failed(0, badly[_i].error, badly[_i].message);
     else
         ck_assert_msg(!strcmp(closed, "EIO") || !strcmp(closed, "ECANCELED") ||
-                          !strcmp(closed, "ETIMEDOUT"), "%s", closed);
+                          !strcmp(closed, "ETIMEDOUT"),
+                      "%s", closed);
     ck_assert_str_eq(text_of(1, "ok"), "true");
 }
 END_TEST

@@ -16,13 +16,15 @@ static void setup(void)
 
 START_TEST(settings)
 {
-    ck_assert_int_eq(config_parse(&config,
-                                  "# a comment\n\n log-directory = /x/y  \nlog-file-size=1G#z\n"
-                                  "log-files = 0\r\nlibvirt-uri = none\nsocket=/s\n"
-                                  "admission = /a b\nstate-directory=/d\ntpm = /dev/tpm0\n"
-                                  "tpm-key-handle = none\ntpm-timeout = 600\nevent-log = none\n"
-                                  "tpm-helper = /h\ncounter-interval = 86400\ncounter-commits-per-day=1",
-                                  why, sizeof(why)), 0);
+    ck_assert_int_eq(
+        config_parse(&config,
+                     "# a comment\n\n log-directory = /x/y  \nlog-file-size=1G#z\n"
+                     "log-files = 0\r\nlibvirt-uri = none\nsocket=/s\n"
+                     "admission = /a b\nstate-directory=/d\ntpm = /dev/tpm0\n"
+                     "tpm-key-handle = none\ntpm-timeout = 600\nevent-log = none\n"
+                     "tpm-helper = /h\ncounter-interval = 86400\ncounter-commits-per-day=1",
+                     why, sizeof(why)),
+        0);
     ck_assert_str_eq(config.log_directory, "/x/y");
     ck_assert_uint_eq(config.log_file_size, 1u << 30);
     ck_assert_uint_eq(config.log_files, 0);
@@ -38,10 +40,12 @@ START_TEST(settings)
     ck_assert_int_eq(config_set(&config, "counter-interval", "none", why, sizeof(why)), 0);
     ck_assert_uint_eq(config.counter_interval, 0);
     ck_assert_uint_eq(config.counter_commits, 1);
-    ck_assert_int_eq(config_set(&config, "counter-commits-per-day", "unlimited", why, sizeof(why)), 0);
+    ck_assert_int_eq(config_set(&config, "counter-commits-per-day", "unlimited", why, sizeof(why)),
+                     0);
     ck_assert_uint_eq(config.counter_commits, 0);
     ck_assert_int_eq(config_parse(&config, "tpm=none\ntpm-key-handle=0x817FFFFF\nevent-log=/e", why,
-                                  sizeof(why)), 0);
+                                  sizeof(why)),
+                     0);
     ck_assert_str_eq(config.tpm, "");
     ck_assert_uint_eq(config.tpm_key_handle, 0x817fffff);
     ck_assert_str_eq(config.event_log, "/e");
@@ -66,16 +70,20 @@ START_TEST(refusals)
         {"log-files = -1", "'-1' is no value"},
         {"log-files = 99999999", "is no value"},
         {"log-files = 3x", "'3x' is no value"},
-        {"socket = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "is no value for socket"},
+        {"socket = "
+         "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+         "is no value for socket"},
         {"log-files = 3\nlog-files = 3", "line 2: log-files is set twice"},
         {"tpm-timeout = 60\n#\ntpm-timeout = 61", "line 3: tpm-timeout is set twice"},
         {"log-file-size = 4K", "a size from 64K to 4G is expected"},
         {"= x", "there is no setting ''"},
         {"tpm =", "'' is no value for tpm"},
         {"tpm = tpm0", "'tpm0' is no value for tpm"},
-        {"tpm = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-         "aaaaaaaaaaaaaaaaaaa", "is no value for tpm"},
+        {"tpm = "
+         "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaaaaaaaaaaaaaaaaaa",
+         "is no value for tpm"},
         {"tpm-key-handle = 0x80ffffff", "is no value for tpm-key-handle"},
         {"tpm-key-handle = 0x81800000", "is no value"},
         {"tpm-key-handle = 81000000", "is no value"},

@@ -7,17 +7,26 @@
 
 #define OPS CLOISTER_OP_LIMIT
 
-static const size_t sizes[OPS] = {
-    sizeof(struct cloister_info),   sizeof(struct cloister_create),
-    sizeof(struct cloister_add_pages),
-    sizeof(struct cloister_share),  sizeof(struct cloister_init),   sizeof(struct cloister_destroy),
-    sizeof(struct cloister_quota),  sizeof(struct cloister_list),   sizeof(struct cloister_domain),
-    sizeof(struct cloister_audit),  sizeof(struct cloister_trace_ring),
-    sizeof(struct cloister_record), sizeof(struct cloister_heartbeat),
-    sizeof(struct cloister_counters_load),   sizeof(struct cloister_counters_save),
-    sizeof(struct cloister_counters_read),   sizeof(struct cloister_counters_commit),
-    sizeof(struct cloister_counters_forget), sizeof(struct cloister_lockdown),
-    sizeof(struct cloister_boot)};
+static const size_t sizes[OPS] = {sizeof(struct cloister_info),
+                                  sizeof(struct cloister_create),
+                                  sizeof(struct cloister_add_pages),
+                                  sizeof(struct cloister_share),
+                                  sizeof(struct cloister_init),
+                                  sizeof(struct cloister_destroy),
+                                  sizeof(struct cloister_quota),
+                                  sizeof(struct cloister_list),
+                                  sizeof(struct cloister_domain),
+                                  sizeof(struct cloister_audit),
+                                  sizeof(struct cloister_trace_ring),
+                                  sizeof(struct cloister_record),
+                                  sizeof(struct cloister_heartbeat),
+                                  sizeof(struct cloister_counters_load),
+                                  sizeof(struct cloister_counters_save),
+                                  sizeof(struct cloister_counters_read),
+                                  sizeof(struct cloister_counters_commit),
+                                  sizeof(struct cloister_counters_forget),
+                                  sizeof(struct cloister_lockdown),
+                                  sizeof(struct cloister_boot)};
 
 static struct image *image;
 
@@ -78,8 +87,8 @@ END_TEST
 
 START_TEST(unknown_operations)
 {
-    static const uint32_t unknown[] = {OPS, OPS + 1, 100, 255, 256, 65536, UINT32_MAX,
-                                       UINT32_C(1) << 31};
+    static const uint32_t unknown[] = {OPS, OPS + 1, 100,        255,
+                                       256, 65536,   UINT32_MAX, UINT32_C(1) << 31};
     uint64_t address = fake_user_put(NULL, 256);
 
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
@@ -95,9 +104,9 @@ START_TEST(arguments_that_are_not_there)
     const uint64_t end = FAKE_USER_BASE + FAKE_USER_SIZE;
 
     for (uint32_t op = 0; op < OPS; op++) {
-        const uint64_t bad[] = {0, 8, FAKE_USER_BASE - 1, end - sizes[op] + 1, end - 1, end,
-                                UINT64_MAX, UINT64_MAX - sizes[op] + 1,
-                                UINT64_C(0xffff830000000000)};
+        const uint64_t bad[] = {
+            0,   8,          FAKE_USER_BASE - 1,         end - sizes[op] + 1,         end - 1,
+            end, UINT64_MAX, UINT64_MAX - sizes[op] + 1, UINT64_C(0xffff830000000000)};
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
             refused_unseen(op, bad[i], true, false, -EFAULT, CLOISTER_REASON_BAD_POINTER);
             ck_assert_uint_eq(fake_last_record()->found, bad[i]);
@@ -117,8 +126,10 @@ START_TEST(arguments_in_read_only_memory)
     const struct {
         uint32_t op;
         const void *arg;
-    } cases[] = {{CLOISTER_OP_CREATE, &create}, {CLOISTER_OP_INIT, &init},
-                 {CLOISTER_OP_DESTROY, &destroy}, {CLOISTER_OP_QUOTA, &quota}};
+    } cases[] = {{CLOISTER_OP_CREATE, &create},
+                 {CLOISTER_OP_INIT, &init},
+                 {CLOISTER_OP_DESTROY, &destroy},
+                 {CLOISTER_OP_QUOTA, &quota}};
 
     for (size_t i = 0; i < 4; i++) {
         memcpy(fake_user(fake_user_readonly()), cases[i].arg, sizes[cases[i].op]);

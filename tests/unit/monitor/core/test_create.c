@@ -234,10 +234,16 @@ START_TEST(the_domain_dies_while_it_is_asked)
 }
 END_TEST
 
-static const uint64_t bad_pointers[] = {
-    0, 1, FAKE_USER_BASE - 1, FAKE_USER_BASE + FAKE_USER_SIZE,
-    FAKE_USER_BASE + FAKE_USER_SIZE - CLOISTER_IMAGE_HEADER_SIZE + 1,
-    UINT64_C(0xffff830000000000), UINT64_C(0x0000800000000000), UINT64_MAX, UINT64_MAX - 1023};
+static const uint64_t bad_pointers[] = {0,
+                                        1,
+                                        FAKE_USER_BASE - 1,
+                                        FAKE_USER_BASE + FAKE_USER_SIZE,
+                                        FAKE_USER_BASE + FAKE_USER_SIZE -
+                                            CLOISTER_IMAGE_HEADER_SIZE + 1,
+                                        UINT64_C(0xffff830000000000),
+                                        UINT64_C(0x0000800000000000),
+                                        UINT64_MAX,
+                                        UINT64_MAX - 1023};
 
 START_TEST(a_header_that_is_not_there)
 {

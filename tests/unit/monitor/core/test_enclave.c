@@ -48,8 +48,7 @@ static int step(struct life *life)
         return rc;
     }
     if (life->shared < SCENE_SHARED) {
-        struct cloister_share op =
-            share_arg(life->id, life->shared, SCENE_SHARED - life->shared);
+        struct cloister_share op = share_arg(life->id, life->shared, SCENE_SHARED - life->shared);
         int rc = control(CLOISTER_OP_SHARE, &op, sizeof(op));
         life->shared += op.done;
         return rc;

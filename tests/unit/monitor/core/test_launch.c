@@ -24,20 +24,20 @@ static int check(struct cloister_head *head)
     return launch_check(&image->header, head);
 }
 
-#define ACCEPTED()                                                        \
-    do {                                                                  \
-        struct cloister_head head_;                                       \
-        ck_assert_int_eq(check(&head_), 0);                               \
-        ck_assert_uint_eq(head_.reason, 0);                               \
+#define ACCEPTED()                                                                                 \
+    do {                                                                                           \
+        struct cloister_head head_;                                                                \
+        ck_assert_int_eq(check(&head_), 0);                                                        \
+        ck_assert_uint_eq(head_.reason, 0);                                                        \
     } while (0)
 
-#define REFUSED(why, found_value, allowed_value)                          \
-    do {                                                                  \
-        struct cloister_head head_;                                       \
-        ck_assert_int_eq(check(&head_), -EINVAL);                         \
-        ck_assert_str_eq(cloister_reason_name(head_.reason), #why);       \
-        ck_assert_uint_eq(head_.found, found_value);                      \
-        ck_assert_uint_eq(head_.allowed, allowed_value);                  \
+#define REFUSED(why, found_value, allowed_value)                                                   \
+    do {                                                                                           \
+        struct cloister_head head_;                                                                \
+        ck_assert_int_eq(check(&head_), -EINVAL);                                                  \
+        ck_assert_str_eq(cloister_reason_name(head_.reason), #why);                                \
+        ck_assert_uint_eq(head_.found, found_value);                                               \
+        ck_assert_uint_eq(head_.allowed, allowed_value);                                           \
     } while (0)
 
 START_TEST(a_good_header)
@@ -187,8 +187,15 @@ END_TEST
 static void check_area(uint64_t *address, uint64_t size, unsigned int field)
 {
     const uint64_t good[] = {BASE, BASE + 1, END - size};
-    const uint64_t bad[] = {0, 1, BASE - 1, END - size + 1, END + 1, UINT64_MAX, UINT64_MAX - size,
-                            UINT64_C(0xffff800000000000), CLOISTER_SHARED_BASE};
+    const uint64_t bad[] = {0,
+                            1,
+                            BASE - 1,
+                            END - size + 1,
+                            END + 1,
+                            UINT64_MAX,
+                            UINT64_MAX - size,
+                            UINT64_C(0xffff800000000000),
+                            CLOISTER_SHARED_BASE};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         *address = good[i];

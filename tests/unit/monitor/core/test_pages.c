@@ -154,8 +154,8 @@ END_TEST
 
 START_TEST(page_numbers_out_of_range)
 {
-    static const uint32_t bad[] = {SCENE_PAGE_COUNT, SCENE_PAGE_COUNT + 1, CLOISTER_MAX_PAGES,
-                                   1u << 22, 1u << 28, UINT32_MAX};
+    static const uint32_t bad[] = {
+        SCENE_PAGE_COUNT, SCENE_PAGE_COUNT + 1, CLOISTER_MAX_PAGES, 1u << 22, 1u << 28, UINT32_MAX};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         image->records[0].page = bad[i];
@@ -240,8 +240,12 @@ END_TEST
 START_TEST(add_from_bad_pointers)
 {
     struct cloister_add_pages good = add_arg(image, id, 0, 1);
-    static const uint64_t bad[] = {0, FAKE_USER_BASE - 4096, FAKE_USER_BASE + FAKE_USER_SIZE - 7,
-                                   UINT64_MAX - 7, UINT64_MAX, UINT64_C(0xffff830000000000)};
+    static const uint64_t bad[] = {0,
+                                   FAKE_USER_BASE - 4096,
+                                   FAKE_USER_BASE + FAKE_USER_SIZE - 7,
+                                   UINT64_MAX - 7,
+                                   UINT64_MAX,
+                                   UINT64_C(0xffff830000000000)};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct cloister_add_pages op = good;
@@ -321,9 +325,10 @@ END_TEST
 
 START_TEST(share_range)
 {
-    static const uint32_t bad[][2] = {{0, SCENE_SHARED + 1}, {1, SCENE_SHARED}, {SCENE_SHARED, 1},
-                                      {SCENE_SHARED + 1, 1}, {UINT32_MAX, 1},
-                                      {UINT32_MAX - 1, 3}, {0, CLOISTER_MAX_SHARED_PAGES}};
+    static const uint32_t bad[][2] = {
+        {0, SCENE_SHARED + 1},         {1, SCENE_SHARED}, {SCENE_SHARED, 1},
+        {SCENE_SHARED + 1, 1},         {UINT32_MAX, 1},   {UINT32_MAX - 1, 3},
+        {0, CLOISTER_MAX_SHARED_PAGES}};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct cloister_share op = share_arg(id, bad[i][0], bad[i][1]);

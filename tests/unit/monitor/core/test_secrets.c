@@ -60,7 +60,8 @@ static void end(void)
 
 /* --- forms in which a secret lies in memory ----------------------------------------------------------- */
 
-__attribute__((__no_sanitize__("address"))) static bool is_in(const uint8_t *memory, const uint8_t *form, size_t size)
+__attribute__((__no_sanitize__("address"))) static bool is_in(const uint8_t *memory,
+                                                              const uint8_t *form, size_t size)
 {
     for (size_t at = 0; at + WINDOW <= STACK_SIZE; at++) {
         uint64_t untouched;
@@ -100,8 +101,7 @@ static bool is_left_as_number(const uint8_t *memory, const uint8_t *secret)
     uint32_t words[9] = {0};
 
     for (unsigned int bit = 0; bit < 8 * SECRET_SIZE; bit++) {
-        words[bit / 31] |= (uint32_t)(secret[SECRET_SIZE - 1 - bit / 8] >> bit % 8 & 1)
-                           << bit % 31;
+        words[bit / 31] |= (uint32_t)(secret[SECRET_SIZE - 1 - bit / 8] >> bit % 8 & 1) << bit % 31;
     }
     return is_in(memory, (const uint8_t *)words, 8 * sizeof(words[0]));
 }
@@ -165,9 +165,8 @@ static void *heartbeat(void *unused)
 
 static void *report(void *unused)
 {
-    ck_assert_int_eq(asker_call(CLOISTER_ENCLAVE_REPORT,
-                                (uint64_t)asker.writable * CLOISTER_PAGE_SIZE, 0),
-                     0);
+    ck_assert_int_eq(
+        asker_call(CLOISTER_ENCLAVE_REPORT, (uint64_t)asker.writable * CLOISTER_PAGE_SIZE, 0), 0);
     return unused;
 }
 
@@ -237,8 +236,8 @@ static void *start_of_the_monitor(void *unused)
     return unused;
 }
 
-static void *(*const operations[])(void *unused) = {heartbeat, report,     key,    load, increment,
-                                                    save,      read_index, commit, start_of_the_monitor};
+static void *(*const operations[])(void *unused) = {
+    heartbeat, report, key, load, increment, save, read_index, commit, start_of_the_monitor};
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
 __attribute__((__no_sanitize__("address"))) static void run_alone(void *(*operation)(void *unused))

@@ -136,9 +136,9 @@ END_TEST
 START_TEST(resume_in_each_state)
 {
     static const int errors[STATES] = {-EINVAL, -EBUSY, 0, 0, -EIO};
-    static const enum cloister_reason reasons[STATES] = {
-        CLOISTER_REASON_THREAD_IDLE, CLOISTER_REASON_THREAD_BUSY, 0, 0,
-        CLOISTER_REASON_THREAD_DEAD};
+    static const enum cloister_reason reasons[STATES] = {CLOISTER_REASON_THREAD_IDLE,
+                                                         CLOISTER_REASON_THREAD_BUSY, 0, 0,
+                                                         CLOISTER_REASON_THREAD_DEAD};
     struct thread *thread = thread_in(_i, 1);
     struct thread_call call = good_call(CLOISTER_CALL_RESUME, 1);
     const struct fake_world *world = fake_world(thread->context[0]);
@@ -178,8 +178,9 @@ END_TEST
 
 START_TEST(unknown_calls_in_each_state)
 {
-    static const uint64_t unknown[] = {3, 4, 55, UINT32_MAX, UINT64_C(1) << 32,
-                                       (UINT64_C(1) << 32) + CLOISTER_CALL_ENTER, UINT64_MAX};
+    static const uint64_t unknown[] = {
+        3,         4, 55, UINT32_MAX, UINT64_C(1) << 32, (UINT64_C(1) << 32) + CLOISTER_CALL_ENTER,
+        UINT64_MAX};
 
     thread_in(_i, 0);
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
@@ -206,7 +207,8 @@ static const uint64_t operations[] = {CLOISTER_CALL_STATUS, CLOISTER_CALL_ENTER,
 START_TEST(threads_that_do_not_exist)
 {
     static const uint64_t none[] = {SCENE_THREADS, SCENE_THREADS + 1, CLOISTER_MAX_THREADS,
-                                    UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_MAX};
+                                    UINT32_MAX,    UINT64_C(1) << 32, UINT64_C(1) << 63,
+                                    UINT64_MAX};
 
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
         struct thread_call call = good_call(operations[_i], none[i]);
@@ -360,8 +362,10 @@ static void must_die(const struct thread_exit *exit, enum cloister_reason reason
 
 START_TEST(the_enclave_gives_up)
 {
-    struct thread_exit exit = {.kind = THREAD_EXIT_CALL, .number = CLOISTER_ENCLAVE_FAULT,
-                               .value = {14, 0x1234}, .kernel = true};
+    struct thread_exit exit = {.kind = THREAD_EXIT_CALL,
+                               .number = CLOISTER_ENCLAVE_FAULT,
+                               .value = {14, 0x1234},
+                               .kernel = true};
 
     must_die(&exit, CLOISTER_REASON_ENCLAVE_FAULT, 14, 0x1234);
 }
@@ -370,8 +374,10 @@ END_TEST
 /* An enclave cannot claim one of the monitor's own vectors. */
 START_TEST(the_enclave_lies_about_its_vector)
 {
-    struct thread_exit exit = {.kind = THREAD_EXIT_CALL, .number = CLOISTER_ENCLAVE_FAULT,
-                               .value = {CLOISTER_VECTOR_VIEW, UINT64_MAX}, .kernel = true};
+    struct thread_exit exit = {.kind = THREAD_EXIT_CALL,
+                               .number = CLOISTER_ENCLAVE_FAULT,
+                               .value = {CLOISTER_VECTOR_VIEW, UINT64_MAX},
+                               .kernel = true};
 
     must_die(&exit, CLOISTER_REASON_ENCLAVE_FAULT, 0, UINT32_MAX);
 }
@@ -380,7 +386,10 @@ END_TEST
 static const struct {
     uint64_t address;
     uint64_t page;
-} touched[] = {{0, 0}, {0xfff, 0}, {0x1000, 1}, {UINT64_C(0x400000000), 0x400000},
+} touched[] = {{0, 0},
+               {0xfff, 0},
+               {0x1000, 1},
+               {UINT64_C(0x400000000), 0x400000},
                {UINT64_MAX, UINT64_MAX >> 12}};
 
 START_TEST(the_enclave_touches_what_is_not_there)
@@ -400,8 +409,10 @@ static const struct {
 
 START_TEST(the_cpu_ends_it)
 {
-    struct thread_exit exit = {.kind = THREAD_EXIT_VECTOR, .number = vectors[_i].vector,
-                               .value = {0xdead, 0xbeef}, .address = 0x5000};
+    struct thread_exit exit = {.kind = THREAD_EXIT_VECTOR,
+                               .number = vectors[_i].vector,
+                               .value = {0xdead, 0xbeef},
+                               .address = 0x5000};
 
     must_die(&exit, vectors[_i].reason, vectors[_i].vector, 0);
 }
@@ -426,16 +437,21 @@ static void must_inject(struct thread *thread, const struct thread_exit *exit,
 
 START_TEST(forbidden_instructions_and_calls)
 {
-    static const uint64_t unknown[] = {CLOISTER_ENCLAVE_COUNTER + 1, 8, 9, CLOISTER_HYPERCALL, UINT32_MAX, UINT64_C(1) << 32,
-                                       (UINT64_C(1) << 32) + CLOISTER_ENCLAVE_RETURN, UINT64_MAX};
+    static const uint64_t unknown[] = {CLOISTER_ENCLAVE_COUNTER + 1,
+                                       8,
+                                       9,
+                                       CLOISTER_HYPERCALL,
+                                       UINT32_MAX,
+                                       UINT64_C(1) << 32,
+                                       (UINT64_C(1) << 32) + CLOISTER_ENCLAVE_RETURN,
+                                       UINT64_MAX};
     struct thread *thread = thread_in(RUNNING, 1);
     struct thread_exit exit = {.kind = THREAD_EXIT_FORBIDDEN};
     struct thread_result result;
 
     must_inject(thread, &exit, CLOISTER_REASON_ENCLAVE_INSTRUCTION);
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
-        exit = (struct thread_exit){
-            .kind = THREAD_EXIT_CALL, .number = unknown[i], .kernel = true};
+        exit = (struct thread_exit){.kind = THREAD_EXIT_CALL, .number = unknown[i], .kernel = true};
         must_inject(thread, &exit, CLOISTER_REASON_ENCLAVE_INSTRUCTION);
     }
     ck_assert_int_eq(scene_exit(thread, CLOISTER_ENCLAVE_RETURN, 0, 0, &result), THREAD_LEAVE);

@@ -353,7 +353,8 @@ START_TEST(noise_in_the_long_run)
         write_one(n, CLOISTER_REFUSED, &budget);
         fake.now += SECOND / 300 + 1;
     }
-    uint64_t written = trace_anchor().records, share = _i ? CLOISTER_TRACE_RATE : CLOISTER_TRACE_SHARE;
+    uint64_t written = trace_anchor().records,
+             share = _i ? CLOISTER_TRACE_RATE : CLOISTER_TRACE_SHARE;
     ck_assert_uint_ge(written, CLOISTER_TRACE_RATE + (seconds - 2) * share);
     ck_assert_uint_le(written, CLOISTER_TRACE_RATE + (seconds + 1) * share);
     ck_assert_uint_eq(written + trace_anchor().suppressed, seconds * 300);

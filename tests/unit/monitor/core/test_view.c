@@ -7,8 +7,17 @@
 #define PAGES (sizeof(pages) / sizeof(pages[0]))
 
 /* Corners of tables at every level, and of the shared window. */
-static const uint64_t pages[] = {0, 1, 510, 511, 512, 513, 262143, 262144, CLOISTER_MAX_PAGES - 1,
-                                 CLOISTER_SHARED_GPFN, CLOISTER_SHARED_GPFN + 511,
+static const uint64_t pages[] = {0,
+                                 1,
+                                 510,
+                                 511,
+                                 512,
+                                 513,
+                                 262143,
+                                 262144,
+                                 CLOISTER_MAX_PAGES - 1,
+                                 CLOISTER_SHARED_GPFN,
+                                 CLOISTER_SHARED_GPFN + 511,
                                  CLOISTER_SHARED_GPFN + 512,
                                  CLOISTER_SHARED_GPFN + CLOISTER_MAX_SHARED_PAGES - 1};
 
@@ -160,8 +169,15 @@ START_TEST(tables_are_counted_as_announced)
     static const struct {
         uint64_t page;
         unsigned int needs;
-    } steps[] = {{0, 3}, {1, 0}, {511, 0}, {512, 1}, {262143, 1}, {262144, 2}, {262145, 0},
-                 {CLOISTER_SHARED_GPFN, 2}, {CLOISTER_SHARED_GPFN + 512, 1}};
+    } steps[] = {{0, 3},
+                 {1, 0},
+                 {511, 0},
+                 {512, 1},
+                 {262143, 1},
+                 {262144, 2},
+                 {262145, 0},
+                 {CLOISTER_SHARED_GPFN, 2},
+                 {CLOISTER_SHARED_GPFN + 512, 1}};
     uint32_t tables = 1;
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -331,7 +347,7 @@ START_TEST(audit_finds_what_does_not_belong)
     ck_assert_uint_eq(violations(&entries), 0);
 
     strange[0] = fake_frame_take(OWNER_TENANT); /* nobody's in the table */
-    ck_assert_int_eq(frame_take(FRAME_SEALED, ENCLAVE, 99, &strange[1]), 0); /* another page */
+    ck_assert_int_eq(frame_take(FRAME_SEALED, ENCLAVE, 99, &strange[1]), 0);    /* another page */
     ck_assert_int_eq(frame_take(FRAME_SEALED, ENCLAVE + 1, 3, &strange[2]), 0); /* not ours */
     ck_assert_int_eq(frame_take(FRAME_CONTEXT, ENCLAVE, 4, &strange[3]), 0);
     ck_assert_int_eq(frame_take(FRAME_SEALED, ENCLAVE, 1, &strange[4]), 0); /* sealed, but shared */

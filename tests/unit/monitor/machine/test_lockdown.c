@@ -72,8 +72,9 @@ END_TEST
 static const struct {
     uint64_t first;
     uint64_t last;
-} outside[] = {{0x5f, 0x5f}, {0x70, 0x70}, {0x5f, 0x60}, {0x6f, 0x70}, {0x5f, 0x70},
-               {0, UINT64_MAX}, {0x60, UINT64_MAX}, {0, 0x6f}, {UINT64_MAX, UINT64_MAX}};
+} outside[] = {{0x5f, 0x5f},       {0x70, 0x70}, {0x5f, 0x60},
+               {0x6f, 0x70},       {0x5f, 0x70}, {0, UINT64_MAX},
+               {0x60, UINT64_MAX}, {0, 0x6f},    {UINT64_MAX, UINT64_MAX}};
 
 START_TEST(what_is_given_in_part_is_not_given)
 {
@@ -239,15 +240,14 @@ static const struct {
     uint32_t open;
     const char *unknown; /* the text from the first word on that is none */
 } options[] = {
-    CLOISTER_LOCKDOWN_ROOMS(ROOM_WORD)
-    {"watch", CLOISTER_INFO_LOCKDOWN_WATCH, NULL},
+    CLOISTER_LOCKDOWN_ROOMS(ROOM_WORD){"watch", CLOISTER_INFO_LOCKDOWN_WATCH, NULL},
     {"", 0, NULL},
     {",", 0, NULL},
     {",,ports,", CLOISTER_INFO_OPEN_PORTS, NULL},
     {"ports,memory", CLOISTER_INFO_OPEN_PORTS | CLOISTER_INFO_OPEN_MEMORY, NULL},
     {"ports,ports", CLOISTER_INFO_OPEN_PORTS, NULL},
-    {"debug,watch,sleep",
-     CLOISTER_INFO_DEBUG | CLOISTER_INFO_LOCKDOWN_WATCH | CLOISTER_INFO_SLEEP, NULL},
+    {"debug,watch,sleep", CLOISTER_INFO_DEBUG | CLOISTER_INFO_LOCKDOWN_WATCH | CLOISTER_INFO_SLEEP,
+     NULL},
     /* What is meant is not guessed. */
     {"wach", 0, "wach"},
     {"watchdog", 0, "watchdog"},

@@ -42,11 +42,17 @@ START_TEST(sets_and_locks)
     for (unsigned int key = 0; key < 3; key++) {
         uint8_t guess[8] = {(uint8_t)key};
 
-        ck_assert_int_eq(host_variable_set((const uint8_t *)"\x3f\xc1\x3c\xbb\x1d\x15\xe1\x40\xa0\x7b\x4a\x17\xbe\x16\x82\x92",
-                                           "MemoryOverwriteRequestControlLock", 7, guess, 8), -EPERM);
+        ck_assert_int_eq(
+            host_variable_set(
+                (const uint8_t *)"\x3f\xc1\x3c\xbb\x1d\x15\xe1\x40\xa0\x7b\x4a\x17\xbe\x16\x82\x92",
+                "MemoryOverwriteRequestControlLock", 7, guess, 8),
+            -EPERM);
     }
-    ck_assert_int_eq(host_variable_set((const uint8_t *)"\xbe\x39\x09\xe2\xd4\x32\xbe\x41\xa1\x50\x89\x7f\x85\xd4\x98\x29",
-                                       "MemoryOverwriteRequestControl", 7, &no, 1), -EPERM);
+    ck_assert_int_eq(
+        host_variable_set(
+            (const uint8_t *)"\xbe\x39\x09\xe2\xd4\x32\xbe\x41\xa1\x50\x89\x7f\x85\xd4\x98\x29",
+            "MemoryOverwriteRequestControl", 7, &no, 1),
+        -EPERM);
 }
 END_TEST
 
@@ -80,8 +86,10 @@ END_TEST
 /* Somebody had such variables stored in an earlier boot, so as to be believed. */
 START_TEST(stored_variables_are_no_lock)
 {
-    const struct firmware_variable stored = {
-        .there = true, .attributes = HOST_VARIABLE_ATTRIBUTES, .size = 1, .data = {(uint8_t)(_i % 2)}};
+    const struct firmware_variable stored = {.there = true,
+                                             .attributes = HOST_VARIABLE_ATTRIBUTES,
+                                             .size = 1,
+                                             .data = {(uint8_t)(_i % 2)}};
 
     firmware_boot(FIRMWARE_PLAIN, 0);
     firmware.request = stored;
@@ -124,7 +132,8 @@ END_TEST
 
 START_TEST(firmware_that_lies_is_not_believed)
 {
-    static const enum firmware_kind kinds[] = {FIRMWARE_DEAF_LOCK, FIRMWARE_OPEN_LOCK, FIRMWARE_DEAF};
+    static const enum firmware_kind kinds[] = {FIRMWARE_DEAF_LOCK, FIRMWARE_OPEN_LOCK,
+                                               FIRMWARE_DEAF};
 
     firmware_boot(kinds[_i], 0);
     ends_in(MOR_FALSE);

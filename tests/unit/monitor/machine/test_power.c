@@ -109,7 +109,7 @@ struct sample {
 };
 
 static const struct sample good[] = {
-    {TABLE(S5, 0x06, 0x04, 0x00, 0x00, 0x00, 0x00), 0, 0},                   /* as SeaBIOS's */
+    {TABLE(S5, 0x06, 0x04, 0x00, 0x00, 0x00, 0x00), 0, 0}, /* as SeaBIOS's */
     {TABLE(0x10, 0x0c, '\\', 0x00, S5, 0x06, 0x02, 0x0a, 0x05, 0x0a, 0x05), 5, 5}, /* in a scope */
     {TABLE(S5, 0x06, 0x04, 0x01, 0x00, 0x00, 0x00), 1, 0},
     {TABLE(S5, 0x09, 0x04, 0x0a, 0x07, 0x0a, 0x07, 0x0a, 0x00, 0x00), 7, 7},
@@ -137,10 +137,10 @@ START_TEST(finds_soft_off)
 END_TEST
 
 static const struct sample bad[] = {
-    {TABLE(S5), 0, 0},                                     /* ends there */
+    {TABLE(S5), 0, 0}, /* ends there */
     {TABLE(S5, 0x06), 0, 0},
     {TABLE(S5, 0x06, 0x04), 0, 0},
-    {TABLE(S5, 0x06, 0x04, 0x00, 0x00), 0, 0},             /* longer than the table */
+    {TABLE(S5, 0x06, 0x04, 0x00, 0x00), 0, 0}, /* longer than the table */
     {TABLE(S5, 0x7f, 0x04, 0x00, 0x00, 0x00, 0x00), 0, 0},
     {TABLE(S5, 0xcf, 0xff, 0xff, 0xff, 0x02, 0x00, 0x00), 0, 0},
     {TABLE(S5, 0xc0), 0, 0},                               /* its length is not all there */
@@ -150,16 +150,16 @@ static const struct sample bad[] = {
     {TABLE(S5, 0x03, 0x02, 0x00, 0x00), 0, 0},             /* one of two */
     {TABLE(S5, 0x04, 0x00, 0x00, 0x00), 0, 0},             /* no elements by its own count */
     {TABLE(S5, 0x04, 0x02, 0x0a, 0x01), 0, 0},
-    {TABLE(S5, 0x03, 0x01, 0x0a, 0x01), 0, 0},             /* the number ends behind the package */
-    {TABLE(S5, 0x05, 0x02, 0x0a, 0x08, 0x00), 0, 0},       /* no SLP_TYP */
+    {TABLE(S5, 0x03, 0x01, 0x0a, 0x01), 0, 0},       /* the number ends behind the package */
+    {TABLE(S5, 0x05, 0x02, 0x0a, 0x08, 0x00), 0, 0}, /* no SLP_TYP */
     {TABLE(S5, 0x05, 0x02, 0x00, 0x0a, 0x08), 0, 0},
     {TABLE(S5, 0x05, 0x01, 0x0b, 0x05, 0x08), 0, 0},
     {TABLE(S5, 0x07, 0x01, 0x0c, 0x05, 0x05, 0x01, 0x00), 0, 0},
-    {TABLE(S5, 0x04, 0x02, 0xff, 0xff), 0, 0},             /* OnesOp */
+    {TABLE(S5, 0x04, 0x02, 0xff, 0xff), 0, 0},               /* OnesOp */
     {TABLE(S5, 0x07, 0x02, 'S', 'L', 'P', 'A', 0x00), 0, 0}, /* a name, not a number */
-    {TABLE(S5, 0x04, 0x02, 0x12, 0x01), 0, 0},             /* a package in it */
+    {TABLE(S5, 0x04, 0x02, 0x12, 0x01), 0, 0},               /* a package in it */
     {TABLE(S5, 0x04, 0x02, 0x01, 0x01, S5, 0x04, 0x02, 0x01, 0x02), 0, 0}, /* contradiction */
-    {TABLE(S5, 0x04, 0x02, 0x01, 0x01, S5, 0x7f), 0, 0},   /* a good one and a bad one */
+    {TABLE(S5, 0x04, 0x02, 0x01, 0x01, S5, 0x7f), 0, 0}, /* a good one and a bad one */
 };
 
 /* Each in memory that ends where the table ends: the address sanitizer sees a byte too far. */
@@ -197,7 +197,8 @@ END_TEST
 
 START_TEST(tables_must_agree)
 {
-    static const uint8_t first[] = {S5, 0x04, 0x02, 0x01, 0x01}, second[] = {S5, 0x04, 0x02, 0x01, 0x00};
+    static const uint8_t first[] = {S5, 0x04, 0x02, 0x01, 0x01},
+                         second[] = {S5, 0x04, 0x02, 0x01, 0x00};
     struct power_off off = {0};
 
     ck_assert_int_eq(power_find_off(first, sizeof(first), &off), 0);
@@ -223,7 +224,8 @@ START_TEST(noise_is_survived)
         memcpy(table, name, sizeof(name));
         for (size_t at = sizeof(name); at < size; at++) {
             random = random * 1664525 + 1013904223;
-            table[at] = random & 0x80000000 ? (uint8_t)(random >> 24 & 0xf) : (uint8_t)(random >> 16);
+            table[at] =
+                random & 0x80000000 ? (uint8_t)(random >> 24 & 0xf) : (uint8_t)(random >> 16);
         }
         int rc = power_find_off(table, size, &off);
         ck_assert(rc == -EINVAL || (!rc && off.known && off.pm1a <= 7 && off.pm1b <= 7));

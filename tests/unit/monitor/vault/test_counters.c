@@ -18,7 +18,7 @@
 #define INDEX CLOISTER_COUNTERS_INDEX
 #define COPIES 4u
 #define COPY_AT (FAKE_USER_BASE + (UINT64_C(3) << 19)) /* where it hands them over */
-#define SE_HMAC 0u /* part 2, 6.11 */
+#define SE_HMAC 0u                                     /* part 2, 6.11 */
 
 static struct image *image;
 static struct cloister_counters_image copies[COPIES]; /* dom0's disk */

@@ -397,11 +397,12 @@ END_TEST
 START_TEST(entries_that_name_no_table)
 {
     const uint64_t harmless[] = {
-        ENTRY(writable) & ~UINT64_C(1),        /* not present */
-        ENTRY(writable) | LARGE,               /* a large page */
-        ENTRY(writable) | UINT64_C(1) << 40,   /* elsewhere */
-        ENTRY(CLOISTER_SHARED_GPFN),           /* the tenant's */
-        ENTRY(SCENE_PAGE_COUNT), ENTRY(2000),  /* no pages of its own; and none that exists */
+        ENTRY(writable) & ~UINT64_C(1),      /* not present */
+        ENTRY(writable) | LARGE,             /* a large page */
+        ENTRY(writable) | UINT64_C(1) << 40, /* elsewhere */
+        ENTRY(CLOISTER_SHARED_GPFN),         /* the tenant's */
+        ENTRY(SCENE_PAGE_COUNT),
+        ENTRY(2000), /* no pages of its own; and none that exists */
         UINT64_MAX & ~UINT64_C(1),
     };
 

@@ -332,7 +332,8 @@ START_TEST(dom0_cannot_read_or_write)
     dom0_opens();
     ck_assert_int_eq(tpm_nv_read(&dom0, SEAL_INDEX, dom0_session(), 0, found, sizeof(found)), -EIO);
     ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, dom0_session(), root, sizeof(root)), -EIO);
-    ck_assert_int_eq(tpm_nv_read(&dom0, SEAL_INDEX, TPM_RS_PASSWORD, 0, found, sizeof(found)), -EIO);
+    ck_assert_int_eq(tpm_nv_read(&dom0, SEAL_INDEX, TPM_RS_PASSWORD, 0, found, sizeof(found)),
+                     -EIO);
     ck_assert_int_eq(tpm_nv_write(&dom0, SEAL_INDEX, TPM_RS_PASSWORD, root, sizeof(root)), -EIO);
     next_boot();
     ck_assert_mem_eq(a_key().key, first.key, KEY_SIZE);

@@ -26,7 +26,7 @@
 #define BAD_KEY 0x2e7u       /* TPM_RC_ECC_POINT, parameter 2 */
 #define ANOTHER_KEY 0x4c4u   /* TPM_RC_VALUE, parameter 4: the ticket is not this key's */
 
-static EVP_PKEY *operator, *stranger;
+static EVP_PKEY *operator, * stranger;
 static uint8_t operator_name[32], stranger_name[32];
 static const uint8_t *option; /* cloister-update-key=, or NULL */
 static bool option_wrong;
@@ -617,7 +617,8 @@ START_TEST(removed_floor)
     ck_assert_uint_eq(floor_now(), NUMBER + 2);
     boot('B');
     no_keys(CLOISTER_REASON_SEAL_FLOOR, -EPERM);
-    state_at(1, 'B', NUMBER + 2, operator); /* the way out (hv/SEALING.md); the root is still there */
+    state_at(1, 'B',
+             NUMBER + 2, operator); /* the way out (hv/SEALING.md); the root is still there */
     dom0_publishes();
     boot('B');
     opens_the_first_root();
@@ -665,16 +666,21 @@ START_TEST(a_floor_that_is_not_ours)
     ck_assert_int_eq(tpm_nv_undefine(&dom0, CLOISTER_FLOOR_INDEX), 0);
     switch (_i) {
     case 0: /* no counter, and who knows the (empty) password writes it */
-        public.attributes = TPM_NV_AUTH_WRITE | TPM_NV_AUTH_READ | TPM_NV_NO_DA;
+        public
+        .attributes = TPM_NV_AUTH_WRITE | TPM_NV_AUTH_READ | TPM_NV_NO_DA;
         break;
     case 1: /* the same with the right policy, too */
-        public.attributes = (public.attributes & ~TPM_NV_COUNTER) | TPM_NV_AUTH_WRITE;
+        public
+        .attributes = (public.attributes & ~TPM_NV_COUNTER) | TPM_NV_AUTH_WRITE;
         break;
     case 2: /* a counter that dom0 increments */
-        public.attributes |= TPM_NV_AUTH_WRITE;
+        public
+        .attributes |= TPM_NV_AUTH_WRITE;
         break;
     default: /* one that nobody reads */
-        public.attributes = (public.attributes & ~TPM_NV_AUTH_READ) | TPM_NV_AUTH_WRITE | TPM_NV_OWNER_READ;
+        public
+        .attributes =
+            (public.attributes & ~TPM_NV_AUTH_READ) | TPM_NV_AUTH_WRITE | TPM_NV_OWNER_READ;
         code = 0x12f;
         break;
     }

@@ -12,8 +12,15 @@
 #define ADDRESS_BITS 36 /* the fewest that a CPU with EPT has */
 #define PAGES (sizeof(pages) / sizeof(pages[0]))
 
-static const uint64_t pages[] = {0, 1, 511, 512, 262143, 262144, CLOISTER_MAX_PAGES - 1,
-                                 CLOISTER_SHARED_GPFN, CLOISTER_SHARED_GPFN + 512,
+static const uint64_t pages[] = {0,
+                                 1,
+                                 511,
+                                 512,
+                                 262143,
+                                 262144,
+                                 CLOISTER_MAX_PAGES - 1,
+                                 CLOISTER_SHARED_GPFN,
+                                 CLOISTER_SHARED_GPFN + 512,
                                  CLOISTER_SHARED_GPFN + CLOISTER_MAX_SHARED_PAGES - 1};
 static const uint32_t all_flags[] = {CLOISTER_PAGE_R, CLOISTER_PAGE_R | CLOISTER_PAGE_W,
                                      CLOISTER_PAGE_R | CLOISTER_PAGE_X};
@@ -154,8 +161,12 @@ END_TEST
 /* The rules themselves: what must not be is found. */
 START_TEST(a_misconfiguration_would_be_found)
 {
-    static const uint64_t bad[] = {EPT_WRITE, EPT_WRITE | EPT_EXECUTE, EPT_EXECUTE,
-                                   EPT_READ | 2 << 3, EPT_READ | 3 << 3, EPT_READ | 7 << 3,
+    static const uint64_t bad[] = {EPT_WRITE,
+                                   EPT_WRITE | EPT_EXECUTE,
+                                   EPT_EXECUTE,
+                                   EPT_READ | 2 << 3,
+                                   EPT_READ | 3 << 3,
+                                   EPT_READ | 7 << 3,
                                    EPT_READ | UINT64_C(1) << 40};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
