@@ -51,11 +51,10 @@ static const struct cloister_lockdown_row __initconstrel rows[] = {
     PORTS(RW, 0x70, 0x71), PORTS(RW, 0x80, 0x80), /* clock; the firmware's progress display */
     PORTS(R, 0x81, 0x8f), PORTS(R, 0x4d0, 0x4d1), /* DMA pages, trigger modes: drivers look at them */
     PORTS(RW, 0xe4, 0xe6), PORTS(RW, 0xca2, 0xca3), PORTS(RW, 0xca8, 0xcab), /* IPMI: BT, KCS, SMIC */
-    PORTS(RW, 0x170, 0x177), PORTS(RW, 0x376, 0x376), /* IDE */
-    PORTS(RW, 0x1f0, 0x1f7), PORTS(RW, 0x3f6, 0x3f6),
+    PORTS(RW, 0x170, 0x177), PORTS(RW, 0x376, 0x376), PORTS(RW, 0x1f0, 0x1f7), PORTS(RW, 0x3f6, 0x3f6), /* IDE */
     PORTS(RW, 0x278, 0x27f), PORTS(RW, 0x378, 0x37f), PORTS(RW, 0x778, 0x77a), /* parallel */
-    PORTS(RW, 0x2e8, 0x2ef), PORTS(RW, 0x2f8, 0x2ff), /* serial; Xen keeps its own */
-    PORTS(RW, 0x3e8, 0x3ef), PORTS(RW, 0x3f8, 0x3ff),
+    /* Serial; Xen keeps its own. */
+    PORTS(RW, 0x2e8, 0x2ef), PORTS(RW, 0x2f8, 0x2ff), PORTS(RW, 0x3e8, 0x3ef), PORTS(RW, 0x3f8, 0x3ff),
     PORTS(RW, 0x3b0, 0x3df), ROW(MEMORY, RW, 0xa0, 0xbf), /* VGA */
     ROW(MEMORY, RW, 0xfed40, 0xfed40), /* TPM, locality 0 */
 
@@ -64,8 +63,8 @@ static const struct cloister_lockdown_row __initconstrel rows[] = {
     ROW(CLASS, R, 0x0600, 0x0603), ROW(CLASS, R, 0x0680, 0x0680), /* host, ISA, EISA, other bridges */
     ROW(CLASS, R, 0x0800, 0x0804), ROW(CLASS, R, 0x0806, 0x0806), /* system peripherals, IOMMU */
     ROW(CLASS, R, 0x0880, 0x0880), ROW(CLASS, R, 0x0c05, 0x0c05), /* others, SMBus */
-    ROW(CLASS, R, 0x0c80, 0x0c80), ROW(CLASS, R, 0x1080, 0x1080), /* flash; AMD's secure processor, a DMA engine */
-    ROW(CLASS, R, 0x1101, 0x1101), ROW(CLASS, R, 0x1180, 0x1180), /* performance, thermal */
+    /* Flash; AMD's secure processor, a DMA engine; performance, thermal. */
+    ROW(CLASS, R, 0x0c80, 0x0c80), ROW(CLASS, R, 0x1080, 0x1080), ROW(CLASS, R, 0x1101, 0x1101), ROW(CLASS, R, 0x1180, 0x1180),
 
     ONE(PLATFORM, XENPF_settime32), ONE(PLATFORM, XENPF_settime64), ONE(PLATFORM, XENPF_read_memtype),
     ONE(PLATFORM, XENPF_firmware_info), ONE(PLATFORM, XENPF_getidletime),

@@ -329,7 +329,6 @@ static void visit_bus(unsigned int bus, void (*visit)(pci_sbdf_t, const struct h
 static void __init cf_check chipset_start(pci_sbdf_t function, const struct header *header, void *unused)
 {
     unsigned int first = PCI_BASE_ADDRESS_0 / 4;
-    uint16_t command = header->dword[PCI_COMMAND / 4];
 
     __set_bit(function.bdf, seen);
     if ( !is_chipset(header) )
@@ -340,10 +339,10 @@ static void __init cf_check chipset_start(pci_sbdf_t function, const struct head
             lockdown_keep(bar_address(header, i), bar_address(header, i) ? PAGE_SIZE : 0);
         else if ( header->dword[i] & PCI_BASE_ADDRESS_IO_MASK )
         {
-            pci_conf_write16(function, PCI_COMMAND, command & ~PCI_COMMAND_IO);
+            pci_conf_write16(function, PCI_COMMAND, header->dword[PCI_COMMAND / 4] & ~PCI_COMMAND_IO);
             lockdown_give(CLOISTER_KIND_PORT, MACHINE, header->dword[i] & PCI_BASE_ADDRESS_IO_MASK,
                           io_bar_last(function, 4 * i, header->dword[i]));
-            pci_conf_write16(function, PCI_COMMAND, command);
+            pci_conf_write16(function, PCI_COMMAND, header->dword[PCI_COMMAND / 4]);
         }
 }
 

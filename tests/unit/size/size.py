@@ -29,7 +29,7 @@ PARTS = {
     # The TPM, identity, sealing, counters, reports; what the firmware does with memory at a reset.
     "proof": (2300, "counter counters floor floors heartbeat identity key mor nonce nv report seal tpm tpm_*  update"),
     # What dom0 may of the machine, boot entries among it, and at what places of Xen somebody looks twice.
-    "guard": (1410, "bootorder gate gate_* guard loadoptions lockdown lockdown_*"),
+    "guard": (1400, "bootorder gate gate_* guard loadoptions lockdown lockdown_*"),
     "shield": (2200, "introspect introspect_* probe probe_* shield shield_* triage triage_* who"),
     "sensors": (400, "content sensor sensor_* verdict verdict_*"),
 }
