@@ -180,10 +180,12 @@ void host_unlock(struct host_lock *lock)
     spin_unlock(lock_of(lock));
 }
 
+#ifndef NDEBUG
 void host_lock_expect(const struct host_lock *lock)
 {
     ASSERT(spin_is_locked(lock_of((struct host_lock *)(unsigned long)lock)));
 }
+#endif
 
 /* --- the caller ------------------------------------------------------------------------------------------ */
 
