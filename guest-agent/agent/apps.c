@@ -223,22 +223,21 @@ int apps_connect(struct apps *apps, int descriptor)
     return 0;
 }
 
-/* False: there is nobody more, for now. */
+/* False: nobody waits at the listener, or nobody can be taken. */
 static bool accept_one(struct apps *apps)
 {
     int descriptor = accept4(apps->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    int error;
+    int error = errno;
 
     if (descriptor < 0 &&
-        (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)) {
         /* It stays readable: without a rest this would be all that we do. */
-        error = errno;
         apps->resting_until = apps->now + APPS_REST;
         if (may_complain(apps))
             say_warning("no application can be let in for a moment: %s", strerror(error));
     }
     if (descriptor < 0)
-        return errno == EINTR || errno == ECONNABORTED;
+        return error == EINTR || error == ECONNABORTED;
     error = apps_connect(apps, descriptor);
     if (error && may_complain(apps))
         say_warning("an application was not let in: %s (max_connections in agent.conf; %u are "
@@ -508,6 +507,8 @@ void apps_handle(struct apps *apps, const struct pollfd *events, unsigned int co
     for (unsigned int i = 1; i < count && i <= apps->count; i++)
         if (events[i].revents && !apps->list[i - 1]->broken)
             receive(apps, apps->list[i - 1]);
+    /* Whoever has closed connections and comes again finds their places free. */
+    apps_sweep(apps);
     for (unsigned int i = 0; count && events[0].revents && i < ACCEPTED_AT_ONCE; i++)
         if (!accept_one(apps))
             break;
