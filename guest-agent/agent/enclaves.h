@@ -89,8 +89,9 @@ void enclaves_adopt(struct enclaves *table);
 
 /*
  * May the owner load what this header says? 0, or a refusal (*refusal filled):
- *   -EDQUOT     the user's max_enclaves or max_frames, or all users' total_enclaves or total_frames
- * (agent.conf) -EHOSTDOWN  no link to the host
+ *   -EDQUOT     the user's max_enclaves or max_frames, or all users' total_enclaves or
+ *               total_frames (agent.conf)
+ *   -EHOSTDOWN  no link to the host
  */
 __attribute__((warn_unused_result)) int enclaves_admit(const struct enclaves *table,
                                                        const struct owner *owner,

@@ -85,8 +85,11 @@ enum hostlink_state hostlink_state(const struct hostlink *link);
 
 /*
  * Queues a request; its body is the parts one after the other, copied. `asker` NULL: it is the
- * agent's own. -EHOSTDOWN  the link is not up -EMSGSIZE   more than CLOISTER_MAX_BODY -ENOBUFS too
- * much is queued already -ENOMEM Where it fails `done` is never called.
+ * agent's own. Where it fails `done` is not called:
+ *   -EHOSTDOWN  the link is not up
+ *   -EMSGSIZE   more than CLOISTER_MAX_BODY
+ *   -ENOBUFS    too much is queued already
+ *   -ENOMEM
  */
 __attribute__((warn_unused_result)) int
 hostlink_request(struct hostlink *link, const struct hostlink_asker *asker, uint16_t type,

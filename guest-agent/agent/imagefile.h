@@ -31,7 +31,9 @@ struct image {
  * Opens what `descriptor` holds, which stays open, and copies and checks the header. It must be a
  * file in memory (memfd, tmpfs): reading from anything else could make the agent wait for
  * somebody's disk, network or FUSE process. Returns 0 or a negative errno with *refusal filled and
- * *image empty: -EINVAL  no file in memory, or no valid header -EFBIG   larger than `max` bytes
+ * *image empty:
+ *   -EINVAL  no file in memory, or no valid header
+ *   -EFBIG   larger than `max` bytes
  *   -EMFILE, -ENOMEM  the agent has no descriptor or memory left
  *   -EIO     it cannot be read
  */

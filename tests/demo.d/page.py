@@ -124,7 +124,7 @@ def facts(result):
     if "refusals" in result:
         return [verdict(result["released"], "The key was given to the enclave of the measured host, and it signed with it; "
                         "OpenSSL outside verifies the signature.", "The key was NOT given, or the signature is wrong.")]
-    return [verdict(result["signature_verified"], "An enclave signed a file with a key that never left it; OpenSSL outside "
+    return [verdict(result["signature_verified"], "An enclave signed a file with a key that it made; OpenSSL outside "
                     "verifies the signature.", "The enclave's signature was NOT verified."),
             verdict(result["audit_violations"] == 0, "The audit found sealed memory nowhere that it must not be.",
                     f"The audit found violations: {result['audit_violations']}."),

@@ -98,7 +98,10 @@ enum cloister_lockdown_rule {
 enum cloister_lockdown_kind { CLOISTER_LOCKDOWN_KINDS(CLOISTER_KIND_ENUM) };
 #undef CLOISTER_KIND_ENUM
 
-/* Of a row. A rule's row: ACCESS_OPEN if its room is open. */
+/*
+ * Of a row. A rule's row: ACCESS_OPEN if its room is open. Of rows that overlap the one with less access holds; neither READ
+ * nor WRITE: what it names is nobody's.
+ */
 #define CLOISTER_ACCESS_READ 1u
 #define CLOISTER_ACCESS_WRITE 2u
 #define CLOISTER_ACCESS_OPEN 4u

@@ -191,7 +191,7 @@ static bool windows_are_given(const struct header *next)
 {
     uint64_t first, last;
 
-    /* Firmware puts chipset's ports into a window, too: they are nobody's there, and the others a device's. */
+    /* Firmware puts ports of the chipset into a window, too: these are nobody's, the others a device's. */
     if ( window_io(next, &first, &last) && !lockdown_gives(CLOISTER_KIND_PORT, 0, first, last) )
         return false;
     for ( unsigned int i = 0; i < 2; i++ )

@@ -255,7 +255,7 @@ static void set_segment(struct world *world, uint32_t field, uint16_t selector, 
     set(world, field + 8, base);
 }
 
-/* As svm_init() and svm_start() of hv/xen/svm.c. */
+/* As svm_init() and svm_start() of hv/xen/world/svm.c. */
 static void start(uint32_t index, uint64_t arg0, uint64_t arg1)
 {
     struct world *world = &worlds[index];
