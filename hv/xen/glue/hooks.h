@@ -18,6 +18,21 @@
 .Lcloister_tenant\@:
 .endm
 
+/*
+ * After an exit that only entered or left an enclave: past the assistance with interrupts, to the test for
+ * softirqs. What the tenant was due was injected at its last entry; what has come since comes with a softirq.
+ * Requires %rbx = current.
+ */
+.macro CLOISTER_SKIP_ASSIST
+    cmpb $0, VCPU_cloister_direct(%rbx)
+    jne .Lcloister_direct
+    .subsection 1
+.Lcloister_direct:
+    movb $0, VCPU_cloister_direct(%rbx)
+    jmp .Lcloister_assisted
+    .previous
+.endm
+
 #else
 
 #include <xen/types.h>
@@ -41,6 +56,7 @@ struct cloister_vcpu {
     struct world *pending; /* to be entered before the tenant goes on */
     struct world *left;    /* just left, its exit not yet looked at */
     bool inside;           /* the CPU runs the enclave's VMCB or VMCS */
+    bool direct;           /* the exit that is being served only entered or left an enclave */
 };
 
 /* Domains come and go. create: 0, -ENOMEM; end: 0, -ERESTART. */

@@ -226,7 +226,10 @@ bool cloister_call(struct cpu_user_regs *regs)
         return false;
     thread = thread_call(v->domain->arch.cloister, &call, &result);
     if ( thread )
+    {
         v->arch.cloister.pending = thread->world;
+        v->arch.cloister.direct = true;
+    }
     answer(regs, &result);
     return true;
 }
@@ -279,5 +282,8 @@ void world_left(struct vcpu *v, struct world *world, enum world_exit_kind kind,
         thread_interrupted(world->thread);
     }
     else if ( kind == WORLD_EXIT_THREAD )
+    {
         thread_left(v, world, exit, regs);
+        v->arch.cloister.direct = true;
+    }
 }
