@@ -686,59 +686,33 @@ void cloister_dma_refused(uint16_t segment, uint16_t bdf, uint64_t address)
  * else would save, trace or rewrite the inside of a domain, or lose its enclaves, or is a control that came
  * after this list was made: refused.
  */
+static const uint8_t harmless_controls[] = {
+    XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain, XEN_DOMCTL_unpausedomain, XEN_DOMCTL_resumedomain,
+    XEN_DOMCTL_sendtrigger, XEN_DOMCTL_settimeoffset,
+
+    XEN_DOMCTL_getdomaininfo, XEN_DOMCTL_getvcpuinfo, XEN_DOMCTL_getvcpucontext,
+    XEN_DOMCTL_setvcpucontext, /* how a domain goes on after a save that failed */
+    XEN_DOMCTL_getvcpuextstate, XEN_DOMCTL_gethvmcontext_partial, XEN_DOMCTL_getpageframeinfo3,
+    XEN_DOMCTL_get_address_size, XEN_DOMCTL_get_cpu_policy, XEN_DOMCTL_gettscinfo,
+
+    XEN_DOMCTL_scheduler_op, XEN_DOMCTL_setvcpuaffinity, XEN_DOMCTL_getvcpuaffinity,
+    XEN_DOMCTL_setnodeaffinity, XEN_DOMCTL_getnodeaffinity, XEN_DOMCTL_max_mem,
+    XEN_DOMCTL_get_paging_mempool_size, XEN_DOMCTL_set_paging_mempool_size,
+
+    XEN_DOMCTL_assign_device, XEN_DOMCTL_deassign_device, XEN_DOMCTL_test_assign_device,
+    XEN_DOMCTL_get_device_group, XEN_DOMCTL_iomem_permission, XEN_DOMCTL_memory_mapping,
+    XEN_DOMCTL_ioport_permission, XEN_DOMCTL_ioport_mapping, XEN_DOMCTL_irq_permission,
+    XEN_DOMCTL_gsi_permission, XEN_DOMCTL_bind_pt_irq, XEN_DOMCTL_unbind_pt_irq,
+};
+
 static bool is_harmless(const struct xen_domctl *op)
 {
-    switch ( op->cmd )
-    {
-    case XEN_DOMCTL_destroydomain:
-    case XEN_DOMCTL_pausedomain:
-    case XEN_DOMCTL_unpausedomain:
-    case XEN_DOMCTL_resumedomain:
-    case XEN_DOMCTL_sendtrigger:
-    case XEN_DOMCTL_settimeoffset:
-
-    case XEN_DOMCTL_getdomaininfo:
-    case XEN_DOMCTL_getvcpuinfo:
-    case XEN_DOMCTL_getvcpucontext:
-    case XEN_DOMCTL_setvcpucontext: /* how a domain goes on after a save that failed */
-    case XEN_DOMCTL_getvcpuextstate:
-    case XEN_DOMCTL_gethvmcontext_partial:
-    case XEN_DOMCTL_getpageframeinfo3:
-    case XEN_DOMCTL_get_address_size:
-    case XEN_DOMCTL_get_cpu_policy:
-    case XEN_DOMCTL_gettscinfo:
-
-    case XEN_DOMCTL_scheduler_op:
-    case XEN_DOMCTL_setvcpuaffinity:
-    case XEN_DOMCTL_getvcpuaffinity:
-    case XEN_DOMCTL_setnodeaffinity:
-    case XEN_DOMCTL_getnodeaffinity:
-    case XEN_DOMCTL_max_mem:
-    case XEN_DOMCTL_get_paging_mempool_size:
-    case XEN_DOMCTL_set_paging_mempool_size:
-
-    case XEN_DOMCTL_assign_device:
-    case XEN_DOMCTL_deassign_device:
-    case XEN_DOMCTL_test_assign_device:
-    case XEN_DOMCTL_get_device_group:
-    case XEN_DOMCTL_iomem_permission:
-    case XEN_DOMCTL_memory_mapping:
-    case XEN_DOMCTL_ioport_permission:
-    case XEN_DOMCTL_ioport_mapping:
-    case XEN_DOMCTL_irq_permission:
-    case XEN_DOMCTL_gsi_permission:
-    case XEN_DOMCTL_bind_pt_irq:
-    case XEN_DOMCTL_unbind_pt_irq:
-        return true;
-
-    case XEN_DOMCTL_shadow_op:
-        return op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ||
-               op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION ||
-               op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION;
-
-    default:
-        return false;
-    }
+    for ( unsigned int i = 0; i < ARRAY_SIZE(harmless_controls); i++ )
+        if ( op->cmd == harmless_controls[i] )
+            return true;
+    return op->cmd == XEN_DOMCTL_shadow_op && (op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ||
+                                               op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION ||
+                                               op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION);
 }
 
 static int freeze(struct domain *d, enum cloister_reason reason, uint32_t operation)
