@@ -60,8 +60,9 @@ static void print_monitor(json_object *monitor)
            ctl_size(ctl_number(monitor, "table_frames")),
            ctl_size(ctl_number(monitor, "context_frames")),
            ctl_size(ctl_number(monitor, "overhead_frames")));
-    printf("calls          %s entered, %s interrupted\n",
+    printf("calls          %s entered, %s of them the fast way, %s interrupted\n",
            ctl_decimal(ctl_number(monitor, "entries")),
+           ctl_decimal(ctl_number(monitor, "fast_entries")),
            ctl_decimal(ctl_number(monitor, "interruptions")));
     printf("refused        %s (%s of them only counted)\n",
            ctl_decimal(ctl_number(monitor, "refusals")),

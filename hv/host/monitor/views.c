@@ -134,6 +134,7 @@ json_object *view_info(const struct cloister_info *info)
     add_number(object, "created", info->created);
     add_number(object, "destroyed", info->destroyed);
     add_number(object, "entries", info->entries);
+    add_number(object, "fast_entries", info->fast_entries);
     add_number(object, "interruptions", info->interruptions);
     add_number(object, "reentries", info->reentries);
     add_number(object, "refusals", info->refusals);
