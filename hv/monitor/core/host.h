@@ -54,6 +54,8 @@ struct host_lock {
 };
 void host_lock_init(struct host_lock *lock);
 void host_lock(struct host_lock *lock);
+/* Takes the lock if nobody has it; never waits, so that interrupts may be off. False: it is not taken. */
+MUST_USE bool host_lock_try(struct host_lock *lock);
 void host_unlock(struct host_lock *lock);
 /*
  * What a comment demands of its caller. The fake host dies unless this thread holds the lock; a debug

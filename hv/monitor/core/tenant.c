@@ -10,6 +10,7 @@ static struct {
     struct tenant *first;
     /* of the tenants that are gone */
     uint64_t entries;
+    uint64_t fast_entries;
     uint64_t interruptions;
     uint64_t reentries;
 } tenants;
@@ -79,6 +80,7 @@ void tenant_destroy(struct tenant *tenant)
     }
     *link = tenant->next;
     tenants.entries += count_read(&tenant->entries);
+    tenants.fast_entries += count_read(&tenant->fast_entries);
     tenants.interruptions += count_read(&tenant->interruptions);
     tenants.reentries += count_read(&tenant->reentries);
     host_unlock(&tenants.lock);
@@ -229,10 +231,12 @@ void tenants_count(struct cloister_info *info)
 {
     host_lock(&tenants.lock);
     info->entries = tenants.entries;
+    info->fast_entries = tenants.fast_entries;
     info->interruptions = tenants.interruptions;
     info->reentries = tenants.reentries;
     for (const struct tenant *tenant = tenants.first; tenant; tenant = tenant->next) {
         info->entries += count_read(&tenant->entries);
+        info->fast_entries += count_read(&tenant->fast_entries);
         info->interruptions += count_read(&tenant->interruptions);
         info->reentries += count_read(&tenant->reentries);
     }

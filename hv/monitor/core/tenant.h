@@ -8,7 +8,7 @@
  *
  * Lock order: tenants.lock (the list) -> enclaves.lock -> tenant.lock -> ring and frame-table
  * locks. `quota`, `used`, `enclaves`, `slots`, `dying` and `budget` are protected by tenant.lock;
- * `entries` is changed under it and, like `interruptions` and `reentries`, read without (count.h).
+ * `entries` and `fast_entries` are changed under it and, like `interruptions` and `reentries`, read without (count.h).
  */
 #ifndef CLOISTER_MONITOR_TENANT_H
 #define CLOISTER_MONITOR_TENANT_H
@@ -30,6 +30,7 @@ struct tenant {
     uint64_t used;
     uint32_t enclaves;
     uint64_t entries;
+    uint64_t fast_entries; /* of those, by thread_call_try() */
     uint64_t interruptions;
     uint64_t reentries;
     struct trace_budget budget;

@@ -143,6 +143,23 @@ struct thread *thread_call(struct tenant *tenant, const struct thread_call *call
     return enter;
 }
 
+struct thread *thread_call_try(struct tenant *tenant, const struct thread_call *call)
+{
+    struct thread_result unused;
+    struct thread *enter = NULL;
+
+    if (!call->user_mode || !call->flags_ok || call->operation == CLOISTER_CALL_STATUS ||
+        !host_lock_try(&tenant->lock)) {
+        return NULL;
+    }
+    (void)serve(tenant, call, &enter, &unused);
+    if (enter) {
+        count_add(&tenant->fast_entries, 1);
+    }
+    host_unlock(&tenant->lock);
+    return enter;
+}
+
 static void trace_thread(struct thread *thread, enum cloister_reason reason, uint64_t vector,
                          uint64_t page)
 {
@@ -169,16 +186,9 @@ static enum thread_next die(struct thread *thread, enum cloister_reason reason, 
     return THREAD_LEAVE;
 }
 
-static enum thread_next leave(struct thread *thread, enum cloister_thread_state state,
-                              enum cloister_exit outcome, const struct thread_exit *exit,
-                              struct thread_result *result)
-{
-    result->outcome = outcome;
-    result->value[0] = exit->value[0];
-    result->value[1] = exit->value[1];
-    __atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
-    return THREAD_LEAVE;
-}
+_Static_assert((int)CLOISTER_EXIT_RETURN == (int)CLOISTER_ENCLAVE_RETURN &&
+                   (int)CLOISTER_EXIT_OCALL == (int)CLOISTER_ENCLAVE_OCALL,
+               "thread_leave(): the outcome is the call's number");
 
 static enum thread_next forbidden(struct thread *thread, enum cloister_reason reason)
 {
@@ -246,9 +256,10 @@ static enum thread_next serve_enclave(struct thread *thread, const struct thread
     }
     switch (exit->number) {
     case CLOISTER_ENCLAVE_RETURN:
-        return leave(thread, CLOISTER_THREAD_IDLE, CLOISTER_EXIT_RETURN, exit, result);
     case CLOISTER_ENCLAVE_OCALL:
-        return leave(thread, CLOISTER_THREAD_OCALL, CLOISTER_EXIT_OCALL, exit, result);
+        *result = (struct thread_result){exit->number, {exit->value[0], exit->value[1]}};
+        thread_leave(thread, exit->number);
+        return THREAD_LEAVE;
     case CLOISTER_ENCLAVE_FAULT:
         return die(thread, CLOISTER_REASON_ENCLAVE_FAULT, exit->value[0] & 0xff,
                    exit->value[1] & CLOISTER_NO_PAGE, result);

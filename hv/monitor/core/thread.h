@@ -58,6 +58,12 @@ struct thread_result {
 struct thread *thread_call(struct tenant *tenant, const struct thread_call *call,
                            struct thread_result *result);
 
+/*
+ * The same for ENTER and RESUME where nothing may wait, be recorded or be refused. NULL: nothing was changed, and
+ * thread_call() says why. Takes tenant.lock if it is free; may be called with interrupts off.
+ */
+struct thread *thread_call_try(struct tenant *tenant, const struct thread_call *call);
+
 enum thread_exit_kind {
     THREAD_EXIT_CALL,      /* the enclave's own call: number and values below */
     THREAD_EXIT_FORBIDDEN, /* an instruction that enclaves may not use */
@@ -78,6 +84,18 @@ enum thread_next {
     THREAD_ANSWER, /* go on inside with result->outcome in RAX */
     THREAD_INJECT, /* go on inside with #GP(0) raised at the instruction */
 };
+
+/*
+ * RETURN or OCALL from CPL 0, which change nothing but the thread's state; the tenant's answer is the call's number
+ * and its two values. The host touches nothing of the thread's behind it.
+ */
+static inline void thread_leave(struct thread *thread, uint64_t number)
+{
+    __atomic_store_n(&thread->state,
+                     number == CLOISTER_ENCLAVE_RETURN ? CLOISTER_THREAD_IDLE
+                                                       : CLOISTER_THREAD_OCALL,
+                     __ATOMIC_RELEASE);
+}
 
 /* A synchronous exit of a RUNNING thread. */
 enum thread_next thread_exit(struct thread *thread, const struct thread_exit *exit,

@@ -36,6 +36,7 @@ static inline bool vmcb_has_nmi(const struct vmcb_struct *vmcb)
 #define X86_XCR0_X87 X86_XCR0_FP
 #define vmcb_set_asid vmcb_set_guest_asid
 #define vmcb_set_np vmcb_set_np_enable
+#define xstate_uncompressed_size xstate_ctxt_size
 #define XENPF_MICROCODE_LAST XENPF_microcode_update
 /* It does not know this one, and refuses it. */
 #define XEN_DOMCTL_gsi_permission 88

@@ -175,6 +175,11 @@ void host_lock(struct host_lock *lock)
     spin_lock(lock_of(lock));
 }
 
+bool host_lock_try(struct host_lock *lock)
+{
+    return spin_trylock(lock_of(lock));
+}
+
 void host_unlock(struct host_lock *lock)
 {
     spin_unlock(lock_of(lock));

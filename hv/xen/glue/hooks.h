@@ -5,32 +5,66 @@
 #ifndef ASM_X86_CLOISTER_H
 #define ASM_X86_CLOISTER_H
 
+/* How a vCPU stands to enclaves: struct cloister_vcpu. Most never leave the first. */
+#define CLOISTER_VCPU_NONE 0   /* it has not called one */
+#define CLOISTER_VCPU_CALLS 1  /* it has: the next call is tried the fast way (world/fast.h) */
+#define CLOISTER_VCPU_INSIDE 2 /* the CPU runs the enclave's VMCB or VMCS */
+
+/* What cloister_svm_exit() and cloister_vmx_exit() answer. */
+#define CLOISTER_NEXT_XEN 0    /* the tenant's exit: Xen serves it */
+#define CLOISTER_NEXT_ENTRY 1  /* the switch is done: on to the VM entry */
+#define CLOISTER_NEXT_LEFT 2   /* an enclave's, and the tenant's state is complete */
+
+/* CLOISTER_HYPERCALL, and where a VMCB has RAX (AMD APM vol. 2, appendix B). */
+#define CLOISTER_NUMBER 55
+#define CLOISTER_VMCB_RAX 0x5f8
+
 #ifdef __ASSEMBLY__
 
 /*
- * After #VMEXIT, before STGI: while an enclave's registers are live nothing else of Xen may run.
+ * After #VMEXIT, before STGI: while an enclave's registers are live nothing else of Xen may run. STGI is also what
+ * ends speculation behind Xen's conditional writes above (IBPB, SPEC_CTRL); where C runs before it, LFENCE does.
  * Requires %rbx = current, %rsp = the saved registers; clobbers what a C call clobbers.
  */
-.macro CLOISTER_SVM_LEAVE
-    cmpb $0, VCPU_cloister_inside(%rbx)
-    je .Lcloister_tenant\@
-    call cloister_svm_leave
-.Lcloister_tenant\@:
+.macro CLOISTER_SVM_EXIT
+    cmpb $CLOISTER_VCPU_CALLS, VCPU_cloister_state(%rbx)
+    jae .Lcloister_exit
+    .subsection 1
+.Lcloister_exit:
+    ja .Lcloister_look
+    mov VCPU_svm_vmcb(%rbx), %rax
+    cmpq $CLOISTER_NUMBER, CLOISTER_VMCB_RAX(%rax)
+    jne .Lcloister_tenant
+.Lcloister_look:
+    lfence
+    call cloister_svm_exit
+    cmp $CLOISTER_NEXT_ENTRY, %eax
+    jb .Lcloister_tenant
+    je .Lcloister_entry
+    stgi
+    call cloister_svm_left
+    jmp .Lsvm_do_resume
+    .previous
+.Lcloister_tenant:
 .endm
 
-/*
- * After an exit that only entered or left an enclave: past the assistance with interrupts, to the test for
- * softirqs. What the tenant was due was injected at its last entry; what has come since comes with a softirq.
- * Requires %rbx = current.
- */
-.macro CLOISTER_SKIP_ASSIST
-    cmpb $0, VCPU_cloister_direct(%rbx)
-    jne .Lcloister_direct
+/* The same after a VM exit, with interrupts off and speculation ended. */
+.macro CLOISTER_VMX_EXIT
+    cmpb $CLOISTER_VCPU_CALLS, VCPU_cloister_state(%rbx)
+    jae .Lcloister_exit
     .subsection 1
-.Lcloister_direct:
-    movb $0, VCPU_cloister_direct(%rbx)
-    jmp .Lcloister_assisted
+.Lcloister_exit:
+    ja .Lcloister_look
+    cmpq $CLOISTER_NUMBER, UREGS_rax(%rsp)
+    jne .Lcloister_tenant
+.Lcloister_look:
+    call cloister_vmx_exit
+    cmp $CLOISTER_NEXT_ENTRY, %eax
+    jb .Lcloister_tenant
+    je .Lcloister_entry
+    jmp .Lvmx_do_vmentry
     .previous
+.Lcloister_tenant:
 .endm
 
 #else
@@ -53,10 +87,8 @@ struct xenpf_enter_acpi_sleep;
 
 /* In struct arch_vcpu. All fields belong to the vCPU itself, or to whoever has stopped it. */
 struct cloister_vcpu {
-    struct world *pending; /* to be entered before the tenant goes on */
-    struct world *left;    /* just left, its exit not yet looked at */
-    bool inside;           /* the CPU runs the enclave's VMCB or VMCS */
-    bool direct;           /* the exit that is being served only entered or left an enclave */
+    struct world *pending; /* to be entered before the tenant goes on, or inside */
+    uint8_t state;         /* CLOISTER_VCPU_* */
 };
 
 /* Domains come and go. create: 0, -ENOMEM; end: 0, -ERESTART. */
@@ -67,13 +99,15 @@ void cloister_domain_destroy(struct domain *d);
 /* A tenant's VMCALL from outside its kernel: true if it was one of ours and is served. */
 bool cloister_call(struct cpu_user_regs *regs);
 
-/* The world switch. enter: last C before the VM entry; left: first C after the VM exit, true if it was
- * an enclave's exit and there is nothing left to do. */
+/*
+ * The world switch. enter: last C before the VM entry; exit: first C after the VM exit of an enclave, or of a tenant
+ * that may have called one: CLOISTER_NEXT_*. left: what is to be done for CLOISTER_NEXT_LEFT after STGI.
+ */
 void cloister_svm_enter(struct vcpu *v);
-void cloister_svm_leave(void);
-bool cloister_svm_left(struct cpu_user_regs *regs);
+unsigned int cloister_svm_exit(void);
+void cloister_svm_left(void);
 void cloister_vmx_enter(struct vcpu *v);
-void cloister_vmx_left(struct cpu_user_regs *regs);
+unsigned int cloister_vmx_exit(void);
 /* A VM entry that failed: true if it was an enclave's. */
 bool cloister_vmx_failed(void);
 

@@ -3,9 +3,13 @@
 #include "glue/compat.h"
 #include "world/world.h"
 
+#include <xen/param.h>
+
 #include <asm/cloister.h>
 #include <asm/hvm/hvm.h>
+#include <asm/hvm/irq.h>
 #include <asm/hvm/svm/svmdebug.h>
+#include <asm/hvm/vlapic.h>
 #include <asm/traps.h>
 
 #define SEGMENT_CODE 0xa9b /* L P DPL0 code, execute/read, accessed */
@@ -49,11 +53,20 @@ static void intercept_all(struct vmcb_struct *vmcb)
         GENERAL2_INTERCEPT_XSETBV | GENERAL2_INTERCEPT_RDPRU;
 }
 
+/*
+ * cloister-known-length: a VMMCALL is taken to have no prefixes on a CPU that does not tell where the next instruction
+ * is, as QEMU's; AMD's all tell since 2010. Without it such a CPU has no fast way in. A program that puts prefixes
+ * there goes on in the middle of what it wrote.
+ */
+static bool __ro_after_init opt_known_length;
+boolean_param("cloister-known-length", opt_known_length);
+
 static void cf_check svm_init(struct world *world, uint64_t view_root)
 {
     struct vmcb_struct *vmcb = world->control;
 
     BUILD_BUG_ON(sizeof(*vmcb) != PAGE_SIZE);
+    BUILD_BUG_ON(offsetof(struct vmcb_struct, rax) != CLOISTER_VMCB_RAX);
     intercept_all(vmcb);
     vmcb->_iopm_base_pa = virt_to_maddr(all_ones);
     vmcb->_msrpm_base_pa = virt_to_maddr(all_ones);
@@ -63,16 +76,14 @@ static void cf_check svm_init(struct world *world, uint64_t view_root)
     vmcb->_g_pat = WORLD_PAT;
 }
 
-static void cf_check svm_start(struct world *world, const struct cloister_launch *launch, uint32_t index)
+static void write_state(struct vmcb_struct *vmcb, const struct cloister_launch *launch, uint32_t index)
 {
-    struct vmcb_struct *vmcb = world->control;
     const struct segment_register data = {
         .sel = launch->data_selector, .attr = SEGMENT_DATA, .limit = ~0u };
 
     vmcb->es = vmcb->ss = vmcb->ds = vmcb->fs = vmcb->gs = data;
     vmcb->cs = (struct segment_register){
         .sel = launch->code_selector, .attr = SEGMENT_CODE, .limit = ~0u };
-    vmcb->fs.base = launch->tls_base + index * launch->tls_stride;
     vmcb->tr = (struct segment_register){ .attr = SEGMENT_TSS, .limit = WORLD_TSS_LIMIT,
                                           .base = launch->tss_base + index * launch->tss_stride };
     vmcb->ldtr = (struct segment_register){ };
@@ -88,10 +99,23 @@ static void cf_check svm_start(struct world *world, const struct cloister_launch
     vmcb->_cr4 = WORLD_CR4;
     vmcb->_dr6 = DR6_RESET;
     vmcb->_dr7 = WORLD_DR7;
+    vmcb->cleanbits.raw = 0;
+}
+
+/* A thread that came back by a fast RETURN finds its segments but their bases, CR2 and DR6 as it left them. */
+static void cf_check svm_start(struct world *world, const struct cloister_launch *launch, uint32_t index)
+{
+    struct vmcb_struct *vmcb = world->control;
+
+    if ( !world->settled )
+        write_state(vmcb, launch, index);
+    world->settled = false;
+    vmcb->fs.base = launch->tls_base + index * launch->tls_stride;
+    vmcb->gs.base = 0;
+    vmcb->kerngsbase = 0;
     vmcb->rflags = X86_EFLAGS_MBS;
     vmcb->rip = launch->entry;
     vmcb->rsp = launch->stack_top + index * launch->stack_stride;
-    vmcb->kerngsbase = 0;
     vmcb->int_stat.raw = 0;
     vmcb->event_inj.raw = 0;
 }
@@ -144,13 +168,23 @@ const struct world_ops world_ops_svm = {
  * flushes all, for those who take the next ones. A flush that the tenant was to begin with is done here for
  * both, because its next entry will not ask for it again.
  */
-static void asid_prepare(struct world *world, struct vmcb_struct *vmcb, const struct vmcb_struct *tenant)
+static void asid_prepare(const struct vcpu *v, struct world *world, struct vmcb_struct *vmcb,
+                         const struct vmcb_struct *tenant)
 {
     const uint8_t flush = cpu_has_svm_flushbyasid ? TLB_CTRL_FLUSH_ASID : TLB_CTRL_FLUSH_ALL;
     uint64_t generation;
     bool first, mine;
 
-    world_moved(world);
+    if ( !world_is_here(world) )
+    {
+        world_move(world);
+        vmcb->cleanbits.raw = 0;
+    }
+    else if ( tenant->tlb_control == TLB_CTRL_NO_FLUSH && world_tags(&v->arch.hvm.n1asid, &world->asid) )
+    {
+        vmcb->tlb_control = TLB_CTRL_NO_FLUSH;
+        return;
+    }
     generation = world->asid.generation;
     first = hvm_asid_handle_vmenter(&world->asid);
     mine = world->asid.generation != generation || !world->asid.asid;
@@ -160,65 +194,149 @@ static void asid_prepare(struct world *world, struct vmcb_struct *vmcb, const st
                                                                           : TLB_CTRL_NO_FLUSH;
 }
 
-void cloister_svm_enter(struct vcpu *v)
+/* Parks the tenant, whose VMCB is complete. */
+static void enter(struct vcpu *v, struct world *world, uint64_t parks, bool behind_exit)
 {
     struct cpu_user_regs *regs = guest_cpu_user_regs();
-    struct world *world = v->arch.cloister.pending;
-    struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
+    const struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
     struct vmcb_struct *vmcb = world->control;
 
-    if ( tenant->event_inj.v || tenant->_vintr.fields.irq || vmcb_has_nmi(tenant) ||
-         !(regs->rflags & X86_EFLAGS_IF) )
+    ASSERT(v->arch.hvm.svm.vmcb_sync_state == vmcb_needs_vmsave);
+    svm_vmsave_pa(v->arch.hvm.svm.vmcb_pa);
+    world_registers_enter(world, regs);
+    world_fpu_enter(v, world, parks);
+
+    asid_prepare(v, world, vmcb, tenant);
+    vmcb->rax = regs->rax;
+    if ( vmcb_get_tsc_offset(vmcb) != tenant->_tsc_offset )
+        vmcb_set_tsc_offset(vmcb, tenant->_tsc_offset);
+#ifdef CLOISTER_TEST
+    if ( xchg(&world_test_state, 0) )
+    {
+        vmcb_set_asid(vmcb, 0); /* the host's (15.5.1) */
+        world->asid.generation = 0;
+    }
+#endif
+    world->tenant_pa = v->arch.hvm.svm.vmcb_pa;
+    v->arch.hvm.svm.vmcb_pa = world->control_pa;
+    v->arch.cloister.state = CLOISTER_VCPU_INSIDE;
+    svm_vmload_pa(world->control_pa);
+    world_barrier(v, behind_exit);
+}
+
+/* The reverse. keep: the enclave goes on where it is. GIF is 0: not even an NMI comes between. */
+static void leave(struct vcpu *v, struct world *world, bool keep)
+{
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+    struct vmcb_struct *vmcb = world->control;
+
+    vmcb->cleanbits.raw = ~0u;
+    if ( keep )
+        svm_vmsave_pa(world->control_pa);
+    regs->rax = vmcb->rax;
+    world_registers_leave(world, regs, keep);
+    v->arch.hvm.svm.vmcb_pa = world->tenant_pa;
+    v->arch.hvm.svm.vmcb_sync_state = vmcb_needs_vmload;
+    world_fpu_leave(v, world, keep);
+    world_barrier(v, true);
+    v->arch.cloister.state = CLOISTER_VCPU_CALLS;
+}
+
+/* The tenant has an event on its way, or waits for the moment to take one. */
+static bool tenant_has_event(const struct vmcb_struct *tenant)
+{
+    return tenant->event_inj.v || tenant->_vintr.fields.irq || vmcb_has_nmi(tenant);
+}
+
+void cloister_svm_enter(struct vcpu *v)
+{
+    struct world *world = v->arch.cloister.pending;
+
+    if ( tenant_has_event(v->arch.hvm.svm.vmcb) || !(guest_cpu_user_regs()->rflags & X86_EFLAGS_IF) )
     {
         world_suspend(v);
         return;
     }
-
     world_entered(world);
-    svm_sync_vmcb(v, vmcb_in_sync);
-    memcpy(&world->tenant, &regs->r15, sizeof(world->tenant));
-    memcpy(&regs->r15, &world->enclave, sizeof(world->enclave));
-    world_fpu_enter(v, world);
-
-    asid_prepare(world, vmcb, tenant);
-    vmcb->rax = world->enclave.rax;
-    vmcb->_tsc_offset = tenant->_tsc_offset;
-    vmcb->cleanbits.raw = 0;
-#ifdef CLOISTER_TEST
-    if ( xchg(&world_test_state, 0) )
-        vmcb_set_asid(vmcb, 0); /* the host's (15.5.1) */
-#endif
-    v->arch.hvm.svm.vmcb_pa = world->control_pa;
-    v->arch.cloister.inside = true;
-    svm_vmload_pa(world->control_pa);
-    world_barrier();
+    enter(v, world, world_parks(v), false);
 }
 
-/* GIF is 0: not even an NMI comes between. */
-void cloister_svm_leave(void)
+/* Behind the enclave's own call. */
+static void skip_call(struct vmcb_struct *vmcb)
+{
+    vmcb->rip = cpu_has_svm_nrips ? vmcb->nextrip : vmcb->rip + VMMCALL_SIZE;
+}
+
+/* --- behind #VMEXIT, GIF is 0 ---------------------------------------------------------------------------- */
+
+/* Behind the intercepted instruction (15.7.1). QEMU does not tell. */
+static uint64_t next_rip(const struct vmcb_struct *vmcb)
+{
+    return cpu_has_svm_nrips ? vmcb->nextrip : opt_known_length ? vmcb->rip + VMMCALL_SIZE : 0;
+}
+
+/* See fast.h. */
+static bool fast_enter(struct vcpu *v)
+{
+    struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
+    const struct fast_call call = {
+        .call = tenant->exitcode == VMEXIT_VMMCALL,
+        .next = next_rip(tenant),
+        .shadow = tenant->int_stat.intr_shadow,
+        .event = tenant->exit_int_info.v || tenant_has_event(tenant),
+    };
+    const uint64_t parks = world_parks(v);
+    struct world *world;
+
+    if ( !fast_callable(&call) || !parks || world_waits(v) )
+        return false;
+    world = world_claim(v, guest_cpu_user_regs(),
+                        tenant->_cpl == 3 && tenant->cs.l && (tenant->_efer & EFER_LMA), tenant->rflags);
+    if ( !world )
+        return false;
+    tenant->rip = call.next;
+    tenant->rflags &= ~X86_EFLAGS_RF;
+    tenant->rax = -EAGAIN;
+    tenant->tlb_control = TLB_CTRL_NO_FLUSH; /* its own entry did what was asked for */
+    tenant->cleanbits.raw = ~0u;
+    enter(v, world, parks, true);
+    return true;
+}
+
+static bool fast_leave(struct vcpu *v, struct world *world)
+{
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+    struct vmcb_struct *vmcb = world->control, *tenant = v->arch.hvm.svm.vmcb;
+    const uint64_t number = vmcb->rax, value0 = regs->rdi, value1 = regs->rsi;
+
+    if ( vmcb->exitcode != VMEXIT_VMMCALL || vmcb->_cpl || !world_exit_leaves(number) || vmcb->exit_int_info.v ||
+         !world->parked || !world_tags(&world->asid, &v->arch.hvm.n1asid) || world_waits(v) )
+        return false;
+    skip_call(vmcb);
+    world->settled = number == CLOISTER_ENCLAVE_RETURN && vmcb->cs.attr == SEGMENT_CODE;
+    leave(v, world, number == CLOISTER_ENCLAVE_OCALL);
+    svm_vmload_pa(world->tenant_pa);
+    v->arch.hvm.svm.vmcb_sync_state = vmcb_needs_vmsave;
+    tenant->tlb_control = TLB_CTRL_NO_FLUSH;
+    tenant->rax = number;
+    world_answer(v, world, regs, number, value0, value1);
+    return true;
+}
+
+unsigned int cloister_svm_exit(void)
 {
     struct vcpu *v = current;
-    struct cpu_user_regs *regs = guest_cpu_user_regs();
     struct world *world = v->arch.cloister.pending;
-    const struct vmcb_struct *vmcb = world->control;
-    struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
 
-    svm_vmsave_pa(world->control_pa);
-    memcpy(&world->enclave, &regs->r15, sizeof(world->enclave));
-    world->enclave.rax = vmcb->rax;
-    memcpy(&regs->r15, &world->tenant, sizeof(world->tenant));
-    regs->rax = tenant->rax;
-    regs->rip = tenant->rip;
-    regs->rsp = tenant->rsp;
-    regs->rflags = tenant->rflags;
-
-    v->arch.hvm.svm.vmcb_pa = virt_to_maddr(tenant);
-    svm_sync_vmcb(v, vmcb_needs_vmload);
-    world_fpu_leave(v, world);
-    world_barrier();
-    v->arch.cloister.inside = false;
-    v->arch.cloister.left = world;
+    if ( v->arch.cloister.state != CLOISTER_VCPU_INSIDE )
+        return fast_enter(v) ? CLOISTER_NEXT_ENTRY : CLOISTER_NEXT_XEN;
+    if ( fast_leave(v, world) )
+        return CLOISTER_NEXT_ENTRY;
+    leave(v, world, true);
+    return CLOISTER_NEXT_LEFT;
 }
+
+/* --- the slow exit, interrupts on ------------------------------------------------------------------------ */
 
 /* An event whose delivery the exit interrupted is delivered again (15.7.2). */
 static void event_restore(struct vmcb_struct *vmcb)
@@ -230,71 +348,46 @@ static void event_restore(struct vmcb_struct *vmcb)
         vmcb->event_inj = event;
 }
 
-/* What an exit was; interrupts are on, the tenant's state is complete. */
-static enum world_exit_kind decode(struct world *world, struct thread_exit *exit,
-                                   struct cpu_user_regs *regs)
+static const struct world_exit_row exits[] = {
+    { VMEXIT_INTR, WORLD_EXIT_INTERRUPT }, { VMEXIT_NMI, WORLD_EXIT_INTERRUPT },
+    { VMEXIT_SMI, WORLD_EXIT_INTERRUPT }, { VMEXIT_INIT, WORLD_EXIT_INTERRUPT },
+    { VMEXIT_VMMCALL, WORLD_EXIT_CALL }, { VMEXIT_NPF, WORLD_EXIT_VIEW },
+    { VMEXIT_EXCEPTION_DB, X86_EXC_DB }, { VMEXIT_EXCEPTION_AC, X86_EXC_AC }, { VMEXIT_CPUID, X86_EXC_UD },
+    { VMEXIT_EXCEPTION_MC, CLOISTER_VECTOR_MACHINE }, { VMEXIT_SHUTDOWN, CLOISTER_VECTOR_SHUTDOWN },
+    { (uint32_t)VMEXIT_INVALID, CLOISTER_VECTOR_STATE }, /* QEMU 7.2 writes the low half alone */
+};
+
+/* What Xen does first behind each exit of a tenant, and the fast way left out. */
+static void catch_up(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    struct vmcb_struct *vmcb = world->control;
+    const struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
+    struct vlapic *vlapic = vcpu_vlapic(v);
 
-    event_restore(vmcb);
-    switch ( vmcb->exitcode )
-    {
-    case VMEXIT_INTR:
-    case VMEXIT_NMI:
-    case VMEXIT_SMI:
-    case VMEXIT_INIT:
-        return WORLD_EXIT_INTERRUPT;
-
-    case VMEXIT_VMMCALL:
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = world->enclave.rax,
-                                      .value = { world->enclave.rdi, world->enclave.rsi },
-                                      .kernel = !vmcb->_cpl };
-        if ( exit->kernel )
-            vmcb->rip = cpu_has_svm_nrips ? vmcb->nextrip : vmcb->rip + VMMCALL_SIZE;
-        return WORLD_EXIT_THREAD;
-
-    case VMEXIT_EXCEPTION_DB:
-        svm_inject(world, X86_EXC_DB, NO_ERROR_CODE);
-        return WORLD_EXIT_REPEAT;
-
-    case VMEXIT_EXCEPTION_AC:
-        svm_inject(world, X86_EXC_AC, 0);
-        return WORLD_EXIT_REPEAT;
-
-    case VMEXIT_CPUID:
-        svm_inject(world, X86_EXC_UD, NO_ERROR_CODE);
-        return WORLD_EXIT_REPEAT;
-
-    case VMEXIT_NPF:
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_VIEW, .address = vmcb->exitinfo2 };
-        return WORLD_EXIT_THREAD;
-
-    case VMEXIT_EXCEPTION_MC:
-        do_machine_check(regs);
-        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_MACHINE);
-
-    case VMEXIT_SHUTDOWN:
-        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_SHUTDOWN);
-
-    case VMEXIT_INVALID:
-    case (uint32_t)VMEXIT_INVALID: /* as QEMU 7.2 writes it */
-        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
-
-    default:
-        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
-    }
+    regs->rax = tenant->rax;
+    regs->rip = tenant->rip;
+    regs->rsp = tenant->rsp;
+    regs->rflags = tenant->rflags;
+    v->arch.hvm.guest_cr[2] = vmcb_get_cr2(tenant);
+    v->arch.hvm.guest_cr[3] = v->arch.hvm.hw_cr[3] = vmcb_get_cr3(tenant);
+    if ( !vlapic_hw_disabled(vlapic) )
+        vlapic_set_reg(vlapic, APIC_TASKPRI, ((tenant->_vintr.fields.tpr & 0xf) << 4) |
+                                             (vlapic_get_reg(vlapic, APIC_TASKPRI) & 0xf));
+    hvm_maybe_deassert_evtchn_irq();
 }
 
-bool cloister_svm_left(struct cpu_user_regs *regs)
+void cloister_svm_left(void)
 {
     struct vcpu *v = current;
-    struct world *world = v->arch.cloister.left;
-    struct thread_exit exit;
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+    struct world *world = v->arch.cloister.pending;
+    struct vmcb_struct *vmcb = world->control;
+    const unsigned int kind = world_exit_of(exits, ARRAY_SIZE(exits), vmcb->exitcode);
 
-    if ( likely(!world) )
-        return false;
-    v->arch.cloister.left = NULL;
-
-    world_left(v, world, decode(world, &exit, regs), &exit, regs);
-    return true;
+    catch_up(v, regs);
+    event_restore(vmcb);
+    if ( kind == WORLD_EXIT_CALL && !vmcb->_cpl )
+        skip_call(vmcb);
+    else if ( kind == CLOISTER_VECTOR_MACHINE )
+        do_machine_check(regs);
+    world_left(v, world, kind, !vmcb->_cpl, vmcb->exitinfo2, regs);
 }

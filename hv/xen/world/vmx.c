@@ -13,9 +13,11 @@
 #include <asm/cloister.h>
 #include <asm/event.h>
 #include <asm/hvm/hvm.h>
+#include <asm/hvm/irq.h>
 #include <asm/hvm/vmx/vmcs.h>
 #include <asm/hvm/vmx/vmx.h>
 #include <asm/msr.h>
+#include <asm/p2m.h>
 #include <asm/spec_ctrl.h>
 #include <asm/traps.h>
 
@@ -24,6 +26,7 @@
 #define ACCESS_TSS 0x008b  /* P, 64-bit TSS, busy */
 #define ACCESS_UNUSABLE 0x10000
 #define ACCESS_DPL 0x60
+#define ACCESS_USER 0x2060 /* L, DPL 3: so is the CPL then, or the code would not run */
 /* In the order of the VMCS's fields (appendix B), where Xen's x86_seg_* go up to GS. */
 #define SEGMENT_LDTR 6
 #define SEGMENT_TR 7
@@ -176,16 +179,30 @@ static void write_fixed_state(const struct cloister_launch *launch, uint32_t ind
         __vmwrite(GUEST_BNDCFGS, 0);
 }
 
-static void write_launch_state(const struct cloister_launch *launch, uint32_t index)
+static void write_segments(const struct cloister_launch *launch)
 {
     write_segment(x86_seg_cs, launch->code_selector, ACCESS_CODE, ~0u, 0);
     write_segment(x86_seg_ds, launch->data_selector, ACCESS_DATA, ~0u, 0);
     write_segment(x86_seg_es, launch->data_selector, ACCESS_DATA, ~0u, 0);
     write_segment(x86_seg_ss, launch->data_selector, ACCESS_DATA, ~0u, 0);
     write_segment(x86_seg_gs, launch->data_selector, ACCESS_DATA, ~0u, 0);
-    write_segment(x86_seg_fs, launch->data_selector, ACCESS_DATA, ~0u,
-                  launch->tls_base + index * launch->tls_stride);
+    write_segment(x86_seg_fs, launch->data_selector, ACCESS_DATA, ~0u, 0);
+    __vmwrite(GUEST_ACTIVITY_STATE, 0);
+}
 
+/* A thread that came back by a fast RETURN finds its segments but their bases as it left them. */
+static void write_launch_state(struct world *world)
+{
+    const struct cloister_launch *launch = world->vmx.launch;
+    const uint32_t index = world->thread->index;
+
+    if ( !world->settled )
+        write_segments(launch);
+    world->settled = false;
+    world->vmx.launch = NULL;
+
+    __vmwrite(GUEST_FS_BASE, launch->tls_base + index * launch->tls_stride);
+    __vmwrite(GUEST_GS_BASE, 0);
     __vmwrite(GUEST_RIP, launch->entry);
     __vmwrite(GUEST_RSP, launch->stack_top + index * launch->stack_stride);
     /*
@@ -193,7 +210,6 @@ static void write_launch_state(const struct cloister_launch *launch, uint32_t in
      * for Bochs 2.7, which holds them back from a guest that is entered without, until it changes IF.
      */
     __vmwrite(GUEST_RFLAGS, X86_EFLAGS_MBS | X86_EFLAGS_IF);
-    __vmwrite(GUEST_ACTIVITY_STATE, 0);
     __vmwrite(GUEST_INTERRUPTIBILITY_INFO, 0);
     __vmwrite(GUEST_PENDING_DBG_EXCEPTIONS, 0);
     __vmwrite(VM_ENTRY_INTR_INFO, 0);
@@ -205,12 +221,14 @@ static void write_launch_state(const struct cloister_launch *launch, uint32_t in
  * still knows of that is forgotten at the thread's first entry here. A VPID that is new needs no INVVPID of
  * its own: no other had it since all were forgotten.
  */
-static void prepare_tags(struct world *world, bool moved)
+static void prepare_tags(const struct vcpu *v, struct world *world, bool moved)
 {
     uint32_t controls = vmx_secondary_exec_control & SECONDARY_CONTROLS;
 
     if ( moved )
         __invept(INVEPT_SINGLE_CONTEXT, world->vmx.eptp);
+    else if ( world_tags(&v->arch.hvm.n1asid, &world->asid) )
+        return; /* as at the last entry */
     if ( cpu_has_vmx_vpid )
     {
         if ( hvm_asid_handle_vmenter(&world->asid) )
@@ -263,6 +281,16 @@ static bool tenant_has_event(struct vcpu *v)
            (cpu_has_vmx_virtual_intr_delivery && hvm_local_events_need_delivery(v));
 }
 
+static bool tenant_needs_help(const struct vcpu *v)
+{
+    return fast_needs_help(&(struct fast_help){
+        .mappings = cpumask_test_cpu(smp_processor_id(), p2m_get_hostp2m(v->domain)->ept.invalidate),
+        .branches = v->arch.hvm.vmx.lbr_flags,
+        .posting = v->domain->arch.hvm.pi_ops.vcpu_block,
+        .stepping = v->arch.hvm.single_step,
+    });
+}
+
 /* Makes the enclave's VMCS the current one, with the host's fields and the tenant's time. */
 static void load_vmcs(const struct vcpu *v, struct world *world, bool moved)
 {
@@ -294,42 +322,46 @@ static void load_vmcs(const struct vcpu *v, struct world *world, bool moved)
     world->vmx.built = true;
 }
 
-void cloister_vmx_enter(struct vcpu *v)
+/* Parks the tenant, whose VMCS is complete. */
+static void enter(struct vcpu *v, struct world *world, uint64_t parks, bool behind_exit)
 {
-    struct cpu_user_regs *regs = guest_cpu_user_regs();
-    struct world *world = v->arch.cloister.pending;
     struct world_vmx *vmx = &world->vmx;
-    bool moved;
+    const bool moved = !world_is_here(world);
 
-    if ( tenant_has_event(v) || !(regs->rflags & X86_EFLAGS_IF) )
-    {
-        world_suspend(v);
-        return;
-    }
-
-    world_entered(world);
-    memcpy(&world->tenant, &regs->r15, sizeof(world->tenant));
-    memcpy(&regs->r15, &world->enclave, sizeof(world->enclave));
+    world_registers_enter(world, guest_cpu_user_regs());
     vmx->tenant_cr2 = v->arch.hvm.guest_cr[2];
     v->arch.hvm.guest_cr[2] = vmx->cr2;
     vmx->tenant_launched = v->arch.hvm.vmx.launched;
     v->arch.hvm.vmx.launched = 0;
     vmx->tenant_shadow_gs = read_gs_shadow();
     write_gs_shadow(vmx->shadow_gs);
-    world_fpu_enter(v, world);
+    world_fpu_enter(v, world, parks);
 
-    moved = world_moved(world);
+    if ( moved )
+        world_move(world);
     load_vmcs(v, world, moved);
-    prepare_tags(world, moved);
+    prepare_tags(v, world, moved);
     if ( vmx->launch )
-        write_launch_state(vmx->launch, world->thread->index);
-    vmx->launch = NULL;
+        write_launch_state(world);
     write_event(vmx);
 #ifdef CLOISTER_TEST
     spoil();
 #endif
-    v->arch.cloister.inside = true;
-    world_barrier();
+    v->arch.cloister.state = CLOISTER_VCPU_INSIDE;
+    world_barrier(v, behind_exit);
+}
+
+void cloister_vmx_enter(struct vcpu *v)
+{
+    struct world *world = v->arch.cloister.pending;
+
+    if ( tenant_has_event(v) || !(guest_cpu_user_regs()->rflags & X86_EFLAGS_IF) )
+    {
+        world_suspend(v);
+        return;
+    }
+    world_entered(world);
+    enter(v, world, world_parks(v), false);
 }
 
 /* --- exit -------------------------------------------------------------------------------------------- */
@@ -391,25 +423,28 @@ static void save_exit(struct world_vmx *vmx)
     }
 }
 
-/* The tenant's VMCS is the current one again, and its registers are in place. */
-static void leave(struct vcpu *v, struct cpu_user_regs *regs)
+/*
+ * The tenant's VMCS is the current one again, and its registers are in place. keep: the enclave goes on where it is.
+ */
+static void leave(struct vcpu *v, struct world *world, bool keep, bool behind_exit)
 {
-    struct world *world = v->arch.cloister.pending;
     struct world_vmx *vmx = &world->vmx;
 
     __vmpclear(world->control_pa);
     __vmptrld(v->arch.hvm.vmx.vmcs_pa);
 
-    memcpy(&world->enclave, &regs->r15, sizeof(world->enclave));
-    memcpy(&regs->r15, &world->tenant, sizeof(world->tenant));
-    vmx->cr2 = v->arch.hvm.guest_cr[2];
+    world_registers_leave(world, guest_cpu_user_regs(), keep);
+    if ( keep )
+    {
+        vmx->cr2 = v->arch.hvm.guest_cr[2];
+        vmx->shadow_gs = read_gs_shadow();
+    }
     v->arch.hvm.guest_cr[2] = vmx->tenant_cr2;
     v->arch.hvm.vmx.launched = vmx->tenant_launched;
-    vmx->shadow_gs = read_gs_shadow();
     write_gs_shadow(vmx->tenant_shadow_gs);
-    world_fpu_leave(v, world);
-    world_barrier();
-    v->arch.cloister.inside = false;
+    world_fpu_leave(v, world, keep);
+    world_barrier(v, behind_exit);
+    v->arch.cloister.state = CLOISTER_VCPU_CALLS;
 }
 
 static bool is_exception(const struct world_vmx *vmx, uint8_t type, uint8_t vector)
@@ -442,102 +477,136 @@ static void serve_host(const struct world_vmx *vmx, struct cpu_user_regs *regs)
         do_machine_check(regs);
 }
 
-static enum world_exit_kind decode_exception(struct world *world, struct thread_exit *exit)
-{
-    const struct world_vmx *vmx = &world->vmx;
+static const struct world_exit_row exits[] = {
+    { EXIT_REASON_EXTERNAL_INTERRUPT, WORLD_EXIT_INTERRUPT }, { EXIT_REASON_INIT, WORLD_EXIT_INTERRUPT },
+    { EXIT_REASON_BUS_LOCK, WORLD_EXIT_INTERRUPT }, { EXIT_REASON_NOTIFY, WORLD_EXIT_INTERRUPT },
+    { EXIT_REASON_VMCALL, WORLD_EXIT_CALL }, { EXIT_REASON_EPT_VIOLATION, WORLD_EXIT_VIEW },
+    { EXIT_REASON_CPUID, X86_EXC_UD }, { EXIT_REASON_TRIPLE_FAULT, CLOISTER_VECTOR_SHUTDOWN },
+    { EXIT_REASON_EPT_MISCONFIG, CLOISTER_VECTOR_STATE }, /* ept.h: there is none */
+};
 
+static unsigned int decode(const struct world_vmx *vmx)
+{
+    const uint16_t reason = vmx->reason;
+
+    if ( is_machine_check(vmx) )
+        return CLOISTER_VECTOR_MACHINE;
+    if ( (vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY) ||
+         (reason == EXIT_REASON_NOTIFY && (vmx->qualification & NOTIFY_VM_CONTEXT_INVALID)) )
+        return CLOISTER_VECTOR_STATE;
     if ( is_exception(vmx, X86_ET_NMI, X86_EXC_NMI) )
         return WORLD_EXIT_INTERRUPT;
     if ( is_exception(vmx, X86_ET_HW_EXC, X86_EXC_DB) )
-        vmx_world_inject(world, X86_EXC_DB, NO_ERROR_CODE);
-    else if ( is_exception(vmx, X86_ET_HW_EXC, X86_EXC_AC) )
-        vmx_world_inject(world, X86_EXC_AC, 0);
-    else /* INT1 */
-        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
-    return WORLD_EXIT_REPEAT;
+        return X86_EXC_DB;
+    if ( is_exception(vmx, X86_ET_HW_EXC, X86_EXC_AC) )
+        return X86_EXC_AC;
+    return world_exit_of(exits, ARRAY_SIZE(exits), reason); /* INT1 has no row */
 }
 
-static enum world_exit_kind decode(struct world *world, struct thread_exit *exit)
+/* What Xen does first behind each exit of a tenant, and the fast way left out; its VMCS is the current one. */
+static void catch_up(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    const struct world_vmx *vmx = &world->vmx;
+    struct hvm_vcpu *hvm = &v->arch.hvm;
 
-    if ( is_machine_check(vmx) )
-        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_MACHINE);
-    if ( vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY )
-        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
-
-    switch ( (uint16_t)vmx->reason )
-    {
-    case EXIT_REASON_EXTERNAL_INTERRUPT:
-    case EXIT_REASON_INIT:
-    case EXIT_REASON_BUS_LOCK:
-        return WORLD_EXIT_INTERRUPT;
-
-    case EXIT_REASON_NOTIFY:
-        if ( vmx->qualification & NOTIFY_VM_CONTEXT_INVALID )
-            return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
-        return WORLD_EXIT_INTERRUPT;
-
-    case EXIT_REASON_EXCEPTION_NMI:
-        return decode_exception(world, exit);
-
-    case EXIT_REASON_VMCALL:
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = world->enclave.rax,
-                                      .value = { world->enclave.rdi, world->enclave.rsi },
-                                      .kernel = vmx->kernel };
-        return WORLD_EXIT_THREAD;
-
-    case EXIT_REASON_CPUID:
-        vmx_world_inject(world, X86_EXC_UD, NO_ERROR_CODE);
-        return WORLD_EXIT_REPEAT;
-
-    case EXIT_REASON_EPT_VIOLATION:
-        *exit = (struct thread_exit){ .kind = THREAD_EXIT_VIEW, .address = vmx->address };
-        return WORLD_EXIT_THREAD;
-
-    case EXIT_REASON_EPT_MISCONFIG: /* ept.h: there is none */
-        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_STATE);
-
-    case EXIT_REASON_TRIPLE_FAULT:
-        return world_exit_thread(exit, THREAD_EXIT_VECTOR, CLOISTER_VECTOR_SHUTDOWN);
-
-    default:
-        return world_exit_thread(exit, THREAD_EXIT_FORBIDDEN, 0);
-    }
+    __vmread(GUEST_RIP, &regs->rip);
+    __vmread(GUEST_RSP, &regs->rsp);
+    __vmread(GUEST_RFLAGS, &regs->rflags);
+    __vmread(GUEST_CR4, &hvm->hw_cr[4]);
+    hvm->guest_cr[4] = (hvm->guest_cr[4] & hvm->vmx.cr4_host_mask) | (hvm->hw_cr[4] & ~hvm->vmx.cr4_host_mask);
+    __vmread(GUEST_CR3, &hvm->hw_cr[3]);
+    hvm->guest_cr[3] = hvm->hw_cr[3];
 }
 
-static void finish(struct vcpu *v, struct world *world, struct cpu_user_regs *regs)
+static void slow_leave(struct vcpu *v, bool behind_exit)
 {
-    struct thread_exit exit;
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+    struct world *world = v->arch.cloister.pending;
 
-    world_left(v, world, decode(world, &exit), &exit, regs);
+    leave(v, world, true, behind_exit);
+    catch_up(v, regs);
+    serve_host(&world->vmx, regs);
+    local_irq_enable();
+    hvm_maybe_deassert_evtchn_irq();
+    world_left(v, world, decode(&world->vmx), world->vmx.kernel, world->vmx.address, regs);
 }
 
-void cloister_vmx_left(struct cpu_user_regs *regs)
+/* --- behind the VM exit, interrupts are off --------------------------------------------------------------- */
+
+/* See fast.h. */
+static bool fast_enter(struct vcpu *v)
+{
+    unsigned long reason, rip, length, code, flags, shadow;
+    const uint64_t parks = world_parks(v);
+    struct world *world;
+
+    __vmread(VM_EXIT_REASON, &reason);
+    if ( reason != EXIT_REASON_VMCALL || !parks || world_waits(v) )
+        return false;
+    __vmread(GUEST_INTERRUPTIBILITY_INFO, &shadow);
+    __vmread(GUEST_RIP, &rip);
+    __vmread(VM_EXIT_INSTRUCTION_LEN, &length);
+    if ( !fast_callable(&(struct fast_call){ true, rip + length, shadow, tenant_has_event(v) }) ||
+         tenant_needs_help(v) )
+        return false;
+    __vmread(GUEST_RFLAGS, &flags);
+    __vmread(GUEST_CS_AR_BYTES, &code);
+    world = world_claim(v, guest_cpu_user_regs(), (code & ACCESS_USER) == ACCESS_USER && hvm_long_mode_active(v),
+                        flags);
+    if ( !world )
+        return false;
+    __vmwrite(GUEST_RIP, rip + length);
+    if ( flags & X86_EFLAGS_RF )
+        __vmwrite(GUEST_RFLAGS, flags & ~X86_EFLAGS_RF);
+    guest_cpu_user_regs()->rax = -EAGAIN;
+    enter(v, world, parks, true);
+    return true;
+}
+
+/* The enclave's VMCS is the current one. A call from 64-bit code of CPL 0: CS says both. */
+static bool fast_leave(struct vcpu *v, struct world *world)
+{
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+    const uint64_t number = regs->rax, value0 = regs->rdi, value1 = regs->rsi;
+    const bool keep = number == CLOISTER_ENCLAVE_OCALL;
+    unsigned long reason, code;
+
+    __vmread(VM_EXIT_REASON, &reason);
+    __vmread(GUEST_CS_AR_BYTES, &code);
+    if ( reason != EXIT_REASON_VMCALL || code != ACCESS_CODE || !world_exit_leaves(number) || !world->parked ||
+         (cpu_has_vmx_vpid && !world_tags(&world->asid, &v->arch.hvm.n1asid)) || tenant_needs_help(v) ||
+         world_waits(v) )
+        return false;
+    if ( keep )
+        skip_call();
+    world->settled = !keep;
+    leave(v, world, keep, true);
+    world_answer(v, world, regs, number, value0, value1);
+    return true;
+}
+
+unsigned int cloister_vmx_exit(void)
 {
     struct vcpu *v = current;
     struct world *world = v->arch.cloister.pending;
 
+    if ( v->arch.cloister.state != CLOISTER_VCPU_INSIDE )
+        return fast_enter(v) ? CLOISTER_NEXT_ENTRY : CLOISTER_NEXT_XEN;
+    if ( fast_leave(v, world) )
+        return CLOISTER_NEXT_ENTRY;
     save_exit(&world->vmx);
-    leave(v, regs);
-    serve_host(&world->vmx, regs);
-    local_irq_enable();
-    finish(v, world, regs);
+    slow_leave(v, true);
+    return CLOISTER_NEXT_LEFT;
 }
 
 bool cloister_vmx_failed(void)
 {
     struct vcpu *v = current;
-    struct cpu_user_regs *regs = guest_cpu_user_regs();
-    struct world *world = v->arch.cloister.pending;
 
-    if ( !v->arch.cloister.inside )
+    if ( v->arch.cloister.state != CLOISTER_VCPU_INSIDE )
         return false;
     /* entry.S has them on. What came in between found the enclave's VMCS, and did not look at it. */
     local_irq_disable();
-    world->vmx.reason = VMX_EXIT_REASONS_FAILED_VMENTRY;
-    leave(v, regs);
-    local_irq_enable();
-    finish(v, world, regs);
+    v->arch.cloister.pending->vmx.reason = VMX_EXIT_REASONS_FAILED_VMENTRY;
+    slow_leave(v, false);
     return true;
 }

@@ -9,6 +9,7 @@
 #include <asm/hvm/hvm.h>
 #include <asm/i387.h>
 #include <asm/msr-index.h>
+#include <asm/spec_ctrl.h>
 #include <asm/xstate.h>
 
 #include "glue/compat.h"
@@ -18,9 +19,9 @@
 
 struct world_ops __ro_after_init world_ops;
 
-/* Features of the enclave's XCR0, and a state with all of them at their reset values. */
-static uint64_t __ro_after_init world_xcr0;
-static bool __ro_after_init have_barrier;
+uint64_t __ro_after_init world_xcr0, __ro_after_init world_room;
+bool __ro_after_init world_has_barrier;
+/* All of the enclave's features at their reset values. */
 static uint8_t xsave_reset[WORLD_XSAVE_SIZE] __aligned(64);
 
 /* --- TLB tags --------------------------------------------------------------------------------------- */
@@ -29,25 +30,22 @@ static uint8_t xsave_reset[WORLD_XSAVE_SIZE] __aligned(64);
  * A CPU that starts counts its generations of tags from the beginning. A world that ran there before would
  * one day take its old tag, another's by then, for valid.
  */
-static unsigned int cpu_starts;
+unsigned int world_cpu_starts;
 
 static int cf_check on_cpu(struct notifier_block *block, unsigned long action, void *cpu)
 {
     if ( action == CPU_STARTING )
-        cpu_starts++; /* one starts at a time */
+        world_cpu_starts++; /* one starts at a time */
     return NOTIFY_DONE;
 }
 
 static struct notifier_block cpu_block = { .notifier_call = on_cpu };
 
-bool world_moved(struct world *world)
+void world_move(struct world *world)
 {
-    if ( world->cpu == smp_processor_id() && world->cpu_starts == cpu_starts )
-        return false;
     world->cpu = smp_processor_id();
-    world->cpu_starts = cpu_starts;
+    world->cpu_starts = world_cpu_starts;
     hvm_asid_flush_vcpu_asid(&world->asid);
-    return true;
 }
 
 /* --- the choice ------------------------------------------------------------------------------------- */
@@ -57,7 +55,10 @@ bool __init world_init(void)
     if ( !cpu_has_xsave || !hvm_enabled )
         return false;
     world_xcr0 = xfeature_mask & (X86_XCR0_X87 | X86_XCR0_SSE | X86_XCR0_YMM);
-    have_barrier = boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB);
+    world_room = world_xcr0 | (xfeature_mask & FAST_XCR0_ZMM);
+    if ( xstate_uncompressed_size(world_room) > WORLD_TENANT_XSAVE_SIZE )
+        world_room = world_xcr0;
+    world_has_barrier = boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB);
     *(uint32_t *)(xsave_reset + XSAVE_MXCSR_OFFSET) = MXCSR_RESET;
 
     if ( cpu_has_svm )
@@ -70,20 +71,26 @@ bool __init world_init(void)
 
 /* --- FPU -------------------------------------------------------------------------------------------- */
 
-static void xsave_to(void *area)
+static void xsave_to(void *area, uint64_t states)
 {
     asm volatile ( "xsave64 (%0)"
                    :
-                   : "r" (area), "a" ((uint32_t)world_xcr0), "d" (0)
+                   : "r" (area), "a" ((uint32_t)states), "d" (0)
                    : "memory" );
 }
 
-static void xrstor_from(const void *area)
+static void xrstor_from(const void *area, uint64_t states)
 {
     asm volatile ( "xrstor64 (%0)"
                    :
-                   : "r" (area), "a" ((uint32_t)world_xcr0), "d" (0)
+                   : "r" (area), "a" ((uint32_t)states), "d" (0)
                    : "memory" );
+}
+
+/* For the tenant, and for all that it ever had switched on. */
+static bool xcr0_is_shared(const struct vcpu *v)
+{
+    return v->arch.xcr0 == world_xcr0 && !(v->arch.xcr0_accum & ~world_xcr0);
 }
 
 static void xcr0_set(uint64_t xcr0)
@@ -105,47 +112,58 @@ static void x87_pointers_scrub(const void *area)
 }
 
 /*
- * A tenant whose registers are live and hold nothing that the enclave's XCR0 does not cover is parked here;
- * for Xen they stay live all the time. Any other goes through Xen's own save and restore.
+ * A tenant whose registers are live and hold nothing that has no place here is parked; for Xen they stay live all the
+ * time. Any other goes through Xen's own save and restore. XCR0 has all that the tenant ever set while it is saved:
+ * what it has switched off since is still there. Most tenants have the same as the enclave.
  */
-void world_fpu_enter(struct vcpu *v, struct world *world)
+void world_fpu_enter(struct vcpu *v, struct world *world, uint64_t parks)
 {
-    world->tenant_fpu = v->fpu_dirtied;
-    world->tenant_parked = v->fpu_dirtied && !(v->arch.xcr0_accum & ~world_xcr0);
-    if ( !world->tenant_parked )
+    world->parked = parks;
+    if ( parks )
+    {
+        if ( !xcr0_is_shared(v) )
+            xcr0_set(v->arch.xcr0_accum | world_xcr0);
+        xsave_to(world->tenant_xsave, parks);
+    }
+    else
     {
         vcpu_save_fpu(v);
         clts();
     }
-    xcr0_set(world_xcr0);
-    if ( world->tenant_parked )
-        xsave_to(world->tenant_xsave);
-    xrstor_from(world->fresh ? xsave_reset : world->xsave);
+    if ( !xcr0_is_shared(v) )
+        xcr0_set(world_xcr0);
+    xrstor_from(world->fresh ? xsave_reset : world->xsave, world_xcr0);
 }
 
-void world_fpu_leave(struct vcpu *v, struct world *world)
+void world_fpu_leave(struct vcpu *v, struct world *world, bool keep)
 {
-    xsave_to(world->xsave);
-    world->fresh = false;
-    if ( world->tenant_parked )
+    if ( keep )
+        xsave_to(world->xsave, world_xcr0);
+    world->fresh = !keep;
+    if ( world->parked )
     {
         x87_pointers_scrub(world->tenant_xsave);
-        xrstor_from(world->tenant_xsave); /* all that the enclave could touch */
-        xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
+        if ( !xcr0_is_shared(v) )
+            xcr0_set(v->arch.xcr0_accum | world_xcr0);
+        xrstor_from(world->tenant_xsave, world->parked); /* all that the enclave could touch */
+        if ( !xcr0_is_shared(v) )
+            xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
         return;
     }
-    xrstor_from(xsave_reset);
+    xrstor_from(xsave_reset, world_xcr0);
     xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
     vcpu_restore_fpu_nonlazy(v, false);
-    if ( world->tenant_fpu )
-        vcpu_restore_fpu_lazy(v);
-    else if ( !v->fpu_dirtied )
-        stts();
+    /* Even if its registers were not live: then it can be parked the next time. The CPU's TS, which VMX sets at each exit
+     * by the tenant's VMCS, goes with that. */
+    alternative_vcall(hvm_funcs.fpu_dirty_intercept);
 }
 
-void world_barrier(void)
+void world_barrier_issue(const struct vcpu *v, bool behind_exit)
 {
-    if ( have_barrier )
+    const bool done = (v->domain->arch.scf & SCF_entry_ibpb) &&
+                      (!cpu_has_svm || boot_cpu_has(X86_FEATURE_IBPB_ENTRY_HVM));
+
+    if ( !(behind_exit && done) )
         wrmsrl(MSR_PRED_CMD, PRED_CMD_IBPB);
 }
 
@@ -168,10 +186,8 @@ void host_world_start(struct thread *thread, uint64_t arg0, uint64_t arg1)
 {
     struct world *world = thread->world;
 
-    memset(&world->enclave, 0, sizeof(world->enclave));
     world->enclave.rdi = arg0;
     world->enclave.rsi = arg1;
-    world->enclave.rdx = thread->index;
     world->fresh = true;
     world_ops.start(world, &thread->enclave->header.launch, thread->index);
 }
@@ -206,20 +222,27 @@ static void answer(struct cpu_user_regs *regs, const struct thread_result *resul
     }
 }
 
+static struct thread_call call_of(const struct vcpu *v, const struct cpu_user_regs *regs, bool user_mode,
+                                  uint64_t rflags)
+{
+    return (struct thread_call){
+        .operation = regs->rdi,
+        .handle = { regs->rsi, regs->rdx },
+        .thread = regs->r10,
+        .arg = { regs->r8, regs->r9 },
+        .user_mode = user_mode,
+        .flags_ok = (rflags & (X86_EFLAGS_IF | X86_EFLAGS_TF)) == X86_EFLAGS_IF,
+        .vcpu = v->vcpu_id,
+    };
+}
+
 bool cloister_call(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
     unsigned int cpl = hvm_get_cpl(v);
     struct thread_result result = { };
-    const struct thread_call call = {
-        .operation = regs->rdi,
-        .handle = { regs->rsi, regs->rdx },
-        .thread = regs->r10,
-        .arg = { regs->r8, regs->r9 },
-        .user_mode = cpl == 3 && hvm_guest_x86_mode(v) == 8,
-        .flags_ok = (regs->rflags & (X86_EFLAGS_IF | X86_EFLAGS_TF)) == X86_EFLAGS_IF,
-        .vcpu = v->vcpu_id,
-    };
+    const struct thread_call call =
+        call_of(v, regs, cpl == 3 && hvm_guest_x86_mode(v) == 8, regs->rflags);
     struct thread *thread;
 
     if ( !cpl )
@@ -228,10 +251,22 @@ bool cloister_call(struct cpu_user_regs *regs)
     if ( thread )
     {
         v->arch.cloister.pending = thread->world;
-        v->arch.cloister.direct = true;
+        v->arch.cloister.state = CLOISTER_VCPU_CALLS;
     }
     answer(regs, &result);
     return true;
+}
+
+struct world *world_claim(struct vcpu *v, const struct cpu_user_regs *regs, bool user_mode,
+                          uint64_t rflags)
+{
+    const struct thread_call call = call_of(v, regs, user_mode, rflags);
+    struct thread *thread = thread_call_try(v->domain->arch.cloister, &call);
+
+    if ( !thread )
+        return NULL;
+    v->arch.cloister.pending = thread->world;
+    return thread->world;
 }
 
 void world_suspend(struct vcpu *v)
@@ -273,17 +308,31 @@ static void thread_left(struct vcpu *v, struct world *world, const struct thread
     }
 }
 
-void world_left(struct vcpu *v, struct world *world, enum world_exit_kind kind,
-                const struct thread_exit *exit, struct cpu_user_regs *regs)
+void world_left(struct vcpu *v, struct world *world, unsigned int kind, bool kernel, uint64_t address,
+                struct cpu_user_regs *regs)
 {
+    struct thread_exit exit = { .kind = THREAD_EXIT_FORBIDDEN, .address = address };
+
+    if ( kind < WORLD_EXIT_FORBIDDEN )
+    {
+        world_ops.inject(world, kind, kind == X86_EXC_AC ? 0 : NO_ERROR_CODE);
+        return;
+    }
     if ( kind == WORLD_EXIT_INTERRUPT )
     {
         world->interrupted = true;
         thread_interrupted(world->thread);
+        return;
     }
-    else if ( kind == WORLD_EXIT_THREAD )
+    if ( kind == WORLD_EXIT_CALL )
+        exit = (struct thread_exit){ .kind = THREAD_EXIT_CALL, .number = world->enclave.rax,
+                                     .value = { world->enclave.rdi, world->enclave.rsi }, .kernel = kernel };
+    else if ( kind == WORLD_EXIT_VIEW )
+        exit.kind = THREAD_EXIT_VIEW;
+    else if ( kind > WORLD_EXIT_VIEW )
     {
-        thread_left(v, world, exit, regs);
-        v->arch.cloister.direct = true;
+        exit.kind = THREAD_EXIT_VECTOR;
+        exit.number = kind;
     }
+    thread_left(v, world, &exit, regs);
 }

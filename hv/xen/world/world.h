@@ -7,16 +7,23 @@
  * is inside: scheduling, pausing and destroying see a tenant that has just been answered -EAGAIN.
  *
  * svm.c and vmx.c implement struct world_ops; world_init() chooses once. What happens between the two exits
- * is the same for both and stands in world.c.
+ * is the same for both and stands in world.c. Calls for which nothing of Xen's waits take the way of fast.h.
  */
 #ifndef CLOISTER_XEN_WORLD_H
 #define CLOISTER_XEN_WORLD_H
 
 #include <xen/sched.h>
+#include <xen/shared.h>
+#include <xen/softirq.h>
+#include <xen/trace.h>
 
+#include <asm/cloister.h>
 #include <asm/hvm/asid.h>
+#include <asm/hvm/domain.h>
+#include <asm/hvm/irq.h>
 
 #include "glue/glue.h"
+#include "world/fast.h"
 
 /* The general registers, in the order of struct cpu_user_regs from r15 to rdi. */
 struct world_gprs {
@@ -25,6 +32,8 @@ struct world_gprs {
 
 /* x87, SSE and AVX state in the standard XSAVE format (Intel SDM vol. 1, 13.4). */
 #define WORLD_XSAVE_SIZE 832u
+/* With the upper parts of ZMM, wherever the vendors put them. */
+#define WORLD_TENANT_XSAVE_SIZE 2688u
 
 /*
  * What vmx.c keeps between a VM exit and the next entry: a VMCS can be read and written only while it is
@@ -63,30 +72,46 @@ struct world {
     struct hvm_vcpu_asid asid;
     unsigned int cpu;  /* where the ASID is valid ... */
     unsigned int cpu_starts; /* ... as long as no CPU has started since */
-    bool tenant_fpu;   /* the tenant's FPU state was loaded at entry ... */
-    bool tenant_parked; /* ... and is in tenant_xsave */
+    uint64_t tenant_pa; /* SVM: of its VMCB */
+    bool settled;      /* the last call was a fast RETURN from 64-bit code: segments are as that left them */
+    uint64_t parked;   /* states of the tenant's FPU that are in tenant_xsave; 0: Xen has saved them */
     bool fresh;        /* the enclave's FPU state is the reset state, not what xsave holds */
     bool interrupted;  /* by the host; the tenant has not run since */
     struct world_vmx vmx;
     struct world_gprs enclave;
     struct world_gprs tenant;
     uint8_t xsave[WORLD_XSAVE_SIZE] __attribute__((aligned(64)));
-    uint8_t tenant_xsave[WORLD_XSAVE_SIZE] __attribute__((aligned(64)));
+    uint8_t tenant_xsave[WORLD_TENANT_XSAVE_SIZE] __attribute__((aligned(64)));
 };
 
-/* What a VM exit of an enclave asks for. */
+/*
+ * What a VM exit of an enclave is, whatever its vendor calls it: an exception that is to be raised inside (its vector),
+ * one of these, or what ends the thread (CLOISTER_VECTOR_*, beyond all vectors).
+ */
 enum world_exit_kind {
-    WORLD_EXIT_INTERRUPT, /* the host's business; nothing of the enclave's */
-    WORLD_EXIT_THREAD,    /* `exit` is for the monitor */
-    WORLD_EXIT_REPEAT,    /* go on: an event has been put back */
+    WORLD_EXIT_FORBIDDEN = 32, /* an instruction that enclaves may not use, and whatever has no row */
+    WORLD_EXIT_INTERRUPT,      /* the host's business; nothing of the enclave's */
+    WORLD_EXIT_CALL,
+    WORLD_EXIT_VIEW,           /* an access that the view does not allow */
 };
 
-/* An exit for the monitor that is told by its kind and a number. */
-static inline enum world_exit_kind world_exit_thread(struct thread_exit *exit, enum thread_exit_kind kind,
-                                                     uint64_t number)
+struct world_exit_row {
+    uint32_t reason;
+    uint16_t kind;
+};
+
+static inline unsigned int world_exit_of(const struct world_exit_row *rows, unsigned int count, uint32_t reason)
 {
-    *exit = (struct thread_exit){ .kind = kind, .number = number };
-    return WORLD_EXIT_THREAD;
+    for ( unsigned int i = 0; i < count; i++ )
+        if ( rows[i].reason == reason )
+            return rows[i].kind;
+    return WORLD_EXIT_FORBIDDEN;
+}
+
+/* A call of the enclave's that does nothing but leave it, if it comes from CPL 0. */
+static inline bool world_exit_leaves(uint64_t rax)
+{
+    return rax == CLOISTER_ENCLAVE_RETURN || rax == CLOISTER_ENCLAVE_OCALL;
 }
 
 /* Of an exception that has none. */
@@ -118,21 +143,106 @@ bool world_init(void);
 extern unsigned int world_test_state;
 #endif
 
-/* At entry: true if the world was last elsewhere, or this CPU off; its ASID is void then. */
-bool world_moved(struct world *world);
+/* The world was last on this CPU, which has not been off since: its ASID may still be valid. */
+extern unsigned int world_cpu_starts;
+static inline bool world_is_here(const struct world *world)
+{
+    return world->cpu == smp_processor_id() && world->cpu_starts == world_cpu_starts;
+}
+
+/* It comes to this CPU. */
+void world_move(struct world *world);
 
 /* Common parts of an entry and an exit, interrupts off. */
-void world_fpu_enter(struct vcpu *v, struct world *world);
-void world_fpu_leave(struct vcpu *v, struct world *world);
-void world_barrier(void);
+/* Features of the enclave's XCR0, and states for which tenant_xsave has room. */
+extern uint64_t world_xcr0, world_room;
+/* What of the tenant's FPU state can be parked; 0: Xen has to save it. */
+static inline uint64_t world_parks(const struct vcpu *v)
+{
+    return fast_fpu(v->fpu_dirtied, v->arch.xcr0_accum, world_xcr0, world_room);
+}
+
+void world_fpu_enter(struct vcpu *v, struct world *world, uint64_t parks);
+/* keep: the enclave goes on where it is; else it starts afresh, and its state is lost. */
+void world_fpu_leave(struct vcpu *v, struct world *world, bool keep);
+
+/* The general registers. Of a thread that starts, all are zero that are not arguments. */
+static inline void world_registers_enter(struct world *world, struct cpu_user_regs *regs)
+{
+    memcpy(&world->tenant, &regs->r15, sizeof(world->tenant));
+    if ( !world->fresh )
+    {
+        memcpy(&regs->r15, &world->enclave, sizeof(world->enclave));
+        return;
+    }
+    memset(&regs->r15, 0, sizeof(world->enclave));
+    regs->rdi = world->enclave.rdi;
+    regs->rsi = world->enclave.rsi;
+    regs->rdx = world->thread->index;
+}
+
+static inline void world_registers_leave(struct world *world, struct cpu_user_regs *regs, bool keep)
+{
+    if ( keep )
+        memcpy(&world->enclave, &regs->r15, sizeof(world->enclave));
+    memcpy(&regs->r15, &world->tenant, sizeof(world->tenant));
+}
+
+extern bool world_has_barrier;
+void world_barrier_issue(const struct vcpu *v, bool behind_exit);
+/*
+ * Nothing that a guest trained is of use behind it. Where Xen itself has one behind each exit of this domain (AMD's
+ * entry code, Intel's list of MSRs), and nothing but this code has run since (behind_exit), a second one is of none.
+ */
+static inline void world_barrier(const struct vcpu *v, bool behind_exit)
+{
+    if ( world_has_barrier )
+        world_barrier_issue(v, behind_exit);
+}
+
+/* The fast way: something waits for this vCPU. */
+static inline bool world_waits(const struct vcpu *v)
+{
+    return fast_waits(&(struct fast_waiting){
+        .softirqs = softirq_pending(smp_processor_id()),
+        .tracing = tb_init_done,
+        .nmi = v->arch.nmi_pending,
+        .machine_check = v->arch.mce_pending,
+        .upcall = vcpu_info(v, evtchn_upcall_pending),
+        .line = hvm_domain_irq(v->domain)->callback_via_asserted,
+    });
+}
+
+/* The two TLB tags are of one generation: fast_tags(). */
+static inline bool world_tags(const struct hvm_vcpu_asid *ran, const struct hvm_vcpu_asid *next)
+{
+    return fast_tags(&(struct fast_tag){ ran->generation, ran->asid },
+                     &(struct fast_tag){ read_atomic(&next->generation), next->asid });
+}
+/* The thread that the tenant's call in `regs` names is the vCPU's now; NULL: nothing was changed. */
+struct world *world_claim(struct vcpu *v, const struct cpu_user_regs *regs, bool user_mode,
+                          uint64_t rflags);
+/* RETURN or OCALL: the thread is free, and the tenant's registers have its answer. The last thing that is done. */
+static inline void world_answer(struct vcpu *v, struct world *world, struct cpu_user_regs *regs, uint64_t number,
+                                uint64_t value0, uint64_t value1)
+{
+    v->arch.cloister.pending = NULL;
+    regs->rax = number;
+    regs->rdi = value0;
+    regs->rsi = value1;
+    thread_leave(world->thread, number);
+}
 
 /* The tenant has something to do before the enclave: it will RESUME. */
 void world_suspend(struct vcpu *v);
 /* The enclave is being entered. */
 void world_entered(struct world *world);
-/* It has been left, and the tenant's state is complete. After an interrupt the next entry goes in again unless
- * the tenant has something to do; for a thread's exit (`exit`) the monitor says what to do. */
-void world_left(struct vcpu *v, struct world *world, enum world_exit_kind kind,
-                const struct thread_exit *exit, struct cpu_user_regs *regs);
+/*
+ * It has been left, and the tenant's state is complete; enum world_exit_kind, whether a call came from CPL 0, what address
+ * the view did not allow. After an interrupt the next entry goes in again unless the tenant has something to do; for all
+ * else the monitor says what to do.
+ */
+void world_left(struct vcpu *v, struct world *world, unsigned int kind, bool kernel, uint64_t address,
+                struct cpu_user_regs *regs);
 
 #endif

@@ -24,6 +24,7 @@ class Qemu:
     root = "/dev/vda"
     iommu = True
     xen_options = ["dom0_mem=1024M,max:1024M", "iommu=force",
+                   "cloister-known-length",  # 7.2 does not tell where the next instruction is
                    "spec-ctrl=eager-fpu"]  # 7.2 misses device-not-available faults of a lazy FPU
     strict_options = ["dom0-iommu=strict"]
     dom0_options = []

@@ -603,6 +603,21 @@ void host_lock(struct host_lock *lock)
     held[held_count++] = lock;
 }
 
+bool host_lock_try(struct host_lock *lock)
+{
+    if (lock->opaque[0] != LOCK_MAGIC) {
+        fake_die("a lock that was not initialised");
+    }
+    if (__atomic_exchange_n(&lock->opaque[2], 1, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    if (held_count == MAX_HELD) {
+        fake_die("too many locks held");
+    }
+    held[held_count++] = lock;
+    return true;
+}
+
 void host_unlock(struct host_lock *lock)
 {
     unsigned int place = held_count;

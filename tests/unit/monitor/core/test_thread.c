@@ -66,6 +66,9 @@ static void must_refuse(const struct thread_call *call, int error, enum cloister
     fake.actor_domain = TENANT;
     uint64_t number = fake_ring(0)->next;
     uint64_t refusals = tenant->budget.refusals;
+    ck_assert_ptr_null(thread_call_try(tenant, call));
+    ck_assert_uint_eq(fake_ring(0)->next, number);
+    ck_assert_uint_eq(tenant->budget.refusals, refusals);
     struct thread *entered = thread_call(tenant, call, &result);
     const struct cloister_trace_record *record = fake_record(0, number);
     fake.actor_domain = 0;
@@ -291,6 +294,64 @@ START_TEST(callers_outside_of_user_mode)
 END_TEST
 
 /* --- exits --------------------------------------------------------------------------------- */
+
+/* The fast way in: what it enters is what the other way enters. */
+START_TEST(a_try_enters_what_can_be_entered)
+{
+    static const uint64_t operations[] = {CLOISTER_CALL_ENTER, CLOISTER_CALL_RESUME, CLOISTER_CALL_RESUME};
+    static const enum state states[] = {IDLE, INTERRUPTED, OCALL};
+    struct tenant *tenant = fake.domains[TENANT].tenant;
+    struct thread *thread = thread_in(states[_i], 0);
+    struct thread_call call = good_call(operations[_i], 0);
+    const struct fake_world *world = fake_world(thread->context[0]);
+    uint64_t entries = tenant->entries;
+    uint64_t arg0 = world->arg[0];
+
+    ck_assert_uint_eq(tenant->fast_entries, 0);
+    ck_assert_ptr_eq(thread_call_try(tenant, &call), thread);
+    ck_assert_uint_eq(thread->state, RUNNING);
+    ck_assert_uint_eq(thread->vcpu, VCPU + 1);
+    ck_assert_uint_eq(world->arg[0], states[_i] == INTERRUPTED ? arg0 : 1);
+    ck_assert_uint_eq(tenant->entries, entries + 1);
+    ck_assert_uint_eq(tenant->fast_entries, 1);
+    ck_assert_uint_eq(picture_take().info.fast_entries, 1);
+    ck_assert_ptr_null(thread_call_try(tenant, &call)); /* it is RUNNING */
+    ck_assert_uint_eq(tenant->fast_entries, 1);
+}
+END_TEST
+
+/* Somebody else has the lock: it does not wait, and changes nothing. */
+START_TEST(a_try_never_waits)
+{
+    struct tenant *tenant = fake.domains[TENANT].tenant;
+    struct thread_call call = good_call(CLOISTER_CALL_ENTER, 0);
+    struct picture before = picture_take();
+
+    host_lock(&tenant->lock);
+    ck_assert_ptr_null(thread_call_try(tenant, &call));
+    host_unlock(&tenant->lock);
+    struct picture after = picture_take();
+    pictures_must_match(&before, &after, "a lock that was not free");
+    ck_assert_ptr_nonnull(thread_call_try(tenant, &call));
+}
+END_TEST
+
+START_TEST(a_try_answers_no_status)
+{
+    struct tenant *tenant = fake.domains[TENANT].tenant;
+    struct thread_call call = good_call(CLOISTER_CALL_STATUS, 0);
+
+    ck_assert_ptr_null(thread_call_try(tenant, &call));
+    call.operation = CLOISTER_CALL_ENTER;
+    call.user_mode = false;
+    ck_assert_ptr_null(thread_call_try(tenant, &call));
+    call.user_mode = true;
+    call.flags_ok = false;
+    ck_assert_ptr_null(thread_call_try(tenant, &call));
+    ck_assert_uint_eq(tenant->fast_entries, 0);
+    ck_assert_uint_eq(tenant->entries, 0);
+}
+END_TEST
 
 START_TEST(the_enclave_returns)
 {
@@ -592,6 +653,12 @@ int main(void)
     tcase_add_loop_test(cases, another_tenant_s_handle, 0, 3);
     tcase_add_loop_test(cases, enclaves_that_are_not_ready_have_no_handle, 0, 3);
     tcase_add_loop_test(cases, callers_outside_of_user_mode, 0, 3);
+
+    cases = suite_case(suite, "tries", 60);
+    tcase_add_checked_fixture(cases, start, scene_end);
+    tcase_add_loop_test(cases, a_try_enters_what_can_be_entered, 0, 3);
+    tcase_add_test(cases, a_try_never_waits);
+    tcase_add_test(cases, a_try_answers_no_status);
 
     cases = suite_case(suite, "exits", 60);
     tcase_add_checked_fixture(cases, start, scene_end);
