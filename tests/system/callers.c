@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads of one application that call one enclave at the same time: callers IMAGE THREADS SECONDS.
+ * Threads of one application that call one enclave at the same time: callers IMAGE THREADS SECONDS [MILLIONS].
  *
  * IMAGE is the test enclave probe. Each thread computes sums and checks its registers inside, again and
- * again. Prints {"calls": N, "wrong": N, "interruptions": N} at the end; status 0 if none was wrong.
+ * again, MILLIONS of steps each time: 2 are longer than a time slice under emulation, with 0 a call is little more
+ * than the way in and out. A timer sends the process a signal each millisecond. Prints {"calls": N, "wrong": N,
+ * "interruptions": N, "alarms": N} at the end; status 0 if no call was wrong.
  * SECONDS 0: prints "inside", and each thread spins inside until somebody ends it.
  */
 #include <err.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "cloister.h"
 #include "probe.h"
 
-static const uint64_t millions =
-    2; /* steps of one call: longer than a time slice under emulation */
+static uint64_t millions = 2;
+static volatile sig_atomic_t alarms;
 
 static struct cloister_enclave *enclave;
 static time_t deadline;
@@ -82,6 +86,22 @@ static void *spin(void *argument)
     return NULL;
 }
 
+static void alarm_rings(int number)
+{
+    (void)number;
+    alarms++;
+}
+
+static void ring_each_millisecond(void)
+{
+    const struct sigaction action = {.sa_handler = alarm_rings, .sa_flags = SA_RESTART};
+    const struct itimerval time = {{0, 1000}, {0, 1000}};
+
+    if (sigaction(SIGALRM, &action, NULL) || setitimer(ITIMER_REAL, &time, NULL)) {
+        err(1, "timer");
+    }
+}
+
 int main(int count, char **words)
 {
     struct cloister_options options = {.size = sizeof(options), .flags = CLOISTER_OPTION_WAIT};
@@ -91,10 +111,11 @@ int main(int count, char **words)
     uint64_t calls = 0, wrong = 0;
     int number, seconds;
 
-    if (count != 4 || (number = atoi(words[2])) < 1 || number > PROBE_THREADS) {
-        errx(2, "usage: callers IMAGE THREADS SECONDS");
+    if ((count != 4 && count != 5) || (number = atoi(words[2])) < 1 || number > PROBE_THREADS) {
+        errx(2, "usage: callers IMAGE THREADS SECONDS [MILLIONS]");
     }
     seconds = atoi(words[3]);
+    millions = count == 5 ? strtoull(words[4], NULL, 10) : millions;
     if (cloister_enclave_create(words[1], &options, &enclave, &error)) {
         errx(1, "%s", error.text);
     }
@@ -104,6 +125,7 @@ int main(int count, char **words)
         puts("inside");
         fflush(stdout);
     }
+    ring_each_millisecond();
     for (int i = 0; i < number; i++) {
         if (pthread_create(&callers[i].thread, NULL, seconds ? call : spin, &callers[i])) {
             errx(1, "no thread");
@@ -117,7 +139,7 @@ int main(int count, char **words)
     if (cloister_enclave_threads(enclave, &threads, &error)) {
         errx(1, "%s", error.text);
     }
-    printf("{\"calls\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"interruptions\": %" PRIu64 "}\n",
-           calls, wrong, threads.interruptions);
+    printf("{\"calls\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"interruptions\": %" PRIu64 ", \"alarms\": %d}\n",
+           calls, wrong, threads.interruptions, (int)alarms);
     return cloister_enclave_terminate(enclave, &error) || wrong;
 }

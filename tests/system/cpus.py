@@ -56,6 +56,11 @@ def judge(tap, running, threads, what):
            f"{what}: sums and registers are right", result.out + result.err)
 
 
+def loop(machine, threads):
+    """Calls that do next to nothing: most take the fast way."""
+    return machine.start_in_tenant("alice", f"exec {CALLERS} {PROBE} {threads} {SECONDS} 0")
+
+
 def spin(tap, machine):
     """Two threads inside that do not come back, on both CPUs."""
     running = machine.start_in_tenant("alice", f"exec {CALLERS} {PROBE} 2 0")
@@ -74,11 +79,12 @@ def test_two_cpus(tap, machine):
 
 
 def test_moved(tap, machine):
-    running = call(machine, 2)
-    for turn in range(6):
-        machine.dom0(f"xl vcpu-pin alice 0 {turn % 2}; xl vcpu-pin alice 1 {1 - turn % 2}", check=True)
-    machine.dom0("xl vcpu-pin alice all all", check=True)
-    judge(tap, running, 2, "vCPUs moved from CPU to CPU 6 times")
+    for start_calls, what in ((call, "vCPUs"), (loop, "vCPUs in a loop of calls")):
+        running = start_calls(machine, 2)
+        for turn in range(6):
+            machine.dom0(f"xl vcpu-pin alice 0 {turn % 2}; xl vcpu-pin alice 1 {1 - turn % 2}", check=True)
+        machine.dom0("xl vcpu-pin alice all all", check=True)
+        judge(tap, running, 2, f"{what} moved from CPU to CPU 6 times")
 
 
 def test_paused(tap, machine):
@@ -89,11 +95,12 @@ def test_paused(tap, machine):
 
 
 def test_cpu_goes(tap, machine):
-    running = call(machine, 2)
-    for _ in range(3):
-        cpu(machine, online=False)
-        cpu(machine, online=True)
-    judge(tap, running, 2, "a CPU taken away 3 times")
+    for start_calls, what in ((call, ""), (loop, " from a loop of calls")):
+        running = start_calls(machine, 2)
+        for _ in range(3):
+            cpu(machine, online=False)
+            cpu(machine, online=True)
+        judge(tap, running, 2, f"a CPU taken away{what} 3 times")
 
 
 def test_killed_inside(tap, machine):
