@@ -21,6 +21,7 @@ static inline void frame_read(struct cloister_call_frame *frame, const uint8_t *
     const volatile frame_word *from = (const volatile frame_word *)slot;
     frame_word *to = (frame_word *)frame;
 
+#pragma GCC unroll 8
     for (size_t i = 0; i < WORDS; i++) {
         to[i] = from[i];
     }

@@ -22,6 +22,7 @@ int frame_check(const struct cloister_call_frame *frame, uint64_t slot_size)
 {
     uint32_t reserved = 0;
 
+#pragma GCC unroll 9
     for (size_t i = 0; i < sizeof(frame->reserved) / sizeof(frame->reserved[0]); i++) {
         reserved |= frame->reserved[i];
     }
