@@ -39,7 +39,7 @@ static bool audit_frame(frame_t frame, struct frame_entry entry, void *context)
     audit->frames++;
     /* It may have been given back, and to somebody else, since the walk saw it: look again. */
     audit->anonymity += !host_frame_is_anonymous(frame) && frame_is_protected(frame);
-    return host_preempted();
+    return false;
 }
 
 /* cursor[0]: the stage; cursor[1..3] belong to it and start at 0. */
@@ -63,7 +63,7 @@ static int serve_audit(struct cloister_audit *op)
     int rc = 0;
 
     if (op->cursor[0] == AUDIT_FRAMES) {
-        if (!frame_walk(&op->cursor[1], audit_frame, op)) {
+        if (!frame_walk(&op->cursor[1], host_preempted, audit_frame, op)) {
             return -ERESTART;
         }
         audit_stage(op, AUDIT_VIEWS);

@@ -2,6 +2,7 @@
 #include "core/frame.h"
 
 #define CHUNK_ENTRIES 512u
+#define WALK_BATCH 4096u /* frames that are looked at between two pauses */
 
 /* An entry is read and written as one word: without the lock, too, it is the old or the new one. */
 union frame_word {
@@ -200,14 +201,18 @@ bool frame_any_protected(uint64_t first, uint64_t count, frame_t *found)
     return next_protected(&first, count < UINT64_MAX - first ? first + count : UINT64_MAX, found);
 }
 
-bool frame_walk(uint64_t *cursor,
+bool frame_walk(uint64_t *cursor, bool (*pause)(void),
                 bool (*visit)(frame_t frame, struct frame_entry entry, void *context),
                 void *context)
 {
     frame_t frame;
 
-    while (next_protected(cursor, table.limit, &frame)) {
-        if (visit(frame, frame_lookup(frame), context)) {
+    while (*cursor < table.limit) {
+        if (next_protected(cursor, *cursor + WALK_BATCH, &frame) &&
+            visit(frame, frame_lookup(frame), context)) {
+            return false;
+        }
+        if (pause && pause()) {
             return false;
         }
     }

@@ -61,9 +61,11 @@ bool frame_any_protected(uint64_t first, uint64_t count, frame_t *found);
 /* Frames in a state now; FRAME_FREE counts the frames of the table itself. */
 uint64_t frame_count(enum frame_state state);
 
-/* Calls `visit` for every protected frame from *cursor on; stops early when it returns true, with
- * *cursor at the next frame. Returns true when it has come to the end. */
-bool frame_walk(uint64_t *cursor,
+/*
+ * Calls `visit` for every protected frame from *cursor on; stops early when it returns true, or `pause` (NULL: never),
+ * which is asked now and then, with *cursor at the next frame. Returns true when it has come to the end.
+ */
+bool frame_walk(uint64_t *cursor, bool (*pause)(void),
                 bool (*visit)(frame_t frame, struct frame_entry entry, void *context),
                 void *context);
 

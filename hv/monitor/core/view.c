@@ -127,14 +127,31 @@ static uint64_t next_mapped(const struct view *view, uint64_t gpfn, frame_t *fra
     return UINT64_MAX;
 }
 
-/* Gives back a table and those below it; all leaves are gone. Depth is bounded by VIEW_LEVELS. */
-static void free_tables(struct view *view, frame_t table, unsigned int level)
+/* The first entry of a table that has one below it. */
+static bool first_below(frame_t table, unsigned int *slot, frame_t *below)
 {
-    for (unsigned int slot = 0; level > 0 && slot < ENTRIES; slot++) {
-        frame_t below;
-        if (host_view_entry_frame(entry_read(table, slot), &below)) {
-            free_tables(view, below, level - 1);
+    for (*slot = 0; *slot < ENTRIES; ++*slot) {
+        if (host_view_entry_frame(entry_read(table, *slot), below)) {
+            return true;
         }
+    }
+    return false;
+}
+
+/* Gives back one table that has none below it; all leaves are gone. */
+static void free_table(struct view *view)
+{
+    frame_t table = view->root, parent = view->root, below;
+    unsigned int level = VIEW_LEVELS - 1, slot, at = 0;
+
+    while (level > 0 && first_below(table, &slot, &below)) {
+        parent = table;
+        at = slot;
+        table = below;
+        level--;
+    }
+    if (level < VIEW_LEVELS - 1) {
+        entry_write(parent, at, 0);
     }
     frame_give_back(table);
     view->tables--;
@@ -158,7 +175,12 @@ bool view_unmap_all(struct view *view, uint64_t *cursor,
             return false;
         }
     }
-    free_tables(view, view->root, VIEW_LEVELS - 1);
+    while (view->tables > 0) {
+        free_table(view);
+        if (view->tables > 0 && host_preempted()) {
+            return false;
+        }
+    }
     return true;
 }
 

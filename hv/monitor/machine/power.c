@@ -30,7 +30,7 @@ void power_scrub(void)
     identity_wipe();
     seal_wipe();
     counters_wipe();
-    (void)frame_walk(&cursor, scrub_frame, NULL);
+    (void)frame_walk(&cursor, NULL, scrub_frame, NULL);
 }
 
 /* --- switching off ------------------------------------------------------------------------------ */

@@ -35,7 +35,7 @@ static int find_frame(struct cloister_test *op)
 {
     uint64_t cursor = 0;
 
-    return frame_walk(&cursor, is_wanted, op) ? -ENOENT : 0;
+    return frame_walk(&cursor, NULL, is_wanted, op) ? -ENOENT : 0;
 }
 
 static int read_frame(struct cloister_test *op)

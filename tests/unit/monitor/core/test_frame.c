@@ -295,13 +295,13 @@ START_TEST(walk_visits_each_protected_frame_once)
     for (int i = 0; i < 12; i++) {
         frames[i] = take(taken_states[i % 3]);
     }
-    ck_assert(frame_walk(&cursor, visit, &visits));
+    ck_assert(frame_walk(&cursor, NULL, visit, &visits));
     ck_assert_uint_eq(visits.count, 12);
     for (unsigned int stop = 1; stop <= 12; stop++) {
         visits = (struct visits){.stop_after = stop};
         cursor = 0;
-        ck_assert(!frame_walk(&cursor, visit, &visits));
-        ck_assert(frame_walk(&cursor, visit, &visits));
+        ck_assert(!frame_walk(&cursor, NULL, visit, &visits));
+        ck_assert(frame_walk(&cursor, NULL, visit, &visits));
         ck_assert_uint_eq(visits.count, 12);
     }
     for (int i = 0; i < 12; i++) {
@@ -309,7 +309,7 @@ START_TEST(walk_visits_each_protected_frame_once)
     }
     cursor = 0;
     visits = (struct visits){0};
-    ck_assert(frame_walk(&cursor, visit, &visits));
+    ck_assert(frame_walk(&cursor, NULL, visit, &visits));
     ck_assert_uint_eq(visits.count, 0);
 }
 END_TEST
@@ -319,7 +319,7 @@ START_TEST(walk_from_beyond_the_end)
     struct visits visits = {0};
     uint64_t cursor = UINT64_MAX;
 
-    ck_assert(frame_walk(&cursor, visit, &visits));
+    ck_assert(frame_walk(&cursor, NULL, visit, &visits));
     ck_assert_uint_eq(visits.count, 0);
 }
 END_TEST
@@ -413,6 +413,26 @@ START_TEST(guard_lets_shared_and_tenant_frames_through)
 }
 END_TEST
 
+/* Whether or not there is something to visit. */
+START_TEST(a_walk_pauses)
+{
+    frame_t frame;
+    struct visits visits = {.count = 0};
+    uint64_t cursor = 0;
+    unsigned int pauses = 0;
+
+    ck_assert_int_eq(frame_take(FRAME_SEALED, 1, 0, &frame), 0);
+    fake_preempt_every(1);
+    while (!frame_walk(&cursor, host_preempted, visit, &visits)) {
+        pauses++;
+    }
+    ck_assert_uint_eq(visits.count, 1);
+    ck_assert_uint_ge(pauses, 1 + (host_frame_limit() - frame.number) / 4096);
+    fake_preempt_every(0);
+    frame_give_back(frame);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("frame");
@@ -454,5 +474,6 @@ int main(void)
     tcase_add_test(cases, unshare_of_a_frame_without_chunk_panics);
     tcase_add_test(cases, frames_beyond_memory_are_refused);
     tcase_add_test(cases, a_frame_given_out_twice_panics);
+    tcase_add_test(cases, a_walk_pauses);
     return suite_run(suite);
 }

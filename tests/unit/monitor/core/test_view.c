@@ -258,9 +258,12 @@ END_TEST
 
 /* --- taking apart -------------------------------------------------------------------------- */
 
+/* After each leaf, then after each table but the last. */
 START_TEST(unmap_all_preempted_at_each_step)
 {
-    for (size_t at = 1; at <= PAGES + 1; at++) {
+    uint32_t tables = PAGES;
+
+    for (size_t at = 1; at <= PAGES + tables; at++) {
         unsigned int released = 0;
         unsigned int goes = 1;
         uint64_t cursor = 0;
@@ -271,20 +274,23 @@ START_TEST(unmap_all_preempted_at_each_step)
         for (size_t i = 0; i < PAGES; i++) {
             map(pages[i], CLOISTER_PAGE_R);
         }
+        tables = view.tables;
         fake_preempt_at(at);
         while (!view_unmap_all(&view, &cursor, release, &released)) {
             uint64_t entries;
 
-            ck_assert_uint_eq(released, at);
+            ck_assert_uint_eq(released, at < PAGES ? at : PAGES);
+            ck_assert_uint_eq(view.tables, at < PAGES ? tables : tables - (at - PAGES));
             ck_assert_uint_eq(violations(&entries), 0);
             ck_assert_uint_eq(entries, PAGES - released);
             goes++;
         }
-        ck_assert_uint_eq(goes, at <= PAGES ? 2 : 1);
+        ck_assert_uint_eq(goes, at < PAGES + tables ? 2 : 1);
         ck_assert_uint_eq(released, PAGES);
         ck_assert_uint_eq(fake_frames_in_use(), 0);
         ck_assert_uint_eq(frame_count(FRAME_SHARED), 0);
     }
+    ck_assert_uint_gt(tables, VIEW_LEVELS);
 }
 END_TEST
 
@@ -297,11 +303,14 @@ START_TEST(unmap_all_preempted_every_time)
     for (size_t i = 0; i < PAGES; i++) {
         map(pages[i], CLOISTER_PAGE_R);
     }
+    const uint32_t tables = view.tables;
     fake_preempt_every(1);
     while (!view_unmap_all(&view, &cursor, release, &released)) {
-        ck_assert_uint_eq(released, ++goes);
+        goes++;
+        ck_assert_uint_eq(released + tables - view.tables, goes);
     }
     ck_assert_uint_eq(released, PAGES);
+    ck_assert_uint_eq(goes, PAGES + tables - 1);
 }
 END_TEST
 

@@ -41,13 +41,13 @@ START_TEST(every_frame_of_the_monitor_is_wiped)
 
     scene_ready(image, TENANT, handle);
     scene_building(image, OTHER_TENANT);
-    ck_assert(frame_walk(&cursor, fill_frame, &filled));
+    ck_assert(frame_walk(&cursor, NULL, fill_frame, &filled));
     ck_assert_uint_gt(frame_count(FRAME_SEALED), 0);
     ck_assert_uint_gt(frame_count(FRAME_TABLE), 0);
     ck_assert_uint_gt(frame_count(FRAME_CONTEXT), 0);
     power_scrub();
     cursor = 0;
-    ck_assert(frame_walk(&cursor, is_zero_frame, &wiped));
+    ck_assert(frame_walk(&cursor, NULL, is_zero_frame, &wiped));
     ck_assert_uint_eq(wiped, filled);
 }
 END_TEST
