@@ -95,7 +95,7 @@ enum cloister_lockdown_rule {
     X(10, CLASS, "class")      /* PCI classes, base << 8 | sub, whose functions are the chipset's */
 
 #define CLOISTER_KIND_ENUM(number, name, text) CLOISTER_KIND_##name = (number),
-enum cloister_lockdown_kind { CLOISTER_LOCKDOWN_KINDS(CLOISTER_KIND_ENUM) };
+enum cloister_lockdown_kind { CLOISTER_LOCKDOWN_KINDS(CLOISTER_KIND_ENUM) CLOISTER_KIND_LIMIT };
 #undef CLOISTER_KIND_ENUM
 
 /*

@@ -22,6 +22,10 @@ static const struct {
 static struct {
     struct cloister_lockdown_row rows[LOCKDOWN_MAX_ROWS];
     uint32_t count;
+    /* All rows of a kind stand in [first, end), and few others there. */
+    struct {
+        uint32_t first, end;
+    } kinds[CLOISTER_KIND_LIMIT];
     uint32_t left_out;
     uint32_t open;
     bool watch;
@@ -80,6 +84,10 @@ void lockdown_give(enum cloister_lockdown_kind kind, uint32_t access, uint64_t f
         table.left_out++;
         return;
     }
+    if (!table.kinds[kind].end) {
+        table.kinds[kind].first = table.count;
+    }
+    table.kinds[kind].end = table.count + 1;
     table.rows[table.count++] = (struct cloister_lockdown_row){
         .kind = kind, .access = access, .first = first, .last = last};
 }
@@ -115,7 +123,7 @@ bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t 
 {
     bool gives = false;
 
-    for (uint32_t i = 0; i < table.count; i++) {
+    for (uint32_t i = table.kinds[kind].first; i < table.kinds[kind].end; i++) {
         const struct cloister_lockdown_row *row = &table.rows[i];
 
         if (row->kind != kind || last < row->first || row->last < first) {

@@ -744,6 +744,8 @@ int cloister_freeze(struct domain *d, const struct xen_domctl *op)
 
     if ( !d || (!is_control_domain(caller) && caller->target != d) )
         return 0;
+    if ( op->cmd == XEN_DOMCTL_ioport_permission || op->cmd == XEN_DOMCTL_ioport_mapping )
+        cloister_ports_change(d);
     if ( op->cmd == XEN_DOMCTL_setdomainhandle && d->arch.cloister )
         return freeze(d, tenant_uuid_refusal(d->arch.cloister, op->u.setdomainhandle.handle), op->cmd);
     return is_harmless(op) ? 0 : freeze(d, with_enclaves(d, CLOISTER_REASON_ENCLAVES_LIVE), op->cmd);

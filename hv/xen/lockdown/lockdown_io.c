@@ -3,13 +3,15 @@
 #include "lockdown/lockdown.h"
 
 #include <xen/acpi.h>
-#include <asm/mc146818rtc.h>
+#include <xen/bitmap.h>
+#include <xen/iocap.h>
 #include <xen/mm.h>
 #include <xen/rangeset.h>
 
 #include <asm/cloister.h>
 #include <asm/e820.h>
 #include <asm/io.h>
+#include <asm/mc146818rtc.h>
 #include <asm/msr.h>
 #include <asm/paging.h>
 #include <asm/pv/domain.h>
@@ -77,6 +79,42 @@ static enum cloister_lockdown_rule rule_of(unsigned int port, unsigned int bytes
     if ( acpi_gbl_FADT.smi_command && covers(port, bytes, acpi_gbl_FADT.smi_command) )
         return CLOISTER_RULE_PORT_SMI;
     return CLOISTER_RULE_PORT;
+}
+
+/*
+ * Xen looks a port up in a list of ranges, of which the table makes many. dom0's are kept by bit, too, from its first access
+ * on, until the toolstack changes them.
+ */
+static DECLARE_BITMAP(ports, 0x10000);
+static bool ports_changed;
+
+static int cf_check mark_ports(unsigned long first, unsigned long last, void *unused)
+{
+    bitmap_set(ports, first, last - first + 1);
+    return 0;
+}
+
+void cloister_ports_change(const struct domain *d)
+{
+    if ( d == hardware_domain )
+        ACCESS_ONCE(ports_changed) = true;
+}
+
+bool cloister_ports_permitted(const struct domain *d, unsigned int first, unsigned int last)
+{
+    static bool marked;
+
+    if ( d != hardware_domain || ACCESS_ONCE(ports_changed) )
+        return ioports_access_permitted(d, first, last);
+    if ( unlikely(!ACCESS_ONCE(marked)) )
+    {
+        rangeset_report_ranges(d->arch.ioport_caps, 0, 0xffff, mark_ports, NULL);
+        smp_wmb();
+        ACCESS_ONCE(marked) = true;
+    }
+    while ( first < last && test_bit(first, ports) )
+        first++;
+    return test_bit(first, ports);
 }
 
 bool cloister_port_read(unsigned int port, unsigned int bytes, uint32_t *data)

@@ -406,6 +406,13 @@ static void keep_types(const struct header *now, struct header *next)
     }
 }
 
+/* Registers by which a function decodes, or a bridge for those behind it: command, BARs, windows, ROM. */
+static bool is_decoding(unsigned int reg, unsigned int size)
+{
+    return (reg < PCI_STATUS && reg + size > PCI_COMMAND) ||
+           (reg < PCI_INTERRUPT_LINE && reg + size > PCI_BASE_ADDRESS_0);
+}
+
 static bool move_is_given(pci_sbdf_t function, unsigned int reg, unsigned int size, uint32_t data)
 {
     struct header now = header_read(function), next = now;
@@ -505,7 +512,7 @@ int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, uns
         return is_same(function, reg, size, data) && lockdown_is_closed(CLOISTER_RULE_PCI_SYSTEM)
                ? -EPERM
                : lockdown_ask(CLOISTER_RULE_PCI_SYSTEM, ((uint64_t)function.sbdf << 16) | reg, data);
-    if ( reg < sizeof(struct header) ? move_is_given(function, reg, size, data)
+    if ( reg < sizeof(struct header) ? !is_decoding(reg, size) || move_is_given(function, reg, size, data)
                                      : reg < 256 || !is_extent(function, reg, size) )
         return 0;
     return lockdown_ask(CLOISTER_RULE_PCI_MOVE, ((uint64_t)function.sbdf << 16) | reg, data);
