@@ -19,6 +19,9 @@ static const struct {
 } words[] = {{"watch", CLOISTER_INFO_LOCKDOWN_WATCH}, CLOISTER_LOCKDOWN_ROOMS(ROOM_WORD)};
 #undef ROOM_WORD
 
+#define SMALL 128u
+#define READ_WRITE (CLOISTER_ACCESS_READ | CLOISTER_ACCESS_WRITE)
+
 static struct {
     struct cloister_lockdown_row rows[LOCKDOWN_MAX_ROWS];
     uint32_t count;
@@ -26,6 +29,8 @@ static struct {
     struct {
         uint32_t first, end;
     } kinds[CLOISTER_KIND_LIMIT];
+    /* Numbers below SMALL that rows give to read and write, by bit, once the table is sealed. */
+    uint64_t small[CLOISTER_KIND_LIMIT][SMALL / 64];
     uint32_t left_out;
     uint32_t open;
     bool watch;
@@ -97,29 +102,8 @@ uint32_t lockdown_left_out(void)
     return table.left_out;
 }
 
-void lockdown_seal(void)
-{
-    br_sha256_context hash;
-
-    br_sha256_init(&hash);
-    for (uint32_t i = 0; i < table.count; i++) {
-        if (!(table.rows[i].access & CLOISTER_ACCESS_MACHINE)) {
-            br_sha256_update(&hash, &table.rows[i], sizeof(table.rows[i]));
-        }
-    }
-    br_sha256_update(&hash, &table.open, sizeof(table.open)); /* not every room has a rule */
-    br_sha256_update(&hash, &table.watch, sizeof(table.watch));
-    br_sha256_out(&hash, table.hash);
-    table.sealed = true;
-}
-
-const struct cloister_lockdown_row *lockdown_row(uint32_t index)
-{
-    return index < table.count ? &table.rows[index] : NULL;
-}
-
-bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first,
-                    uint64_t last)
+static bool rows_give(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first,
+                      uint64_t last)
 {
     bool gives = false;
 
@@ -135,6 +119,44 @@ bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t 
         gives |= row->first <= first && last <= row->last;
     }
     return gives;
+}
+
+static void small_fill(void)
+{
+    for (uint32_t kind = 0; kind < CLOISTER_KIND_LIMIT; kind++) {
+        for (uint32_t i = 0; i < SMALL; i++) {
+            table.small[kind][i / 64] |= (uint64_t)rows_give(kind, READ_WRITE, i, i) << i % 64;
+        }
+    }
+}
+
+bool lockdown_gives(enum cloister_lockdown_kind kind, uint32_t access, uint64_t first,
+                    uint64_t last)
+{
+    return (first == last && first < SMALL && (table.small[kind][first / 64] >> first % 64) & 1) ||
+           rows_give(kind, access, first, last);
+}
+
+void lockdown_seal(void)
+{
+    br_sha256_context hash;
+
+    br_sha256_init(&hash);
+    for (uint32_t i = 0; i < table.count; i++) {
+        if (!(table.rows[i].access & CLOISTER_ACCESS_MACHINE)) {
+            br_sha256_update(&hash, &table.rows[i], sizeof(table.rows[i]));
+        }
+    }
+    br_sha256_update(&hash, &table.open, sizeof(table.open)); /* not every room has a rule */
+    br_sha256_update(&hash, &table.watch, sizeof(table.watch));
+    br_sha256_out(&hash, table.hash);
+    small_fill();
+    table.sealed = true;
+}
+
+const struct cloister_lockdown_row *lockdown_row(uint32_t index)
+{
+    return index < table.count ? &table.rows[index] : NULL;
 }
 
 bool lockdown_is_closed(enum cloister_lockdown_rule rule)
@@ -179,19 +201,6 @@ const uint8_t *lockdown_hash(void)
 {
     return table.hash;
 }
-
-#ifdef CLOISTER_TEST
-bool lockdown_test_access(enum cloister_lockdown_kind kind, uint64_t first, uint32_t access)
-{
-    for (uint32_t i = 0; i < table.count; i++) {
-        if (table.rows[i].kind == kind && table.rows[i].first == first) {
-            table.rows[i].access = access;
-            return true;
-        }
-    }
-    return false;
-}
-#endif
 
 int lockdown_list(struct cloister_lockdown *op)
 {

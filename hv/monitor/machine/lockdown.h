@@ -51,9 +51,4 @@ const uint8_t *lockdown_hash(void);
 /* The operation of abi.h, with its errors. */
 MUST_USE int lockdown_list(struct cloister_lockdown *op);
 
-#ifdef CLOISTER_TEST
-/* Test build: changes the access of the row of this kind that begins at `first`, sealed or not; false: there is none. */
-bool lockdown_test_access(enum cloister_lockdown_kind kind, uint64_t first, uint32_t access);
-#endif
-
 #endif

@@ -32,6 +32,11 @@ extern struct rangeset *lockdown_closed[CLOSED_END];
 /* For the audit: functions of a bus that are not as they must be. */
 void lockdown_audit_bus(unsigned int bus, struct cloister_audit *audit);
 
+#ifdef CLOISTER_TEST
+/* The function counts as the chipset's, or not any more. False: it was so. */
+bool lockdown_test_chipset(uint32_t bdf, bool is);
+#endif
+
 /* The current domain asks for what the table does not give: 0 or -EPERM. */
 static inline int lockdown_ask(enum cloister_lockdown_rule rule, uint64_t address, uint64_t value)
 {

@@ -34,6 +34,7 @@
 
 static DECLARE_BITMAP(behind_bridge, LOCKDOWN_BUSES);
 static DECLARE_BITMAP(seen, LOCKDOWN_BUSES * 256); /* functions that were there at boot */
+static DECLARE_BITMAP(chipset, LOCKDOWN_BUSES * 256); /* of those, which have a row: dom0's to read */
 static DECLARE_BITMAP(astray, LOCKDOWN_BUSES * 256); /* of those, which decoded where no row is */
 
 /* What the firmware gave to the functions on root buses, by dword of the header. */
@@ -334,6 +335,7 @@ static void __init cf_check chipset_start(pci_sbdf_t function, const struct head
     if ( !is_chipset(header) )
         return;
     lockdown_give(CLOISTER_KIND_PCI, R | MACHINE, function.sbdf, function.sbdf);
+    __set_bit(function.bdf, chipset);
     for ( unsigned int i = first; i < first + bar_count(header); i += 1 + is_64(header->dword[i]) )
         if ( !is_io(header->dword[i]) )
             lockdown_keep(bar_address(header, i), bar_address(header, i) ? PAGE_SIZE : 0);
@@ -452,7 +454,7 @@ static bool is_extent(pci_sbdf_t f, unsigned int reg, unsigned int size)
  */
 static bool is_system(pci_sbdf_t function)
 {
-    return function.seg || lockdown_gives(CLOISTER_KIND_PCI, R, function.sbdf, function.sbdf) ||
+    return function.seg || test_bit(function.bdf, chipset) ||
            (!test_bit(function.bus, behind_bridge) && !test_bit(function.bdf, seen));
 }
 
@@ -499,6 +501,13 @@ void lockdown_audit_bus(unsigned int bus, struct cloister_audit *audit)
         visit_bus(bus, audit_function, &audit->pci);
 }
 
+#ifdef CLOISTER_TEST
+bool lockdown_test_chipset(uint32_t bdf, bool is)
+{
+    return is ? !test_and_set_bit(bdf, chipset) : test_and_clear_bit(bdf, chipset);
+}
+#endif
+
 int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, unsigned int size,
                        uint32_t data)
 {
@@ -506,10 +515,9 @@ int cloister_pci_write(unsigned int seg, unsigned int bdf, unsigned int reg, uns
 
     if ( !is_hardware_domain(current->domain) )
         return 0;
-    if ( is_system(function) && is_interrupt_route(function, reg, size) )
-        return 0;
     if ( is_system(function) )
-        return is_same(function, reg, size, data) && lockdown_is_closed(CLOISTER_RULE_PCI_SYSTEM)
+        return is_interrupt_route(function, reg, size) ? 0 :
+               is_same(function, reg, size, data) && lockdown_is_closed(CLOISTER_RULE_PCI_SYSTEM)
                ? -EPERM
                : lockdown_ask(CLOISTER_RULE_PCI_SYSTEM, ((uint64_t)function.sbdf << 16) | reg, data);
     if ( reg < sizeof(struct header) ? !is_decoding(reg, size) || move_is_given(function, reg, size, data)
