@@ -112,7 +112,7 @@ static int serve_trace_ring(struct cloister_trace_ring *op)
     X(AUDIT, audit, serve_audit, false, false)                                                     \
     X(TRACE_RING, trace_ring, serve_trace_ring, false, false)                                      \
     X(RECORD, record, report_record, false, false)                                                 \
-    X(HEARTBEAT, heartbeat, report_heartbeat, false, true)                                         \
+    X(HEARTBEAT, heartbeat, report_heartbeat, false, false)                                        \
     X(COUNTERS_LOAD, counters_load, counters_load, true, true)                                     \
     X(COUNTERS_SAVE, counters_save, counters_save, false, true)                                    \
     X(COUNTERS_READ, counters_read, counters_read, false, true)                                    \
@@ -358,6 +358,9 @@ int monitor_init(void)
 
     if (!rc) {
         rc = trace_init();
+    }
+    if (!rc) {
+        rc = p256_init();
     }
     tenants_init();
     enclaves_init();

@@ -52,7 +52,8 @@ static struct enclave *builder_take(uint32_t id, struct cloister_head *head, int
         *rc = refuse(head, -ENOENT, CLOISTER_REASON_NO_SUCH_ENCLAVE, id, 0);
     } else if (enclave->state == CLOISTER_ENCLAVE_DYING) {
         *rc = refuse(head, -EBUSY, CLOISTER_REASON_ENCLAVE_DYING, id, 0);
-    } else if (enclave->state != CLOISTER_ENCLAVE_BUILDING || enclave->building) {
+    } else if (enclave->state != CLOISTER_ENCLAVE_BUILDING || enclave->building ||
+               enclave->signature) {
         *rc = refuse(head, -EBUSY, CLOISTER_REASON_ENCLAVE_STATE, enclave->state,
                      CLOISTER_ENCLAVE_BUILDING);
     } else {
@@ -95,12 +96,13 @@ static void enclave_release(struct enclave *enclave)
 {
     for (uint32_t i = 0; enclave->threads && i < enclave->header.launch.thread_count; i++) {
         struct thread *thread = &enclave->threads[i];
-        for (unsigned int f = 0; thread->world && f < WORLD_FRAMES; f++) {
+        for (unsigned int f = 0; thread->world && f < THREAD_FRAMES; f++) {
             frame_give_back(thread->context[f]);
         }
     }
     host_free(enclave->threads);
     host_free(enclave->shared);
+    host_free(enclave->signature);
     uncharge(enclave, enclave->frames);
 }
 
@@ -110,7 +112,7 @@ static int thread_make(struct enclave *enclave, uint32_t index)
 
     thread->enclave = enclave;
     thread->index = index;
-    for (unsigned int taken = 0; taken < WORLD_FRAMES; taken++) {
+    for (unsigned int taken = 0; taken < THREAD_FRAMES; taken++) {
         if (frame_take(FRAME_CONTEXT, enclave->id, index, &thread->context[taken])) {
             while (taken > 0) {
                 frame_give_back(thread->context[--taken]);
@@ -145,13 +147,15 @@ static int enclave_make(struct enclave *enclave, struct cloister_head *head)
 {
     const struct cloister_launch *launch = &enclave->header.launch;
 
-    int rc = charge(enclave, head, 1 + launch->thread_count * WORLD_FRAMES);
+    int rc = charge(enclave, head, 1 + launch->thread_count * THREAD_FRAMES);
     if (rc) {
         return rc;
     }
     enclave->threads = host_alloc(launch->thread_count * sizeof(*enclave->threads));
     enclave->shared = host_alloc(launch->shared_count * sizeof(*enclave->shared));
-    bool made = enclave->threads && enclave->shared && !view_init(&enclave->view, enclave->id);
+    enclave->signature = host_alloc(sizeof(*enclave->signature));
+    bool made = enclave->threads && enclave->shared && enclave->signature &&
+                !view_init(&enclave->view, enclave->id);
     for (uint32_t i = 0; made && i < launch->thread_count; i++) {
         made = !thread_make(enclave, i);
     }
@@ -163,14 +167,13 @@ static int enclave_make(struct enclave *enclave, struct cloister_head *head)
     return 0;
 }
 
-/* Registers a made enclave in the list. */
+/* Registers a made enclave in the list; its maker has the token. */
 static void enclave_publish(struct enclave *enclave)
 {
     host_lock(&enclaves.lock);
     struct enclave **link = link_from(enclave->id);
     enclave->next = *link;
     *link = enclave;
-    enclaves.created++;
     host_unlock(&enclaves.lock);
 }
 
@@ -229,7 +232,7 @@ static void enclave_free(struct enclave *enclave)
     host_free(enclave);
 }
 
-/* With the header copied in and checked. */
+/* With the header copied in and checked: an enclave whose author's signature is still to be verified. */
 static int create_for_tenant(struct cloister_create *op, struct enclave *enclave)
 {
     struct tenant *tenant = tenant_get(op->domain);
@@ -246,27 +249,24 @@ static int create_for_tenant(struct cloister_create *op, struct enclave *enclave
     enclave->tenant = tenant;
     enclave->id = id_next();
     enclave->state = CLOISTER_ENCLAVE_BUILDING;
+    enclave->building = true;
     rc = enclave->id ? enclave_make(enclave, &op->head)
                      : refuse(&op->head, -ENOSPC, CLOISTER_REASON_TOO_MANY_ENCLAVES, UINT32_MAX,
                               UINT32_MAX - 1);
     if (rc) {
         tenant_dismiss(tenant);
     } else {
-        op->enclave = enclave->id;
         enclave_publish(enclave);
     }
     return rc;
 }
 
-int enclave_create(struct cloister_create *op)
+static int create_begin(struct cloister_create *op, struct enclave **made)
 {
     enum cloister_reason reason = host_refusal();
     struct enclave *enclave;
     int rc;
 
-    if (op->reserved0 || op->enclave) {
-        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, 0, 0);
-    }
     if (reason) {
         return refuse(&op->head, -EOPNOTSUPP, reason, 0, 0);
     }
@@ -279,17 +279,78 @@ int enclave_create(struct cloister_create *op)
     } else {
         rc = launch_check(&enclave->header, &op->head);
     }
-    if (!rc && !measure_signature_valid(&enclave->header)) {
-        rc = refuse(&op->head, -EACCES, CLOISTER_REASON_IMAGE_SIGNATURE, 0, 0);
-    }
     if (!rc) {
         measure_author(&enclave->header, enclave->author);
         rc = create_for_tenant(op, enclave);
     }
     if (rc) {
         enclave_free(enclave);
+    } else {
+        *made = enclave;
     }
     return rc;
+}
+
+/* Takes the token of an enclave whose CREATE was preempted. NULL: it is none. */
+static struct enclave *create_again(uint32_t id)
+{
+    host_lock(&enclaves.lock);
+    struct enclave *enclave = find(id);
+    if (enclave &&
+        (enclave->state != CLOISTER_ENCLAVE_BUILDING || enclave->building || !enclave->signature)) {
+        enclave = NULL;
+    }
+    if (enclave) {
+        enclave->building = true;
+    }
+    host_unlock(&enclaves.lock);
+    return enclave;
+}
+
+static void enclave_remove(struct enclave *enclave);
+
+/* With the token. The author's signature is valid, unless `rc`. */
+static int create_end(struct cloister_create *op, struct enclave *enclave, int rc)
+{
+    op->domain = enclave->tenant->id;
+    if (rc) {
+        op->enclave = 0;
+        enclave_remove(enclave);
+        return refuse(&op->head, rc, CLOISTER_REASON_IMAGE_SIGNATURE, 0, 0);
+    }
+    op->enclave = enclave->id;
+    host_lock(&enclaves.lock);
+    host_free(enclave->signature);
+    enclave->signature = NULL;
+    enclave->building = false;
+    enclaves.created++;
+    host_unlock(&enclaves.lock);
+    return 0;
+}
+
+int enclave_create(struct cloister_create *op)
+{
+    struct enclave *enclave = op->enclave ? create_again(op->enclave) : NULL;
+    int rc = 0;
+
+    if (op->reserved0 || (op->enclave && !enclave)) {
+        return refuse(&op->head, -EINVAL, CLOISTER_REASON_RESERVED_NOT_ZERO, 0, 0);
+    }
+    if (!enclave) {
+        rc = create_begin(op, &enclave);
+    }
+    if (rc) {
+        return rc;
+    }
+    do {
+        rc = measure_signature_step(&enclave->header, enclave->signature);
+    } while (rc == -EAGAIN && !host_preempted());
+    if (rc == -EAGAIN) {
+        op->enclave = enclave->id;
+        builder_drop(enclave);
+        return -ERESTART;
+    }
+    return create_end(op, enclave, rc);
 }
 
 /* --- pages --------------------------------------------------------------------------------- */
@@ -645,24 +706,30 @@ static void unpublish(struct enclave *enclave)
 {
     host_lock(&enclaves.lock);
     *link_from(enclave->id) = enclave->next;
-    enclaves.destroyed++;
+    enclaves.destroyed += !enclave->signature; /* as it was counted when it was created */
     host_unlock(&enclaves.lock);
+}
+
+/* With the token, and the view gone or without leaves. */
+static void enclave_remove(struct enclave *enclave)
+{
+    struct tenant *tenant = enclave->tenant;
+
+    unpublish(enclave);
+    enclave_unmake(enclave);
+    enclave_free(enclave);
+    tenant_dismiss(tenant);
 }
 
 /* With the token, state DYING. -ERESTART: preempted, token dropped. */
 static int teardown(struct enclave *enclave)
 {
-    struct tenant *tenant = enclave->tenant;
-
     threads_stop(enclave);
     if (!view_unmap_all(&enclave->view, &enclave->cursor, leaf_release, enclave)) {
         builder_drop(enclave);
         return -ERESTART;
     }
-    unpublish(enclave);
-    enclave_release(enclave);
-    enclave_free(enclave);
-    tenant_dismiss(tenant);
+    enclave_remove(enclave);
     return 0;
 }
 

@@ -3,9 +3,11 @@
  * Enclaves: creation, pages, initialisation, destruction.
  *
  *   (none) --CREATE--> BUILDING --INIT--> READY
+ *   BUILDING, and the author's signature is not valid --> (none)
  *   BUILDING, READY --DESTROY or end of the domain--> DYING --all scrubbed--> (none)
  *
- * Only a READY enclave is in its tenant's slots and can be entered.
+ * CREATE verifies the signature in steps; until it is valid the enclave can only be CREATEd further, and
+ * DESTROYed. Only a READY enclave is in its tenant's slots and can be entered.
  *
  * Locking: `enclaves.lock` protects the list and `state`. The builder token (`building`, taken and
  * dropped under that lock) gives one operation at a time the right to change pages, view and
@@ -45,6 +47,7 @@ struct enclave {
     struct measurement measurement;
     struct cloister_image_header header;
     uint8_t author[32];
+    struct p256_job *signature; /* NULL: the author's is verified */
     struct shared_page *shared; /* header.launch.shared_count */
     struct thread *threads;     /* header.launch.thread_count */
 };

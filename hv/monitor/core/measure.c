@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/measure.h"
 
-#include <bearssl_ec.h>
-
 #include "core/hash.h"
-
-#define EC_POINT_SIZE 65u
 
 void measure_begin(struct measurement *measurement, const struct cloister_launch *launch)
 {
@@ -27,17 +23,18 @@ void measure_value(const struct measurement *measurement, uint8_t value[CLOISTER
     br_sha384_out(&measurement->hash, value);
 }
 
-bool measure_signature_valid(const struct cloister_image_header *header)
+int measure_signature_step(const struct cloister_image_header *header, struct p256_job *job)
 {
     uint8_t digest[SHA256_SIZE];
-    uint8_t point[EC_POINT_SIZE];
-    br_ec_public_key key = {.curve = BR_EC_secp256r1, .q = point, .qlen = sizeof(point)};
+    uint8_t point[P256_POINT_SIZE];
 
+    if (p256_advance(job)) {
+        return -EAGAIN;
+    }
     sha256(header, CLOISTER_IMAGE_SIGNED_SIZE, NULL, 0, digest);
     point[0] = 0x04; /* uncompressed (SEC 1, 2.3.3) */
     memcpy(point + 1, header->author_key, sizeof(header->author_key));
-    return br_ecdsa_i31_vrfy_raw(&br_ec_p256_m31, digest, sizeof(digest), &key, header->signature,
-                                 sizeof(header->signature)) == 1;
+    return p256_verify(job, digest, point, header->signature);
 }
 
 void measure_author(const struct cloister_image_header *header, uint8_t author[32])

@@ -9,6 +9,7 @@
 #include <bearssl_hash.h>
 
 #include "core/host.h"
+#include "core/p256.h"
 
 struct measurement {
     br_sha384_context hash;
@@ -21,8 +22,9 @@ void measure_page(struct measurement *measurement, const struct cloister_page_re
 /* The value of what was added until now; more may be added after. */
 void measure_value(const struct measurement *measurement, uint8_t value[CLOISTER_MEASUREMENT_SIZE]);
 
-/* The author's key signed this header. */
-bool measure_signature_valid(const struct cloister_image_header *header);
+/* A step of looking whether the author's key signed this header. 0, -EACCES; -EAGAIN: not known yet. */
+MUST_USE int measure_signature_step(const struct cloister_image_header *header,
+                                    struct p256_job *job);
 /* The author's identity: SHA-256 of the key. */
 void measure_author(const struct cloister_image_header *header, uint8_t author[32]);
 

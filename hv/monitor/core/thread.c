@@ -212,12 +212,12 @@ static void trace_enclave_call(struct thread *thread, const struct thread_exit *
     tenant_trace(thread->enclave->tenant, &record);
 }
 
-/* What an enclave asks for with a buffer in a page of its own, and its size, to which it is aligned. */
+/* What an enclave asks for with a buffer in a page of its own, and its size, to which it is aligned. A REPORT takes long. */
 static const struct {
     uint64_t size;
     int (*serve)(const struct enclave *enclave, void *buffer, enum cloister_reason *reason);
 } requests[] = {
-    [CLOISTER_ENCLAVE_REPORT] = {sizeof(struct cloister_report), report_enclave},
+    [CLOISTER_ENCLAVE_REPORT] = {sizeof(struct cloister_report), NULL},
     [CLOISTER_ENCLAVE_KEY] = {sizeof(struct cloister_seal_key), seal_key},
     [CLOISTER_ENCLAVE_COUNTER] = {sizeof(struct cloister_counter), counters_use},
 };
@@ -238,10 +238,15 @@ static int serve_request(const struct thread *thread, const struct thread_exit *
     }
     /* The frame stays as long as the thread is here. */
     uint8_t *page = host_frame_map(frame);
-    host_secret_begin();
-    int rc =
-        requests[number].serve(thread->enclave, page + exit->value[0] % CLOISTER_PAGE_SIZE, reason);
-    host_secret_end();
+    uint8_t *buffer = page + exit->value[0] % CLOISTER_PAGE_SIZE;
+    int rc;
+    if (!requests[number].serve) {
+        rc = report_enclave(thread, buffer, reason);
+    } else {
+        host_secret_begin();
+        rc = requests[number].serve(thread->enclave, buffer, reason);
+        host_secret_end();
+    }
     host_frame_unmap(page);
     return rc;
 }
@@ -270,6 +275,9 @@ static enum thread_next serve_enclave(struct thread *thread, const struct thread
     case CLOISTER_ENCLAVE_KEY:
     case CLOISTER_ENCLAVE_COUNTER:
         result->outcome = serve_request(thread, exit, &reason);
+        if (result->outcome == -ERESTART) {
+            return THREAD_AGAIN;
+        }
         if (result->outcome) {
             trace_enclave_call(thread, exit, result->outcome, reason);
         }

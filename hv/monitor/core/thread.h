@@ -18,12 +18,15 @@
 
 #include "core/tenant.h"
 
+/* The host's, and one for the request that the thread is at (report.c). */
+#define THREAD_FRAMES (WORLD_FRAMES + 1)
+
 struct thread {
     struct enclave *enclave;
     uint32_t index;
     uint8_t state; /* enum cloister_thread_state */
     uint16_t vcpu; /* where it runs, if RUNNING */
-    frame_t context[WORLD_FRAMES];
+    frame_t context[THREAD_FRAMES];
     void *world; /* the host's mapping of its register context */
     uint64_t interruptions;
 };
@@ -82,6 +85,7 @@ struct thread_exit {
 enum thread_next {
     THREAD_LEAVE,  /* the call is over: *result is the answer */
     THREAD_ANSWER, /* go on inside with result->outcome in RAX */
+    THREAD_AGAIN, /* let others have the CPU, then go on inside at the call itself, with nothing changed */
     THREAD_INJECT, /* go on inside with #GP(0) raised at the instruction */
 };
 

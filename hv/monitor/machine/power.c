@@ -4,6 +4,7 @@
 #include "vault/counters.h"
 #include "core/frame.h"
 #include "vault/identity.h"
+#include "vault/report.h"
 #include "vault/seal.h"
 #include "core/wipe.h"
 
@@ -30,6 +31,7 @@ void power_scrub(void)
     identity_wipe();
     seal_wipe();
     counters_wipe();
+    report_wipe();
     (void)frame_walk(&cursor, NULL, scrub_frame, NULL);
 }
 

@@ -196,20 +196,17 @@ const uint8_t *identity_record_digest(void)
 
 /* --- signing -------------------------------------------------------------------------------- */
 
-void identity_sign(struct cloister_report *report)
+int identity_sign_step(struct cloister_report *report, struct p256_job *job)
 {
     static const uint8_t prefix[CLOISTER_REPORT_SIGNED_PREFIX_SIZE] = CLOISTER_REPORT_SIGNED_PREFIX;
-    const br_ec_private_key key = {
-        .curve = BR_EC_secp256r1, .x = identity.key, .xlen = sizeof(identity.key)};
     uint8_t digest[IDENTITY_DIGEST_SIZE];
 
     host_secret_expect();
-    sha256(prefix, sizeof(prefix), report, CLOISTER_REPORT_SIGNED_SIZE, digest);
-    /* The nonce is made of the key and the digest (RFC 6979): no random numbers are needed. */
-    if (br_ecdsa_i31_sign_raw(&br_ec_p256_m31, &br_sha256_vtable, digest, &key,
-                              report->signature) != sizeof(report->signature)) {
-        host_panic("a report cannot be signed");
+    if (p256_advance(job)) {
+        return -EAGAIN;
     }
+    sha256(prefix, sizeof(prefix), report, CLOISTER_REPORT_SIGNED_SIZE, digest);
+    return p256_sign(job, digest, identity.key, report->signature);
 }
 
 void identity_wipe(void)

@@ -12,7 +12,7 @@
 
 #include <cloister/report.h>
 
-#include "core/host.h"
+#include "core/p256.h"
 
 #define IDENTITY_DIGEST_SIZE 32u
 
@@ -33,8 +33,11 @@ const struct identity_status *identity_status(void);
 const struct cloister_monitor_record *identity_record(void);
 const uint8_t *identity_record_digest(void);
 
-/* Fills report->signature (cloister/report.h, "What is signed"). Needs an identity. Secret. */
-void identity_sign(struct cloister_report *report);
+/*
+ * A step of filling report->signature (cloister/report.h, "What is signed"). 0: it is there; -EAGAIN: it is not yet.
+ * Needs an identity. Secret, as is the job.
+ */
+MUST_USE int identity_sign_step(struct cloister_report *report, struct p256_job *job);
 
 /* The way down: there is no identity any more. */
 void identity_wipe(void);

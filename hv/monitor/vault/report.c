@@ -3,8 +3,21 @@
 
 #include "machine/bootorder.h"
 #include "core/refuse.h"
+#include "core/wipe.h"
 
-static uint64_t reports; /* signed since boot */
+/* A report on its way to its signature; zeros: none. */
+struct report_job {
+    struct cloister_report report;
+    struct p256_job signature;
+};
+
+_Static_assert(sizeof(struct report_job) <= CLOISTER_PAGE_SIZE, "a thread's job has a frame");
+
+static uint64_t reports; /* begun since boot */
+
+/* The heartbeat's, and whether a CPU is at it. */
+static struct report_job heartbeat;
+static bool heartbeat_busy;
 
 /* What every report says. */
 static void report_begin(struct cloister_report *report, enum cloister_report_kind kind)
@@ -19,6 +32,31 @@ static void report_begin(struct cloister_report *report, enum cloister_report_ki
     memcpy(report->record, identity_record_digest(), sizeof(report->record));
     report->flags = host_flags();
     report->refusals = trace_refusals();
+}
+
+/* This job is about `data`. One that was not can be forgotten: nobody waits for it any more. */
+static bool is_begun(const struct report_job *job, const uint8_t data[64])
+{
+    return job->report.magic && !memcmp(job->report.report_data, data, 64);
+}
+
+static void report_about(struct report_job *job, const uint8_t data[64])
+{
+    memcpy(job->report.report_data, data, 64);
+    wipe(&job->signature, sizeof(job->signature));
+}
+
+/* 0: signed; -ERESTART: others wait for this CPU. */
+static int report_finish(struct report_job *job)
+{
+    int rc;
+
+    do {
+        host_secret_begin();
+        rc = identity_sign_step(&job->report, &job->signature);
+        host_secret_end();
+    } while (rc && !host_preempted());
+    return rc ? -ERESTART : 0;
 }
 
 /* --- of an enclave ---------------------------------------------------------------------------- */
@@ -39,22 +77,34 @@ static void describe(struct cloister_report *report, const struct enclave *encla
     host_domain_uuid(enclave->tenant->domain, report->domain_uuid);
 }
 
-int report_enclave(const struct enclave *enclave, void *buffer, enum cloister_reason *reason)
+static int finish_for(const struct thread *thread, struct report_job *job, void *buffer)
 {
-    struct cloister_report report;
-    uint8_t data[sizeof(report.report_data)];
+    uint8_t data[sizeof(job->report.report_data)];
 
+    memcpy(data, buffer, sizeof(data));
+    if (!is_begun(job, data)) {
+        report_begin(&job->report, CLOISTER_REPORT_ENCLAVE);
+        describe(&job->report, thread->enclave);
+        report_about(job, data);
+    }
+    int rc = report_finish(job);
+    if (!rc) {
+        memcpy(buffer, &job->report, sizeof(job->report));
+        wipe(job, sizeof(*job));
+    }
+    return rc;
+}
+
+int report_enclave(const struct thread *thread, void *buffer, enum cloister_reason *reason)
+{
     if (!identity_record()) {
         *reason = identity_status()->reason;
         return -EOPNOTSUPP;
     }
-    memcpy(data, buffer, sizeof(data));
-    report_begin(&report, CLOISTER_REPORT_ENCLAVE);
-    describe(&report, enclave);
-    memcpy(report.report_data, data, sizeof(data));
-    identity_sign(&report);
-    memcpy(buffer, &report, sizeof(report));
-    return 0;
+    struct report_job *job = host_frame_map(thread->context[WORLD_FRAMES]);
+    int rc = finish_for(thread, job, buffer);
+    host_frame_unmap(job);
+    return rc;
 }
 
 /* --- of the monitor ------------------------------------------------------------------------- */
@@ -74,20 +124,42 @@ int report_record(struct cloister_record *op)
     return rc;
 }
 
+static void heartbeat_begin(const uint8_t data[64])
+{
+    struct trace_anchor anchor = trace_anchor();
+    struct cloister_report *report = &heartbeat.report;
+
+    report_begin(report, CLOISTER_REPORT_HEARTBEAT);
+    memcpy(report->trace_head, anchor.head, sizeof(anchor.head));
+    report->trace_records = anchor.records;
+    report->trace_suppressed = anchor.suppressed;
+    report->boot_changes = bootorder_changes();
+    report_about(&heartbeat, data);
+}
+
 int report_heartbeat(struct cloister_heartbeat *op)
 {
     int rc = need_identity(&op->head);
 
-    if (!rc) {
-        struct trace_anchor anchor = trace_anchor();
-
-        report_begin(&op->report, CLOISTER_REPORT_HEARTBEAT);
-        memcpy(op->report.trace_head, anchor.head, sizeof(anchor.head));
-        op->report.trace_records = anchor.records;
-        op->report.trace_suppressed = anchor.suppressed;
-        op->report.boot_changes = bootorder_changes();
-        memcpy(op->report.report_data, op->data, sizeof(op->data));
-        identity_sign(&op->report);
+    if (rc) {
+        return rc;
     }
+    if (__atomic_exchange_n(&heartbeat_busy, true, __ATOMIC_ACQUIRE)) {
+        return -ERESTART;
+    }
+    if (!is_begun(&heartbeat, op->data)) {
+        heartbeat_begin(op->data);
+    }
+    rc = report_finish(&heartbeat);
+    if (!rc) {
+        op->report = heartbeat.report;
+        report_wipe();
+    }
+    __atomic_store_n(&heartbeat_busy, false, __ATOMIC_RELEASE);
     return rc;
+}
+
+void report_wipe(void)
+{
+    wipe(&heartbeat, sizeof(heartbeat));
 }

@@ -8,13 +8,16 @@
 
 /*
  * CLOISTER_ENCLAVE_REPORT of a thread that is inside: `buffer` is in a page of the enclave's own, where its other
- * threads can change it. Returns what the enclave gets in RAX, with the reason of a refusal.
+ * threads can change it. Returns what the enclave gets in RAX, with the reason of a refusal; -ERESTART: call again.
  */
-MUST_USE int report_enclave(const struct enclave *enclave, void *buffer,
+MUST_USE int report_enclave(const struct thread *thread, void *buffer,
                             enum cloister_reason *reason);
 
 /* The operations of abi.h, with their errors. */
 MUST_USE int report_record(struct cloister_record *op);
 MUST_USE int report_heartbeat(struct cloister_heartbeat *op);
+
+/* The way down: no half-made signature stays. */
+void report_wipe(void);
 
 #endif

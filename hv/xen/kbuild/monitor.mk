@@ -9,6 +9,7 @@ obj-y += core/launch.o
 obj-y += machine/lockdown.o
 obj-y += core/measure.o
 obj-y += machine/mor.o
+obj-y += core/p256.o
 obj-y += machine/power.o
 obj-y += vault/report.o
 obj-y += vault/seal.o
@@ -24,4 +25,6 @@ obj-y += core/view.o
 
 CFLAGS-y += -I$(srctree)/arch/x86/cloister/shim -I$(srctree)/arch/x86/cloister/include
 CFLAGS-y += -I$(srctree)/arch/x86/cloister/monitor -I$(srctree)/arch/x86/cloister/bearssl/inc
+# core/p256.c includes one of its files.
+CFLAGS-y += -isystem $(srctree)/arch/x86/cloister/bearssl/src
 CFLAGS-y += -Wno-declaration-after-statement

@@ -120,6 +120,13 @@ static void cf_check svm_start(struct world *world, const struct cloister_launch
     vmcb->event_inj.raw = 0;
 }
 
+static void cf_check svm_again(struct world *world)
+{
+    struct vmcb_struct *vmcb = world->control;
+
+    vmcb->rip = world->call;
+}
+
 static void cf_check svm_inject(struct world *world, uint8_t vector, int32_t error_code)
 {
     struct vmcb_struct *vmcb = world->control;
@@ -156,6 +163,7 @@ const struct world_ops world_ops_svm = {
     .flag = CLOISTER_INFO_SVM,
     .init = svm_init,
     .start = svm_start,
+    .again = svm_again,
     .inject = svm_inject,
     .table_entry = npt_table_entry,
     .leaf_entry = npt_leaf_entry,
@@ -385,6 +393,7 @@ void cloister_svm_left(void)
 
     catch_up(v, regs);
     event_restore(vmcb);
+    world->call = vmcb->rip;
     if ( kind == WORLD_EXIT_CALL && !vmcb->_cpl )
         skip_call(vmcb);
     else if ( kind == CLOISTER_VECTOR_MACHINE )

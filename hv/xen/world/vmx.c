@@ -83,6 +83,11 @@ static void cf_check vmx_world_start(struct world *world, const struct cloister_
     world->vmx.shadow_gs = 0;
 }
 
+static void cf_check vmx_again(struct world *world)
+{
+    world->vmx.again = true;
+}
+
 static void cf_check vmx_world_inject(struct world *world, uint8_t vector, int32_t error_code)
 {
     world->vmx.event = INTR_INFO_VALID_MASK | vector |
@@ -98,6 +103,7 @@ const struct world_ops world_ops_vmx = {
     .flag = CLOISTER_INFO_VMX,
     .init = vmx_world_init,
     .start = vmx_world_start,
+    .again = vmx_again,
     .inject = vmx_world_inject,
     .table_entry = ept_table,
     .leaf_entry = ept_leaf,
@@ -343,6 +349,9 @@ static void enter(struct vcpu *v, struct world *world, uint64_t parks, bool behi
     prepare_tags(v, world, moved);
     if ( vmx->launch )
         write_launch_state(world);
+    if ( vmx->again )
+        __vmwrite(GUEST_RIP, world->call);
+    vmx->again = false;
     write_event(vmx);
 #ifdef CLOISTER_TEST
     spoil();
@@ -382,22 +391,24 @@ static void save_event(struct world_vmx *vmx)
 }
 
 /* Behind the call that left, if it came from CPL 0: the DPL of SS is the CPL (25.4.1). */
-static bool skip_call(void)
+static bool skip_call(struct world *world)
 {
-    unsigned long rip, length, access;
+    unsigned long length, access;
 
     __vmread(GUEST_SS_AR_BYTES, &access);
     if ( access & ACCESS_DPL )
         return false;
-    __vmread(GUEST_RIP, &rip);
+    __vmread(GUEST_RIP, &world->call);
     __vmread(VM_EXIT_INSTRUCTION_LEN, &length);
-    __vmwrite(GUEST_RIP, rip + length);
+    __vmwrite(GUEST_RIP, world->call + length);
     __vmwrite(GUEST_INTERRUPTIBILITY_INFO, 0);
     return true;
 }
 
-static void save_exit(struct world_vmx *vmx)
+static void save_exit(struct world *world)
 {
+    struct world_vmx *vmx = &world->vmx;
+
     __vmread(VM_EXIT_REASON, &vmx->reason);
     if ( vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY )
         return;
@@ -418,7 +429,7 @@ static void save_exit(struct world_vmx *vmx)
         break;
 
     case EXIT_REASON_VMCALL:
-        vmx->kernel = skip_call();
+        vmx->kernel = skip_call(world);
         break;
     }
 }
@@ -577,7 +588,7 @@ static bool fast_leave(struct vcpu *v, struct world *world)
          world_waits(v) )
         return false;
     if ( keep )
-        skip_call();
+        skip_call(world);
     world->settled = !keep;
     leave(v, world, keep, true);
     world_answer(v, world, regs, number, value0, value1);
@@ -593,7 +604,7 @@ unsigned int cloister_vmx_exit(void)
         return fast_enter(v) ? CLOISTER_NEXT_ENTRY : CLOISTER_NEXT_XEN;
     if ( fast_leave(v, world) )
         return CLOISTER_NEXT_ENTRY;
-    save_exit(&world->vmx);
+    save_exit(world);
     slow_leave(v, true);
     return CLOISTER_NEXT_LEFT;
 }

@@ -302,6 +302,10 @@ static void thread_left(struct vcpu *v, struct world *world, const struct thread
         world->enclave.rax = result.outcome;
         break;
 
+    case THREAD_AGAIN:
+        world_ops.again(world);
+        break;
+
     case THREAD_INJECT:
         world_ops.inject(world, X86_EXC_GP, 0);
         break;

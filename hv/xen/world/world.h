@@ -43,6 +43,7 @@ struct world_vmx {
     uint64_t eptp;
     const struct cloister_launch *launch; /* the next entry starts there; NULL: goes on */
     bool built;           /* the VMCS has its controls, and what the enclave cannot change */
+    bool again;           /* the next entry is at the call once more */
     uint32_t event;       /* to be injected, 0: none */
     uint32_t error_code;  /* of the event */
     uint64_t cr2, shadow_gs;
@@ -77,6 +78,7 @@ struct world {
     uint64_t parked;   /* states of the tenant's FPU that are in tenant_xsave; 0: Xen has saved them */
     bool fresh;        /* the enclave's FPU state is the reset state, not what xsave holds */
     bool interrupted;  /* by the host; the tenant has not run since */
+    uint64_t call;     /* the address of the last call that was served the slow way */
     struct world_vmx vmx;
     struct world_gprs enclave;
     struct world_gprs tenant;
@@ -121,6 +123,8 @@ struct world_ops {
     uint32_t flag; /* CLOISTER_INFO_SVM or _VMX */
     void (*init)(struct world *world, uint64_t view_root);
     void (*start)(struct world *world, const struct cloister_launch *launch, uint32_t index);
+    /* The next entry is at the last call once more. */
+    void (*again)(struct world *world);
     /* Raises an exception at the next entry; error_code may be NO_ERROR_CODE. */
     void (*inject)(struct world *world, uint8_t vector, int32_t error_code);
     uint64_t (*table_entry)(uint64_t frame);

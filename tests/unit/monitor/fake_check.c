@@ -83,11 +83,11 @@ static uint64_t check_enclave(const struct enclave *enclave)
 {
     struct tally tally = {0};
     bool dying = enclave->state == CLOISTER_ENCLAVE_DYING;
-    uint64_t contexts = (uint64_t)enclave->header.launch.thread_count * WORLD_FRAMES;
+    uint64_t contexts = (uint64_t)enclave->header.launch.thread_count * THREAD_FRAMES;
 
     walk_view(enclave, enclave->view.root, VIEW_LEVELS - 1, 0, &tally);
     for (uint32_t i = 0; i < enclave->header.launch.thread_count; i++) {
-        for (unsigned int f = 0; f < WORLD_FRAMES; f++) {
+        for (unsigned int f = 0; f < THREAD_FRAMES; f++) {
             refer(enclave->threads[i].context[f], FRAME_CONTEXT, enclave, i);
         }
         if (enclave->threads[i].enclave != enclave || enclave->threads[i].index != i) {

@@ -361,8 +361,11 @@ enum thread_next scene_exit(struct thread *thread, uint64_t number, uint64_t val
         .kind = THREAD_EXIT_CALL, .number = number, .value = {value0, value1}, .kernel = true};
     struct fake_domain *domain = thread->enclave->tenant->domain;
     uint16_t vcpu = thread->vcpu;
-    enum thread_next next = thread_exit(thread, &exit, result);
+    enum thread_next next;
 
+    do {
+        next = thread_exit(thread, &exit, result);
+    } while (next == THREAD_AGAIN);
     if (next == THREAD_LEAVE) {
         domain->vcpus[vcpu].pending = NULL;
     }

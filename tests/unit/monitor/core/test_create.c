@@ -3,7 +3,7 @@
 #include "scene.h"
 #include "suite.h"
 
-#define FRAMES_OF_A_NEW_ENCLAVE (1 + SCENE_THREADS * WORLD_FRAMES)
+#define FRAMES_OF_A_NEW_ENCLAVE (1 + SCENE_THREADS * THREAD_FRAMES)
 
 static struct image *image;
 static struct cloister_create op;
@@ -58,7 +58,7 @@ START_TEST(a_new_enclave)
     ck_assert_uint_eq(after.info.enclaves, 1);
     ck_assert_uint_eq(after.info.created, before.info.created + 1);
     ck_assert_uint_eq(after.info.table_frames, 1);
-    ck_assert_uint_eq(after.info.context_frames, SCENE_THREADS * WORLD_FRAMES);
+    ck_assert_uint_eq(after.info.context_frames, SCENE_THREADS * THREAD_FRAMES);
     ck_assert_uint_eq(after.quota[TENANT].used, FRAMES_OF_A_NEW_ENCLAVE);
     ck_assert_uint_eq(after.domain[TENANT].enclaves, 1);
 }
@@ -374,7 +374,7 @@ START_TEST(no_more_enclaves)
 
     image->header.launch.thread_count = 1;
     use_header();
-    ck_assert_int_eq(do_quota(TENANT, 3 * TENANT_MAX_ENCLAVES), 0);
+    ck_assert_int_eq(do_quota(TENANT, (1 + THREAD_FRAMES) * TENANT_MAX_ENCLAVES), 0);
     for (uint32_t i = 0; i < TENANT_MAX_ENCLAVES; i++) {
         struct cloister_create again = op;
         ck_assert_int_eq(control(CLOISTER_OP_CREATE, &again, sizeof(again)), 0);
@@ -411,6 +411,111 @@ START_TEST(threads_get_worlds_of_their_own)
 }
 END_TEST
 
+/* --- in steps ------------------------------------------------------------------------------- */
+
+#define CHECKS 33 /* behind each step of a verification but the last */
+
+/* One CREATE that is preempted at its n-th check. */
+static void begin_create(unsigned long n)
+{
+    fake_preempt_at(n);
+    ck_assert_int_eq(control_once(CLOISTER_OP_CREATE, &op, sizeof(op)), -ERESTART);
+    fake_preempt_at(0);
+    ck_assert_uint_ne(op.enclave, 0);
+}
+
+START_TEST(preempted_at_each_step)
+{
+    for (unsigned long n = 1; n <= CHECKS + 1; n++) {
+        struct picture before = picture_take();
+        struct cloister_create first;
+
+        op = create_arg(image, TENANT);
+        fake_preempt_at(n);
+        int rc = control_once(CLOISTER_OP_CREATE, &op, sizeof(op));
+        ck_assert_int_eq(rc, n <= CHECKS ? -ERESTART : 0);
+        first = op;
+        if (rc) {
+            struct picture between = picture_take();
+            ck_assert_uint_eq(between.info.created, before.info.created);
+            ck_assert_uint_eq(between.info.enclaves, 0);
+            ck_assert_uint_eq(between.list[0].state, CLOISTER_ENCLAVE_BUILDING);
+            ck_assert_int_eq(control_once(CLOISTER_OP_CREATE, &op, sizeof(op)), 0);
+        }
+        ck_assert_uint_eq(op.enclave, first.enclave);
+        ck_assert_uint_eq(op.domain, TENANT);
+        ck_assert_int_eq(do_destroy(op.enclave), 0);
+        struct picture after = picture_take();
+        ck_assert_uint_eq(after.info.created, before.info.created + 1);
+        ck_assert_uint_eq(after.info.destroyed, before.info.destroyed + 1);
+        ck_assert_uint_eq(after.frames, before.frames);
+        ck_assert_uint_eq(after.blocks, before.blocks);
+    }
+}
+END_TEST
+
+/* Until the signature is known to be good it is no enclave to anybody. */
+START_TEST(half_created)
+{
+    begin_create(5);
+    struct cloister_add_pages add = add_arg(image, op.enclave, 0, 1);
+    REFUSES(CLOISTER_OP_ADD_PAGES, add, -EBUSY, ENCLAVE_STATE);
+    struct cloister_init init = {.enclave = op.enclave};
+    REFUSES(CLOISTER_OP_INIT, init, -EBUSY, ENCLAVE_STATE);
+    /* Another CREATE goes on beside it. */
+    struct cloister_create other = create_arg(image, OTHER_TENANT);
+    ck_assert_int_eq(control(CLOISTER_OP_CREATE, &other, sizeof(other)), 0);
+    ck_assert_uint_ne(other.enclave, op.enclave);
+    ck_assert_int_eq(control(CLOISTER_OP_CREATE, &op, sizeof(op)), 0);
+    ck_assert_int_eq(control(CLOISTER_OP_ADD_PAGES, &add, sizeof(add)), 0);
+    ck_assert_int_eq(do_destroy(op.enclave), 0);
+    ck_assert_int_eq(do_destroy(other.enclave), 0);
+}
+END_TEST
+
+START_TEST(half_created_and_destroyed)
+{
+    struct picture before = picture_take();
+
+    begin_create(5);
+    ck_assert_int_eq(do_destroy(op.enclave), 0);
+    struct picture after = picture_take();
+    pictures_must_match(&before, &after, "destroyed");
+    REFUSES(CLOISTER_OP_CREATE, op, -EINVAL, RESERVED_NOT_ZERO);
+}
+END_TEST
+
+/* Whoever goes on with a CREATE names the enclave; what else he says changes nothing. */
+START_TEST(half_created_with_another_header)
+{
+    image->header.signature[63] ^= 1;
+    op = create_arg(image, TENANT);
+    struct picture before = picture_take();
+    begin_create(20);
+    image = scene_image();
+    struct cloister_create good = create_arg(image, OTHER_TENANT);
+    good.enclave = op.enclave;
+    ck_assert_int_eq(control(CLOISTER_OP_CREATE, &good, sizeof(good)), -EACCES);
+    ck_assert_uint_eq(good.head.reason, CLOISTER_REASON_IMAGE_SIGNATURE);
+    ck_assert_uint_eq(good.enclave, 0);
+    ck_assert_uint_eq(good.domain, TENANT);
+    struct picture after = picture_take();
+    pictures_must_match(&before, &after, "a bad signature");
+    /* An enclave that is there is not created again. */
+    op = create_arg(image, TENANT);
+    ck_assert_int_eq(control(CLOISTER_OP_CREATE, &op, sizeof(op)), 0);
+    REFUSES(CLOISTER_OP_CREATE, op, -EINVAL, RESERVED_NOT_ZERO);
+    ck_assert_int_eq(do_destroy(op.enclave), 0);
+}
+END_TEST
+
+/* scene_end() ends the domain, and looks for what is left. */
+START_TEST(half_created_when_the_domain_ends)
+{
+    begin_create(5);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("create");
@@ -437,5 +542,13 @@ int main(void)
     tcase_add_test(cases, no_memory);
     tcase_add_test(cases, no_more_enclaves);
     tcase_add_test(cases, threads_get_worlds_of_their_own);
+
+    cases = suite_case(suite, "in steps", 300);
+    tcase_add_checked_fixture(cases, start, scene_end);
+    tcase_add_test(cases, preempted_at_each_step);
+    tcase_add_test(cases, half_created);
+    tcase_add_test(cases, half_created_and_destroyed);
+    tcase_add_test(cases, half_created_with_another_header);
+    tcase_add_test(cases, half_created_when_the_domain_ends);
     return suite_run(suite);
 }

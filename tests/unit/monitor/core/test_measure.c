@@ -118,14 +118,26 @@ START_TEST(order_changes_the_value)
 }
 END_TEST
 
+static bool is_signed(const struct cloister_image_header *header)
+{
+    struct p256_job job = {.stage = P256_NEW};
+    int rc;
+
+    do {
+        rc = measure_signature_step(header, &job);
+    } while (rc == -EAGAIN);
+    ck_assert(rc == 0 || rc == -EACCES);
+    return !rc;
+}
+
 START_TEST(signature_of_openssl_is_valid)
 {
-    ck_assert(measure_signature_valid(&image->header));
+    ck_assert(is_signed(&image->header));
     for (int i = 0; i < 20; i++) {
         image->header.image_version = i;
-        ck_assert(!measure_signature_valid(&image->header));
+        ck_assert(!is_signed(&image->header));
         image_sign(image);
-        ck_assert(measure_signature_valid(&image->header));
+        ck_assert(is_signed(&image->header));
     }
 }
 END_TEST
@@ -137,12 +149,12 @@ START_TEST(any_altered_byte_is_found)
 
     for (size_t i = 0; i < sizeof(image->header); i++) {
         bytes[i] ^= 1u << i % 8;
-        if (measure_signature_valid(&image->header)) {
+        if (is_signed(&image->header)) {
             ck_abort_msg("byte %zu can be altered", i);
         }
         bytes[i] ^= 1u << i % 8;
     }
-    ck_assert(measure_signature_valid(&image->header));
+    ck_assert(is_signed(&image->header));
 }
 END_TEST
 
@@ -157,20 +169,20 @@ START_TEST(signatures_out_of_range)
     uint8_t *s = r + 32;
 
     memset(r, 0, 32);
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
     memset(s, 0, 32);
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
     image_sign(image);
     memset(s, 0, 32);
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
     image_sign(image);
     memcpy(r, order, 32);
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
     image_sign(image);
     memcpy(s, order, 32);
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
     memset(r, 0xff, 64);
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
 }
 END_TEST
 
@@ -179,12 +191,12 @@ START_TEST(keys_that_are_no_point)
     uint8_t *key = image->header.author_key;
 
     memset(key, 0, 64);
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
     memset(key, 0xff, 64);
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
     memset(key, 0, 64);
     key[63] = 1;
-    ck_assert(!measure_signature_valid(&image->header));
+    ck_assert(!is_signed(&image->header));
 }
 END_TEST
 

@@ -481,6 +481,130 @@ START_TEST(no_entropy_no_identity)
 }
 END_TEST
 
+/* --- in steps ------------------------------------------------------------------------------- */
+
+#define CHECKS 33 /* behind each step of a signature but the last */
+
+/* Asks once, to be preempted at the n-th check. */
+static enum thread_next ask_once(struct thread *who, uint64_t address, unsigned long n,
+                                 int64_t *outcome)
+{
+    const struct thread_exit exit = {.kind = THREAD_EXIT_CALL,
+                                     .number = CLOISTER_ENCLAVE_REPORT,
+                                     .value = {address, 0},
+                                     .kernel = true};
+    struct thread_result result = {.outcome = 99};
+
+    fake_preempt_at(n);
+    enum thread_next next = thread_exit(who, &exit, &result);
+    fake_preempt_at(0);
+    *outcome = result.outcome;
+    return next;
+}
+
+START_TEST(report_preempted_at_each_step)
+{
+    const struct cloister_monitor_record record = get_record();
+    uint64_t sequence = report_of(0, 0x11).sequence;
+
+    for (unsigned long n = 1; n <= CHECKS + 1; n++) {
+        struct cloister_report report, before;
+        uint8_t data[64];
+        int64_t outcome;
+
+        memset(data, (int)n, sizeof(data));
+        page_put(writable, 512, data, sizeof(data));
+        page_get(writable, 512, &before, sizeof(before));
+        uint64_t address = (uint64_t)writable * CLOISTER_PAGE_SIZE + 512;
+        enum thread_next next = ask_once(thread, address, n, &outcome);
+        if (n <= CHECKS) {
+            ck_assert_int_eq(next, THREAD_AGAIN);
+            page_get(writable, 512, &report, sizeof(report));
+            ck_assert_mem_eq(&report, &before, sizeof(report));
+            next = ask_once(thread, address, 0, &outcome);
+        }
+        ck_assert_int_eq(next, THREAD_ANSWER);
+        ck_assert_int_eq(outcome, 0);
+        page_get(writable, 512, &report, sizeof(report));
+        ck_assert(proof_report(&report, &record));
+        ck_assert_mem_eq(report.report_data, data, sizeof(data));
+        ck_assert_uint_eq(report.sequence, ++sequence);
+    }
+}
+END_TEST
+
+/* An enclave that changes what it asks for begins again; the report is about what it asked for last. */
+START_TEST(report_about_something_else)
+{
+    const struct cloister_monitor_record record = get_record();
+    uint64_t address = (uint64_t)writable * CLOISTER_PAGE_SIZE;
+    struct cloister_report report;
+    uint8_t first[64] = {1}, second[64] = {2};
+    int64_t outcome;
+
+    page_put(writable, 0, first, sizeof(first));
+    ck_assert_int_eq(ask_once(thread, address, 20, &outcome), THREAD_AGAIN);
+    page_put(writable, 0, second, sizeof(second));
+    ck_assert_int_eq(ask_once(thread, address, CHECKS, &outcome), THREAD_AGAIN);
+    ck_assert_int_eq(ask_once(thread, address, 0, &outcome), THREAD_ANSWER);
+    page_get(writable, 0, &report, sizeof(report));
+    ck_assert(proof_report(&report, &record));
+    ck_assert_mem_eq(report.report_data, second, sizeof(second));
+}
+END_TEST
+
+static struct cloister_heartbeat heartbeat_of(uint8_t fill)
+{
+    struct cloister_heartbeat op = {.head = {.reason = 0}};
+
+    memset(op.data, fill, sizeof(op.data));
+    return op;
+}
+
+START_TEST(heartbeat_preempted_at_each_step)
+{
+    const struct cloister_monitor_record record = get_record();
+
+    for (unsigned long n = 1; n <= CHECKS + 1; n++) {
+        struct cloister_heartbeat op = heartbeat_of((uint8_t)n);
+
+        fake_preempt_at(n);
+        int rc = control_once(CLOISTER_OP_HEARTBEAT, &op, sizeof(op));
+        fake_preempt_at(0);
+        ck_assert_int_eq(rc, n <= CHECKS ? -ERESTART : 0);
+        if (rc) {
+            ck_assert(!op.report.magic);
+            rc = control_once(CLOISTER_OP_HEARTBEAT, &op, sizeof(op));
+        }
+        ck_assert_int_eq(rc, 0);
+        ck_assert(proof_report(&op.report, &record));
+        ck_assert_mem_eq(op.report.report_data, op.data, sizeof(op.data));
+    }
+}
+END_TEST
+
+/* Whoever is overtaken begins again; each gets the one that he asked for. */
+START_TEST(heartbeats_that_overtake)
+{
+    const struct cloister_monitor_record record = get_record();
+    struct cloister_heartbeat first = heartbeat_of(1), second = heartbeat_of(2);
+
+    for (unsigned int i = 0; i < 6; i++) {
+        struct cloister_heartbeat *op = i % 2 ? &second : &first;
+
+        fake_preempt_at(CHECKS - i);
+        ck_assert_int_eq(control_once(CLOISTER_OP_HEARTBEAT, op, sizeof(*op)), -ERESTART);
+    }
+    fake_preempt_at(0);
+    ck_assert_int_eq(control(CLOISTER_OP_HEARTBEAT, &first, sizeof(first)), 0);
+    ck_assert_int_eq(control(CLOISTER_OP_HEARTBEAT, &second, sizeof(second)), 0);
+    ck_assert(proof_report(&first.report, &record));
+    ck_assert(proof_report(&second.report, &record));
+    ck_assert_mem_eq(first.report.report_data, first.data, sizeof(first.data));
+    ck_assert_mem_eq(second.report.report_data, second.data, sizeof(second.data));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("report");
@@ -505,5 +629,12 @@ int main(void)
     tcase_add_test(cases, refusals_are_counted_in_reports);
     tcase_add_test(cases, only_the_control_domain);
     tcase_add_test(cases, no_entropy_no_identity);
+
+    cases = suite_case(suite, "in steps", 300);
+    tcase_add_checked_fixture(cases, start, end);
+    tcase_add_test(cases, report_preempted_at_each_step);
+    tcase_add_test(cases, report_about_something_else);
+    tcase_add_test(cases, heartbeat_preempted_at_each_step);
+    tcase_add_test(cases, heartbeats_that_overtake);
     return suite_run(suite);
 }
