@@ -203,7 +203,7 @@ static void asid_prepare(const struct vcpu *v, struct world *world, struct vmcb_
 }
 
 /* Parks the tenant, whose VMCB is complete. */
-static void enter(struct vcpu *v, struct world *world, uint64_t parks, bool behind_exit)
+static always_inline void enter(struct vcpu *v, struct world *world, uint64_t parks, bool behind_exit)
 {
     struct cpu_user_regs *regs = guest_cpu_user_regs();
     const struct vmcb_struct *tenant = v->arch.hvm.svm.vmcb;
@@ -233,7 +233,7 @@ static void enter(struct vcpu *v, struct world *world, uint64_t parks, bool behi
 }
 
 /* The reverse. keep: the enclave goes on where it is. GIF is 0: not even an NMI comes between. */
-static void leave(struct vcpu *v, struct world *world, bool keep)
+static always_inline void leave(struct vcpu *v, struct world *world, bool keep)
 {
     struct cpu_user_regs *regs = guest_cpu_user_regs();
     struct vmcb_struct *vmcb = world->control;

@@ -197,7 +197,7 @@ static void write_segments(const struct cloister_launch *launch)
 }
 
 /* A thread that came back by a fast RETURN finds its segments but their bases as it left them. */
-static void write_launch_state(struct world *world)
+static always_inline void write_launch_state(struct world *world)
 {
     const struct cloister_launch *launch = world->vmx.launch;
     const uint32_t index = world->thread->index;
@@ -227,7 +227,7 @@ static void write_launch_state(struct world *world)
  * still knows of that is forgotten at the thread's first entry here. A VPID that is new needs no INVVPID of
  * its own: no other had it since all were forgotten.
  */
-static void prepare_tags(const struct vcpu *v, struct world *world, bool moved)
+static always_inline void prepare_tags(const struct vcpu *v, struct world *world, bool moved)
 {
     uint32_t controls = vmx_secondary_exec_control & SECONDARY_CONTROLS;
 
@@ -276,15 +276,22 @@ static void spoil(void)
 
 /* --- entry ------------------------------------------------------------------------------------------- */
 
-/* The tenant has an event on its way, or waits for the moment to take one; its VMCS is the current one. */
-static bool tenant_has_event(struct vcpu *v)
+/* The tenant waits for the moment to take an event; its VMCS is the current one. */
+static bool tenant_awaits_event(struct vcpu *v)
 {
     const uint32_t windows = CPU_BASED_VIRTUAL_INTR_PENDING | CPU_BASED_VIRTUAL_NMI_PENDING;
+
+    return (v->arch.hvm.vmx.exec_control & windows) ||
+           (cpu_has_vmx_virtual_intr_delivery && hvm_local_events_need_delivery(v));
+}
+
+/* The same, or it has one on its way. */
+static bool tenant_has_event(struct vcpu *v)
+{
     unsigned long event;
 
     __vmread(VM_ENTRY_INTR_INFO, &event);
-    return (event & INTR_INFO_VALID_MASK) || (v->arch.hvm.vmx.exec_control & windows) ||
-           (cpu_has_vmx_virtual_intr_delivery && hvm_local_events_need_delivery(v));
+    return (event & INTR_INFO_VALID_MASK) || tenant_awaits_event(v);
 }
 
 static bool tenant_needs_help(const struct vcpu *v)
@@ -298,11 +305,12 @@ static bool tenant_needs_help(const struct vcpu *v)
 }
 
 /* Makes the enclave's VMCS the current one, with the host's fields and the tenant's time. */
-static void load_vmcs(const struct vcpu *v, struct world *world, bool moved)
+static always_inline void load_vmcs(const struct vcpu *v, struct world *world, bool moved)
 {
     unsigned long vcpu[ARRAY_SIZE(fields_vcpu)], cpu[ARRAY_SIZE(fields_cpu)];
     unsigned long multiplier = 0, window = 0;
 
+#pragma GCC unroll 3
     for ( unsigned int i = 0; i < ARRAY_SIZE(vcpu); i++ )
         __vmread(fields_vcpu[i], &vcpu[i]);
     if ( cpu_has_vmx_tsc_scaling )
@@ -313,6 +321,7 @@ static void load_vmcs(const struct vcpu *v, struct world *world, bool moved)
         __vmread(fields_cpu[i], &cpu[i]);
 
     __vmptrld(world->control_pa);
+#pragma GCC unroll 3
     for ( unsigned int i = 0; i < ARRAY_SIZE(vcpu); i++ )
         __vmwrite(fields_vcpu[i], vcpu[i]);
     for ( unsigned int i = 0; moved && i < ARRAY_SIZE(cpu); i++ )
@@ -329,7 +338,7 @@ static void load_vmcs(const struct vcpu *v, struct world *world, bool moved)
 }
 
 /* Parks the tenant, whose VMCS is complete. */
-static void enter(struct vcpu *v, struct world *world, uint64_t parks, bool behind_exit)
+static always_inline void enter(struct vcpu *v, struct world *world, uint64_t parks, bool behind_exit)
 {
     struct world_vmx *vmx = &world->vmx;
     const bool moved = !world_is_here(world);
@@ -437,7 +446,7 @@ static void save_exit(struct world *world)
 /*
  * The tenant's VMCS is the current one again, and its registers are in place. keep: the enclave goes on where it is.
  */
-static void leave(struct vcpu *v, struct world *world, bool keep, bool behind_exit)
+static always_inline void leave(struct vcpu *v, struct world *world, bool keep, bool behind_exit)
 {
     struct world_vmx *vmx = &world->vmx;
 
@@ -556,7 +565,7 @@ static bool fast_enter(struct vcpu *v)
     __vmread(GUEST_INTERRUPTIBILITY_INFO, &shadow);
     __vmread(GUEST_RIP, &rip);
     __vmread(VM_EXIT_INSTRUCTION_LEN, &length);
-    if ( !fast_callable(&(struct fast_call){ true, rip + length, shadow, tenant_has_event(v) }) ||
+    if ( !fast_callable(&(struct fast_call){ true, rip + length, shadow, tenant_awaits_event(v) }) ||
          tenant_needs_help(v) )
         return false;
     __vmread(GUEST_RFLAGS, &flags);

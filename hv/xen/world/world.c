@@ -118,10 +118,12 @@ static void x87_pointers_scrub(const void *area)
  */
 void world_fpu_enter(struct vcpu *v, struct world *world, uint64_t parks)
 {
+    const bool shared = xcr0_is_shared(v);
+
     world->parked = parks;
     if ( parks )
     {
-        if ( !xcr0_is_shared(v) )
+        if ( !shared )
             xcr0_set(v->arch.xcr0_accum | world_xcr0);
         xsave_to(world->tenant_xsave, parks);
     }
@@ -130,28 +132,31 @@ void world_fpu_enter(struct vcpu *v, struct world *world, uint64_t parks)
         vcpu_save_fpu(v);
         clts();
     }
-    if ( !xcr0_is_shared(v) )
+    if ( !shared )
         xcr0_set(world_xcr0);
     xrstor_from(world->fresh ? xsave_reset : world->xsave, world_xcr0);
 }
 
 void world_fpu_leave(struct vcpu *v, struct world *world, bool keep)
 {
+    const bool shared = xcr0_is_shared(v);
+
     if ( keep )
         xsave_to(world->xsave, world_xcr0);
     world->fresh = !keep;
     if ( world->parked )
     {
         x87_pointers_scrub(world->tenant_xsave);
-        if ( !xcr0_is_shared(v) )
+        if ( !shared )
             xcr0_set(v->arch.xcr0_accum | world_xcr0);
         xrstor_from(world->tenant_xsave, world->parked); /* all that the enclave could touch */
-        if ( !xcr0_is_shared(v) )
-            xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
-        return;
     }
-    xrstor_from(xsave_reset, world_xcr0);
-    xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
+    else
+        xrstor_from(xsave_reset, world_xcr0);
+    if ( !shared )
+        xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
+    if ( world->parked )
+        return;
     vcpu_restore_fpu_nonlazy(v, false);
     /* Even if its registers were not live: then it can be parked the next time. The CPU's TS, which VMX sets at each exit
      * by the tenant's VMCS, goes with that. */
@@ -222,27 +227,13 @@ static void answer(struct cpu_user_regs *regs, const struct thread_result *resul
     }
 }
 
-static struct thread_call call_of(const struct vcpu *v, const struct cpu_user_regs *regs, bool user_mode,
-                                  uint64_t rflags)
-{
-    return (struct thread_call){
-        .operation = regs->rdi,
-        .handle = { regs->rsi, regs->rdx },
-        .thread = regs->r10,
-        .arg = { regs->r8, regs->r9 },
-        .user_mode = user_mode,
-        .flags_ok = (rflags & (X86_EFLAGS_IF | X86_EFLAGS_TF)) == X86_EFLAGS_IF,
-        .vcpu = v->vcpu_id,
-    };
-}
-
 bool cloister_call(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
     unsigned int cpl = hvm_get_cpl(v);
     struct thread_result result = { };
     const struct thread_call call =
-        call_of(v, regs, cpl == 3 && hvm_guest_x86_mode(v) == 8, regs->rflags);
+        world_call(v, regs, cpl == 3 && hvm_guest_x86_mode(v) == 8, regs->rflags);
     struct thread *thread;
 
     if ( !cpl )
@@ -255,18 +246,6 @@ bool cloister_call(struct cpu_user_regs *regs)
     }
     answer(regs, &result);
     return true;
-}
-
-struct world *world_claim(struct vcpu *v, const struct cpu_user_regs *regs, bool user_mode,
-                          uint64_t rflags)
-{
-    const struct thread_call call = call_of(v, regs, user_mode, rflags);
-    struct thread *thread = thread_call_try(v->domain->arch.cloister, &call);
-
-    if ( !thread )
-        return NULL;
-    v->arch.cloister.pending = thread->world;
-    return thread->world;
 }
 
 void world_suspend(struct vcpu *v)

@@ -223,9 +223,34 @@ static inline bool world_tags(const struct hvm_vcpu_asid *ran, const struct hvm_
     return fast_tags(&(struct fast_tag){ ran->generation, ran->asid },
                      &(struct fast_tag){ read_atomic(&next->generation), next->asid });
 }
-/* The thread that the tenant's call in `regs` names is the vCPU's now; NULL: nothing was changed. */
-struct world *world_claim(struct vcpu *v, const struct cpu_user_regs *regs, bool user_mode,
-                          uint64_t rflags);
+/* What the tenant asks. */
+static inline struct thread_call world_call(const struct vcpu *v, const struct cpu_user_regs *regs, bool user_mode,
+                                            uint64_t rflags)
+{
+    return (struct thread_call){
+        .operation = regs->rdi,
+        .handle = { regs->rsi, regs->rdx },
+        .thread = regs->r10,
+        .arg = { regs->r8, regs->r9 },
+        .user_mode = user_mode,
+        .flags_ok = (rflags & (X86_EFLAGS_IF | X86_EFLAGS_TF)) == X86_EFLAGS_IF,
+        .vcpu = v->vcpu_id,
+    };
+}
+
+/* The world of the thread that the tenant's call in `regs` names is the vCPU's now; NULL: nothing was changed. */
+static inline struct world *world_claim(struct vcpu *v, const struct cpu_user_regs *regs, bool user_mode,
+                                        uint64_t rflags)
+{
+    const struct thread_call call = world_call(v, regs, user_mode, rflags);
+    struct thread *thread = thread_call_try(v->domain->arch.cloister, &call);
+
+    if ( !thread )
+        return NULL;
+    v->arch.cloister.pending = thread->world;
+    return thread->world;
+}
+
 /* RETURN or OCALL: the thread is free, and the tenant's registers have its answer. The last thing that is done. */
 static inline void world_answer(struct vcpu *v, struct world *world, struct cpu_user_regs *regs, uint64_t number,
                                 uint64_t value0, uint64_t value1)
