@@ -139,7 +139,8 @@ int main(int count, char **words)
     if (cloister_enclave_threads(enclave, &threads, &error)) {
         errx(1, "%s", error.text);
     }
-    printf("{\"calls\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"interruptions\": %" PRIu64 ", \"alarms\": %d}\n",
+    printf("{\"calls\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"interruptions\": %" PRIu64
+           ", \"alarms\": %d}\n",
            calls, wrong, threads.interruptions, (int)alarms);
     return cloister_enclave_terminate(enclave, &error) || wrong;
 }

@@ -272,7 +272,8 @@ struct cloister_info {
     /* the last that was drawn: more than committed, there is something to SAVE */
     uint64_t counters_value;
     uint64_t counters_committed;
-    uint64_t fast_entries; /* of `entries`, those behind the VM exit; the others went through Xen's exit handler */
+    uint64_t
+        fast_entries; /* of `entries`, those behind the VM exit; the others went through Xen's exit handler */
 };
 
 /*

@@ -298,7 +298,8 @@ END_TEST
 /* The fast way in: what it enters is what the other way enters. */
 START_TEST(a_try_enters_what_can_be_entered)
 {
-    static const uint64_t operations[] = {CLOISTER_CALL_ENTER, CLOISTER_CALL_RESUME, CLOISTER_CALL_RESUME};
+    static const uint64_t operations[] = {CLOISTER_CALL_ENTER, CLOISTER_CALL_RESUME,
+                                          CLOISTER_CALL_RESUME};
     static const enum state states[] = {IDLE, INTERRUPTED, OCALL};
     struct tenant *tenant = fake.domains[TENANT].tenant;
     struct thread *thread = thread_in(states[_i], 0);

@@ -53,7 +53,8 @@ START_TEST(each_thing_about_the_caller_is_enough)
     call = good_call;
     call.next = 0;
     ck_assert(!fast_callable(&call));
-    for (unsigned int shadow = 1; shadow <= 8; shadow *= 2) { /* SVM's one bit, VMX's STI, MOV SS, SMI, NMI */
+    for (unsigned int shadow = 1; shadow <= 8;
+         shadow *= 2) { /* SVM's one bit, VMX's STI, MOV SS, SMI, NMI */
         call = good_call;
         call.shadow = shadow;
         ck_assert(!fast_callable(&call));
@@ -88,14 +89,14 @@ END_TEST
 START_TEST(no_other_tags_are)
 {
     static const struct fast_tag pairs[][2] = {
-        {{9, 1}, {8, 2}},                     /* of the generation before */
-        {{9, 1}, {10, 2}},                    /* of one that this CPU has not begun */
-        {{9, 1}, {0, 2}},                     /* flushed */
-        {{0, 1}, {9, 2}},                     /* flushed, the one that ran, by another CPU */
-        {{0, 1}, {0, 2}},                     /* both: equal, and nothing */
-        {{9, 0}, {9, 2}},                     /* tags are switched off */
-        {{9, 1}, {9, 0}},                     /* likewise */
-        {{9, 0}, {9, 0}},                     /* likewise */
+        {{9, 1}, {8, 2}},                       /* of the generation before */
+        {{9, 1}, {10, 2}},                      /* of one that this CPU has not begun */
+        {{9, 1}, {0, 2}},                       /* flushed */
+        {{0, 1}, {9, 2}},                       /* flushed, the one that ran, by another CPU */
+        {{0, 1}, {0, 2}},                       /* both: equal, and nothing */
+        {{9, 0}, {9, 2}},                       /* tags are switched off */
+        {{9, 1}, {9, 0}},                       /* likewise */
+        {{9, 0}, {9, 0}},                       /* likewise */
         {{9, 1}, {9 + (UINT64_C(1) << 32), 2}}, /* equal in the low half */
     };
 
@@ -124,7 +125,8 @@ START_TEST(tenants_that_are_parked)
     };
 
     for (size_t i = 0; i < sizeof(tenants) / sizeof(tenants[0]); i++) {
-        ck_assert_uint_eq(fast_fpu(true, tenants[i].ever, tenants[i].enclave, tenants[i].room), tenants[i].saved);
+        ck_assert_uint_eq(fast_fpu(true, tenants[i].ever, tenants[i].enclave, tenants[i].room),
+                          tenants[i].saved);
     }
 }
 END_TEST
@@ -142,7 +144,8 @@ START_TEST(tenants_that_are_not)
 
         ck_assert_msg(saved ? state & (ROOM | PKRU) : state & ~(ROOM | PKRU), "bit %u", bit);
         ck_assert_msg(!saved || ((saved | PKRU) & state), "bit %u is lost", bit);
-        ck_assert_msg(!saved || (saved & YMM) == YMM, "bit %u: the enclave's states stay behind", bit);
+        ck_assert_msg(!saved || (saved & YMM) == YMM, "bit %u: the enclave's states stay behind",
+                      bit);
     }
 }
 END_TEST
