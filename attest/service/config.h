@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_FILE "/etc/cloister/cloister-attestd.conf"
+#define CONFIG_FILE CLOISTER_ETC "/cloister-attestd.conf"
 #define CONFIG_TEXT 512u
 
 struct config {

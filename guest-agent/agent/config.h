@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CONFIG_PATH "/etc/cloister/agent.conf"
+#define CONFIG_PATH CLOISTER_ETC "/agent.conf"
 #define CONFIG_MAX_USERS 256u
 
 struct limits {

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_FILE "/etc/cloister/cloisterd.conf"
-#define CONFIG_ADMISSION "/etc/cloister/admission.conf"
+#define CONFIG_FILE CLOISTER_ETC "/cloisterd.conf"
+#define CONFIG_ADMISSION CLOISTER_ETC "/admission.conf"
 #define CONFIG_SOCKET "/run/cloister/cloisterd.sock"
 #define CONFIG_LOG_DIRECTORY "/var/log/cloister"
 #define CONFIG_STATE_DIRECTORY "/var/lib/cloister"
