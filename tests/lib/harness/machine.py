@@ -12,7 +12,7 @@ environment, in Bochs (Intel).
         machine.push("build/tests/y", "/root/y", tenant="alice")
 
 `dom0` and `tenant_payload` are lists of folders laid over the root of dom0 and of every tenant
-(`meson install --destdir`, test programs). Nothing outlives the run but the logs: the console of Xen
+(what packages hold, test programs). Nothing outlives the run but the logs: the console of Xen
 and dom0, what the emulator said, each guest's console, in build/logs/NAME-*.log."""
 
 import ctypes

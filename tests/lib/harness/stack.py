@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cloister as installed: what `meson install` puts into dom0 and into tenants, and how it starts there.
+"""Cloister as installed: what our Debian packages put into dom0 and into tenants, and how it starts there.
 
     dom0, tenant = stack.stage("build")
     with Machine("name", xen=stack.xen("build"), dom0=[dom0], tenant_payload=[tenant]) as machine:
@@ -8,17 +8,21 @@
         stack.wait_agent(machine, "alice")
 """
 
-import contextlib
-import fcntl
+import filecmp
+import glob
 import json
 import os
 import shutil
 import subprocess
 import time
 
+from . import packages
 from .images import Missing
 from .machine import MachineError
+from .packages import building
 
+DOM0 = ("cloister-host",)
+TENANT = ("cloister-agent", "libcloister0", "cloister-enclave-dev")
 UNIT = "usr/lib/systemd/system/cloisterd.service"
 AGENT_START = """#!/bin/bash
 # SPDX-License-Identifier: MIT
@@ -31,14 +35,6 @@ WAIT = 60  # seconds
 def xen(build, kind=""):
     """The hypervisor: `kind` is "", "test" or "stock"."""
     return os.path.join(build, "hv", "xen", kind, "xen")
-
-
-@contextlib.contextmanager
-def building(build):
-    """While this lasts nobody else builds in the folder: suites on two machines run side by side."""
-    with open(os.path.join(build, "building.lock"), "w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def compile_targets(build, *targets):
@@ -56,19 +52,17 @@ def compile_targets(build, *targets):
 
 
 def stage(build):
-    """Install the build below build/stage-MACHINE; returns the folders for dom0 and for tenants."""
+    """Install the build's packages below build/stage-MACHINE; returns the folders for dom0 and for tenants. The
+    packages' scripts do not run (tests/packages runs them); what is booted is the hypervisor that is in the package."""
+    made = packages.make(build)
     root = os.path.join(build, "stage-" + os.environ.get("CLOISTER_MACHINE", "qemu"))
     shutil.rmtree(root, ignore_errors=True)
-    installed, dom0, tenant = (os.path.join(root, name) for name in ("all", "dom0", "tenant"))
-    logs = os.path.join(build, "logs")
-    os.makedirs(logs, exist_ok=True)
-    with building(build), open(os.path.join(logs, "install.log"), "wb") as log:
-        subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet",
-                        "--destdir", os.path.abspath(installed)],
-                       check=True, stdout=log, stderr=log)
-    shutil.rmtree(os.path.join(installed, "boot"), ignore_errors=True)
-    shutil.copytree(installed, dom0, symlinks=True)
-    shutil.copytree(installed, tenant, symlinks=True)
+    hypervisor, dom0, tenant = (os.path.join(root, name) for name in ("hypervisor", "dom0", "tenant"))
+    for folder, names in (hypervisor, ("cloister-hypervisor",)), (dom0, DOM0), (tenant, TENANT):
+        packages.unpack(made, names, folder)
+    packaged, = glob.glob(f"{hypervisor}/boot/cloister-xen-*.gz")
+    if not filecmp.cmp(packaged, xen(build) + ".gz", shallow=False):
+        raise MachineError(f"{packaged} is not {xen(build)}.gz")
     wants = os.path.join(dom0, "etc/systemd/system/multi-user.target.wants")
     os.makedirs(wants, exist_ok=True)
     os.symlink("/" + UNIT, os.path.join(wants, "cloisterd.service"))
