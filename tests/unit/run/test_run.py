@@ -63,7 +63,7 @@ def test_declared(tap):
 def test_plan(tap, run):
     core = plan(run)
     tap.equal(list(core), ["4.17"], "the core needs one Xen")
-    tap.ok({"lint", "unit", "fuzz", "attest", "boot", "system", "attack", "life", "measured"} ==
+    tap.ok({"lint", "unit", "fuzz", "attest", "packages", "boot", "system", "attack", "life", "measured"} ==
            {name for name, _ in core["4.17"][1]},
            "and has every suite but series", core)
     both = plan(run, everything=True)
