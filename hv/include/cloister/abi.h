@@ -290,8 +290,9 @@ struct cloister_create {
     struct cloister_head head;
     uint16_t domain;
     uint16_t reserved0;
-    uint32_t enclave; /* 0; out: id, never 0, never reused until reboot (while it is preempted, too: it goes on there) */
-    uint64_t header;  /* address of a struct cloister_image_header */
+    uint32_t
+        enclave; /* 0; out: id, never 0, never reused until reboot (while it is preempted, too: it goes on there) */
+    uint64_t header; /* address of a struct cloister_image_header */
 };
 
 /*
