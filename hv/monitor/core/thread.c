@@ -148,8 +148,7 @@ struct thread *thread_call_try(struct tenant *tenant, const struct thread_call *
     struct thread_result unused;
     struct thread *enter = NULL;
 
-    if (!call->user_mode || !call->flags_ok || call->operation == CLOISTER_CALL_STATUS ||
-        !host_lock_try(&tenant->lock)) {
+    if (!call->user_mode || !call->flags_ok || !host_lock_try(&tenant->lock)) {
         return NULL;
     }
     (void)serve(tenant, call, &enter, &unused);

@@ -179,7 +179,8 @@ static inline void world_registers_enter(struct world *world, struct cpu_user_re
         memcpy(&regs->r15, &world->enclave, sizeof(world->enclave));
         return;
     }
-    memset(&regs->r15, 0, sizeof(world->enclave));
+    regs->r15 = regs->r14 = regs->r13 = regs->r12 = regs->rbp = regs->rbx = 0;
+    regs->r11 = regs->r10 = regs->r9 = regs->r8 = regs->rax = regs->rcx = 0;
     regs->rdi = world->enclave.rdi;
     regs->rsi = world->enclave.rsi;
     regs->rdx = world->thread->index;
