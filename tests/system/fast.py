@@ -20,7 +20,7 @@ def entries(machine):
 
 
 def since(machine, before):
-    return tuple(now - then for now, then in zip(entries(machine), before))
+    return tuple(after - earlier for after, earlier in zip(entries(machine), before))
 
 
 def judge(tap, result, what):

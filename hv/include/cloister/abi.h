@@ -272,8 +272,8 @@ struct cloister_info {
     /* the last that was drawn: more than committed, there is something to SAVE */
     uint64_t counters_value;
     uint64_t counters_committed;
-    uint64_t
-        fast_entries; /* of `entries`, those behind the VM exit; the others went through Xen's exit handler */
+    /* of `entries`, those behind the VM exit; the others went through Xen's exit handler */
+    uint64_t fast_entries;
 };
 
 /*
@@ -290,8 +290,8 @@ struct cloister_create {
     struct cloister_head head;
     uint16_t domain;
     uint16_t reserved0;
-    uint32_t
-        enclave; /* 0; out: id, never 0, never reused until reboot (while it is preempted, too: it goes on there) */
+    /* 0; out: id, never 0, never reused until reboot. While it is preempted, too: it goes on there */
+    uint32_t enclave;
     uint64_t header; /* address of a struct cloister_image_header */
 };
 

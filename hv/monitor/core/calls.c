@@ -97,7 +97,7 @@ static int serve_trace_ring(struct cloister_trace_ring *op)
 
 /*
  * Every operation's function; does it change something, so that it is traced when it succeeds, too; does it work with
- * a secret (host_secret_begin())?
+ * a secret all the time (host_secret_begin())? A HEARTBEAT does so in each of its steps.
  */
 #define CONTROL_OPS(X)                                                                             \
     X(INFO, info, serve_info, false, false)                                                        \

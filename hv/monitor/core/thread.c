@@ -211,7 +211,7 @@ static void trace_enclave_call(struct thread *thread, const struct thread_exit *
     tenant_trace(thread->enclave->tenant, &record);
 }
 
-/* What an enclave asks for with a buffer in a page of its own, and its size, to which it is aligned. A REPORT takes long. */
+/* What an enclave asks for with a buffer in a page of its own, and its size, to which it is aligned. NULL: in steps (report.h). */
 static const struct {
     uint64_t size;
     int (*serve)(const struct enclave *enclave, void *buffer, enum cloister_reason *reason);
