@@ -132,7 +132,7 @@ gone() {
 
 # in_guest NAME COMMAND: its root's shell.
 in_guest() {
-    within 30 vexec -t 10 "$(xl domid "$1")" -- /bin/true || { echo "$1 does not answer"; return 1; }
+    within 30 timeout 15 vexec -t 10 "$(xl domid "$1")" -- /bin/true || { echo "$1 does not answer"; return 1; }
     vexec -t 60 "$(xl domid "$1")" -- /bin/bash -c "$2"
 }
 
@@ -151,9 +151,10 @@ new_domain() {
     xl domid "$1" && [ "$(xl domid "$1")" != "$2" ]
 }
 
-# crash NAME: its kernel panics. The shell that did it cannot answer any more: what follows in the step looks for the crash.
+# crash NAME: its kernel panics. The shell that did it cannot answer any more, and nothing tells vexec that its peer is gone:
+# what follows in the step looks for the crash.
 crash() {
-    vexec -t 5 "$(xl domid "$1")" -- /bin/bash -c 'sleep 0.5; echo c >/proc/sysrq-trigger' || true
+    timeout 15 vexec -t 5 "$(xl domid "$1")" -- /bin/bash -c 'sleep 0.5; echo c >/proc/sysrq-trigger' || true
 }
 
 # hvm_create SETTING...: or the device model's last words.
@@ -171,13 +172,18 @@ pages() {
     echo $(($(/run/life/free-pages) + kept))
 }
 
-# pages_are NUMBER
-pages_are() {
-    [ "$(pages)" = "$1" ]
+# pages_stay BEFORE NUMBER: fewer than NUMBER are not free any more, which Xen may have taken for itself meanwhile.
+pages_stay() {
+    [ $(($1 - $(pages))) -lt "$2" ]
 }
 
 vcpus_are() {
     in_guest "$1" "test \$(grep -c ^processor /proc/cpuinfo) = $2"
+}
+
+# brings_up NAME CPU: as udev does where there is one.
+brings_up() {
+    in_guest "$1" "echo 1 >/sys/devices/system/cpu/cpu$2/online"
 }
 
 kernel_says() {
