@@ -11,8 +11,8 @@ FREESTANDING = ["errno.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "str
 PARTS = [
     Part("hv/base", [""], below=["hv"]),
     Part("hv/monitor", [("core", "tpm", "vault", "machine")], angled=PUBLIC + FREESTANDING,
-         circles=["core/enclave core/tenant core/thread machine/lockdown vault/counters vault/identity "
-                  "vault/report vault/seal",
+         circles=["core/enclave core/enclaves core/tenant core/thread machine/lockdown vault/counters "
+                  "vault/identity vault/report vault/seal",
                   "tpm/tpm tpm/tpm_transport"]),
     Part("hv/xen", [("shim", "world", "lockdown", "glue")], below=["hv"],
          circles=["glue/glue lockdown/lockdown world/world"]),
