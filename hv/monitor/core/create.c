@@ -15,6 +15,7 @@ static void enclave_release(struct enclave *enclave)
             frame_give_back(thread->context[f]);
         }
     }
+    enclave_drop_block(enclave);
     host_free(enclave->threads);
     host_free(enclave->shared);
     host_free(enclave->signature);

@@ -28,6 +28,14 @@ struct shared_page {
     uint32_t ref;
 };
 
+/* Frames in a row that the next pages of the image go into; charged, and not in the frame table yet. */
+struct frame_block {
+    uint32_t left;  /* 0: there is none */
+    uint32_t page;  /* the next page ... */
+    uint32_t flags; /* ... with these */
+    frame_t frame;  /* ... goes into this one */
+};
+
 struct enclave {
     uint32_t id;
     uint8_t state; /* enum cloister_enclave_state */
@@ -42,7 +50,8 @@ struct enclave {
     uint64_t frames; /* charged */
     uint64_t entries;
     uint64_t faults;
-    uint64_t cursor; /* teardown's */
+    uint64_t cursor;          /* teardown's */
+    struct frame_block block; /* while it is BUILDING */
     struct view view;
     struct measurement measurement;
     struct cloister_image_header header;

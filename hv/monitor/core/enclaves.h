@@ -30,6 +30,8 @@ void builder_drop(struct enclave *enclave);
 MUST_USE int enclave_charge(struct enclave *enclave, struct cloister_head *head, uint64_t frames);
 void enclave_uncharge(struct enclave *enclave, uint64_t frames);
 
+/* Gives back what is left of the block. */
+void enclave_drop_block(struct enclave *enclave);
 /* With the token, and the view gone or without leaves: nothing is left of the enclave. */
 void enclave_remove(struct enclave *enclave);
 

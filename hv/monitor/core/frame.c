@@ -109,14 +109,22 @@ int frame_take(enum frame_state state, uint32_t enclave, uint32_t page, frame_t 
     if (host_frame_alloc(frame)) {
         return -ENOMEM;
     }
-    if (chunk_ensure(*frame)) {
+    int rc = frame_adopt(*frame, state, enclave, page);
+    if (rc) {
         host_frame_free(*frame);
+    }
+    return rc;
+}
+
+int frame_adopt(frame_t frame, enum frame_state state, uint32_t enclave, uint32_t page)
+{
+    if (chunk_ensure(frame)) {
         return -ENOMEM;
     }
-    if (!entry_claim(*frame, state, enclave, page)) {
+    if (!entry_claim(frame, state, enclave, page)) {
         host_panic("the host's allocator gave out a frame that is in use");
     }
-    void *content = host_frame_map(*frame);
+    void *content = host_frame_map(frame);
     memset(content, 0, CLOISTER_PAGE_SIZE);
     host_frame_unmap(content);
     return 0;

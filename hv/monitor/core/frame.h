@@ -4,7 +4,8 @@
  *
  * State     content protected by       referred to by                            leaves to
  * FREE      whoever owns the frame     whatever Xen allows                       any other
- * SEALED    its enclave's view         exactly one leaf of that view             FREE, zeroed
+ * SEALED    its enclave's view         exactly one leaf of that view, alone or   FREE, zeroed
+ *                                      as one of HOST_LARGE_FRAMES
  * TABLE     nobody may map it          its parent table, or the view's root      FREE, zeroed
  * CONTEXT   nobody may map it          its thread                                FREE, zeroed
  * SHARED    nobody (tenant's page)     one leaf of one view, and the tenant's    FREE
@@ -46,7 +47,9 @@ MUST_USE int frame_table_init(void);
 
 /* A zeroed frame in `state` (not FREE, not SHARED). -ENOMEM, also for one beyond the memory of the start. */
 MUST_USE int frame_take(enum frame_state state, uint32_t enclave, uint32_t page, frame_t *frame);
-/* Zeroes a frame that frame_take() gave and returns it to the host. */
+/* The same with a frame that the host gave out and the table does not know yet; on an error it stays the caller's. */
+MUST_USE int frame_adopt(frame_t frame, enum frame_state state, uint32_t enclave, uint32_t page);
+/* Zeroes a frame that frame_take() gave, or frame_adopt() took, and returns it to the host. */
 void frame_give_back(frame_t frame);
 
 /* A tenant's frame enters, or leaves, the one view it is shared with. -EEXIST: in a view; -ENOMEM, as above. */

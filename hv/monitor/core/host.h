@@ -34,7 +34,13 @@ struct thread;
 
 /* A fresh frame that no domain owns and nothing refers to. Content is undefined. -ENOMEM. */
 MUST_USE int host_frame_alloc(frame_t *frame);
-/* Gives a frame back. The caller has zeroed it. */
+/*
+ * HOST_LARGE_FRAMES fresh frames in a row, the first one's number a multiple of it, that are given back one by one.
+ * -ENOMEM: there are none, or this machine's second-stage tables have no large leaves.
+ */
+#define HOST_LARGE_FRAMES 512u
+MUST_USE int host_frame_alloc_large(frame_t *first);
+/* Gives a frame back. The caller has zeroed it, or never had anything in it. */
 void host_frame_free(frame_t frame);
 /* The monitor's own mapping of a frame, until host_frame_unmap(). Never fails. */
 void *host_frame_map(frame_t frame);
@@ -164,6 +170,9 @@ void host_grant_release(void *domain, uint32_t ref, frame_t frame);
 uint64_t host_view_table_entry(frame_t table);
 /* `flags`: CLOISTER_PAGE_R/W/X. */
 uint64_t host_view_leaf_entry(frame_t frame, uint32_t flags);
+/* With this bit, which no leaf above has, a leaf is a large one, of a table of the second lowest level: bit 7 with both
+ * vendors (Intel SDM vol. 3, table 29-6; AMD APM vol. 2, 5.3.4). */
+#define HOST_VIEW_LARGE (UINT64_C(1) << 7)
 /* The inverse, for lookups and audits: false for an entry that maps nothing. */
 bool host_view_entry_frame(uint64_t entry, frame_t *frame);
 

@@ -31,6 +31,88 @@ static int page_check(struct enclave *enclave, struct cloister_head *head,
     return 0;
 }
 
+#define PERMISSIONS (CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_X)
+
+void enclave_drop_block(struct enclave *enclave)
+{
+    struct frame_block *block = &enclave->block;
+    const uint32_t frames = block->left;
+
+    for (; block->left > 0; block->left--) {
+        host_frame_free(block->frame);
+        block->frame.number++;
+    }
+    enclave_uncharge(enclave, frames);
+}
+
+/* Whether a page can be the first of a large leaf: the image has room for the others behind it. */
+static bool begins_block(const struct enclave *enclave, const struct cloister_page_record *record)
+{
+    const struct cloister_launch *launch = &enclave->header.launch;
+
+    return !(record->flags & CLOISTER_PAGE_X) && record->page % HOST_LARGE_FRAMES == 0 &&
+           launch->page_count - record->page >= HOST_LARGE_FRAMES &&
+           launch->record_count - enclave->pages_added >= HOST_LARGE_FRAMES;
+}
+
+/* Without quota or frames for a block there is none: the pages get frames one by one. The page's own is charged. */
+static void block_begin(struct enclave *enclave, const struct cloister_page_record *record)
+{
+    const uint64_t more = HOST_LARGE_FRAMES - 1;
+    frame_t frame;
+    uint64_t left;
+
+    if (tenant_charge(enclave->tenant, more, &left)) {
+        return;
+    }
+    count_add(&enclave->frames, more);
+    if (host_frame_alloc_large(&frame)) {
+        enclave_uncharge(enclave, more);
+        return;
+    }
+    enclave->block = (struct frame_block){.left = HOST_LARGE_FRAMES,
+                                          .page = record->page,
+                                          .flags = record->flags & PERMISSIONS,
+                                          .frame = frame};
+}
+
+/* A sealed frame for a page: of the block, if there is one. Charges what is not charged yet; *tables: those among it. */
+static int page_frame(struct enclave *enclave, struct cloister_head *head,
+                      const struct cloister_page_record *record, uint64_t *tables, frame_t *frame)
+{
+    struct frame_block *block = &enclave->block;
+    int rc;
+
+    if (block->page != record->page || block->flags != (record->flags & PERMISSIONS)) {
+        enclave_drop_block(enclave);
+    }
+    *tables = view_tables_needed(&enclave->view, record->page);
+    rc = enclave_charge(enclave, head, *tables + !block->left);
+    if (rc) {
+        return rc;
+    }
+    if (!block->left && begins_block(enclave, record)) {
+        block_begin(enclave, record);
+    }
+    if (!block->left) {
+        rc = frame_take(FRAME_SEALED, enclave->id, record->page, frame);
+    } else {
+        *frame = block->frame;
+        rc = frame_adopt(*frame, FRAME_SEALED, enclave->id, record->page);
+    }
+    if (rc) {
+        enclave_uncharge(enclave, *tables + !block->left);
+        enclave_drop_block(enclave);
+        return refuse(head, rc, CLOISTER_REASON_NO_MEMORY, 0, 0);
+    }
+    if (block->left) {
+        block->left--;
+        block->page++;
+        block->frame.number++;
+    }
+    return 0;
+}
+
 /* Fills a fresh sealed frame and maps it. The frame belongs to the caller on an error. */
 static int page_fill(struct enclave *enclave, struct cloister_head *head,
                      const struct cloister_page_record *record, uint64_t content, frame_t frame)
@@ -41,8 +123,7 @@ static int page_fill(struct enclave *enclave, struct cloister_head *head,
 
     if (!zero && host_copy_in(page, content, CLOISTER_PAGE_SIZE)) {
         rc = refuse(head, -EFAULT, CLOISTER_REASON_BAD_POINTER, content, 0);
-    } else if (view_map(&enclave->view, record->page, frame,
-                        record->flags & (CLOISTER_PAGE_R | CLOISTER_PAGE_W | CLOISTER_PAGE_X))) {
+    } else if (view_map(&enclave->view, record->page, frame, record->flags & PERMISSIONS)) {
         rc = refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
     } else {
         measure_page(&enclave->measurement, record, zero ? NULL : page);
@@ -55,25 +136,24 @@ static int page_fill(struct enclave *enclave, struct cloister_head *head,
 static int page_add(struct enclave *enclave, struct cloister_head *head,
                     const struct cloister_page_record *record, uint64_t content)
 {
+    uint64_t tables;
     frame_t frame;
 
     int rc = page_check(enclave, head, record);
+    if (!rc) {
+        rc = page_frame(enclave, head, record, &tables, &frame);
+    }
     if (rc) {
         return rc;
-    }
-    uint64_t frames = 1 + view_tables_needed(&enclave->view, record->page);
-    rc = enclave_charge(enclave, head, frames);
-    if (rc) {
-        return rc;
-    }
-    if (frame_take(FRAME_SEALED, enclave->id, record->page, &frame)) {
-        enclave_uncharge(enclave, frames);
-        return refuse(head, -ENOMEM, CLOISTER_REASON_NO_MEMORY, 0, 0);
     }
     rc = page_fill(enclave, head, record, content, frame);
     if (rc) {
         frame_give_back(frame);
-        enclave_uncharge(enclave, frames);
+        enclave_uncharge(enclave, 1 + tables);
+        enclave_drop_block(enclave);
+    } else if (enclave->block.page == record->page + 1 && !enclave->block.left &&
+               view_merge(&enclave->view, record->page, record->flags & PERMISSIONS)) {
+        enclave_uncharge(enclave, 1);
     }
     return rc;
 }

@@ -44,25 +44,37 @@ static void entry_write(frame_t table, unsigned int slot, uint64_t entry)
     host_frame_unmap(entries);
 }
 
-/* Follows existing tables from the root; returns the level of the last one found. */
-static unsigned int walk(const struct view *view, uint64_t gpfn, frame_t *table)
+/* Follows existing tables from the root, at the most to `last`; the level of the one where it ends, and its entry. */
+static unsigned int walk_to(const struct view *view, uint64_t gpfn, unsigned int last,
+                            frame_t *table, uint64_t *entry)
 {
     unsigned int level = VIEW_LEVELS - 1;
     frame_t next;
 
     *table = view->root;
-    while (level > 0 && host_view_entry_frame(entry_read(*table, slot_of(gpfn, level)), &next)) {
+    while (*entry = entry_read(*table, slot_of(gpfn, level)),
+           level > last && !(*entry & HOST_VIEW_LARGE) && host_view_entry_frame(*entry, &next)) {
         *table = next;
         level--;
     }
     return level;
 }
 
+/* The frame of a page in a leaf of `level`. False: there is no leaf. */
+static bool leaf_frame(uint64_t entry, unsigned int level, uint64_t gpfn, frame_t *frame)
+{
+    bool present = host_view_entry_frame(entry, frame);
+
+    frame->number += gpfn % span_of(level);
+    return present;
+}
+
 unsigned int view_tables_needed(const struct view *view, uint64_t gpfn)
 {
     frame_t table;
+    uint64_t entry;
 
-    return walk(view, gpfn, &table);
+    return walk_to(view, gpfn, 0, &table, &entry);
 }
 
 int view_map(struct view *view, uint64_t gpfn, frame_t frame, uint32_t flags)
@@ -70,9 +82,10 @@ int view_map(struct view *view, uint64_t gpfn, frame_t frame, uint32_t flags)
     frame_t fresh[VIEW_MAX_NEW_TABLES];
     frame_t table;
     frame_t present;
-    unsigned int level = walk(view, gpfn, &table);
+    uint64_t entry;
+    unsigned int level = walk_to(view, gpfn, 0, &table, &entry);
 
-    if (level == 0 && host_view_entry_frame(entry_read(table, slot_of(gpfn, 0)), &present)) {
+    if (host_view_entry_frame(entry, &present)) {
         return -EEXIST;
     }
     for (unsigned int taken = 0; taken < level; taken++) {
@@ -92,34 +105,58 @@ int view_map(struct view *view, uint64_t gpfn, frame_t frame, uint32_t flags)
     return 0;
 }
 
+bool view_merge(struct view *view, uint64_t gpfn, uint32_t flags)
+{
+    frame_t parent, table, first;
+    uint64_t entry;
+
+    if ((flags & CLOISTER_PAGE_X) || walk_to(view, gpfn, 1, &parent, &entry) != 1 ||
+        (entry & HOST_VIEW_LARGE) || !host_view_entry_frame(entry, &table) ||
+        !host_view_entry_frame(entry_read(table, 0), &first) || first.number % ENTRIES) {
+        return false;
+    }
+    for (unsigned int slot = 0; slot < ENTRIES; slot++) {
+        frame_t frame = {first.number + slot};
+
+        if (entry_read(table, slot) != host_view_leaf_entry(frame, flags)) {
+            return false;
+        }
+    }
+    entry_write(parent, slot_of(gpfn, 1), host_view_leaf_entry(first, flags) | HOST_VIEW_LARGE);
+    frame_give_back(table);
+    view->tables--;
+    return true;
+}
+
 bool view_lookup(const struct view *view, uint64_t gpfn, frame_t *frame)
 {
     frame_t table;
+    uint64_t entry;
+    unsigned int level = walk_to(view, gpfn, 0, &table, &entry);
 
-    return walk(view, gpfn, &table) == 0 &&
-           host_view_entry_frame(entry_read(table, slot_of(gpfn, 0)), frame);
+    return leaf_frame(entry, level, gpfn, frame);
 }
 
 bool view_lookup_writable(const struct view *view, uint64_t gpfn, frame_t *frame)
 {
-    frame_t table;
+    frame_t table, first;
+    uint64_t entry;
+    unsigned int level = walk_to(view, gpfn, 0, &table, &entry);
+    const uint64_t large = level ? HOST_VIEW_LARGE : 0;
 
-    if (walk(view, gpfn, &table) != 0) {
-        return false;
-    }
-    uint64_t entry = entry_read(table, slot_of(gpfn, 0));
-    return host_view_entry_frame(entry, frame) &&
-           entry == host_view_leaf_entry(*frame, CLOISTER_PAGE_R | CLOISTER_PAGE_W);
+    return leaf_frame(entry, level, gpfn, frame) && host_view_entry_frame(entry, &first) &&
+           entry == (host_view_leaf_entry(first, CLOISTER_PAGE_R | CLOISTER_PAGE_W) | large);
 }
 
-/* The next table entry at or after *cursor that holds something; ~0 when there is none. */
+/* The next page at or after this one that is mapped; ~0 when there is none. */
 static uint64_t next_mapped(const struct view *view, uint64_t gpfn, frame_t *frame)
 {
     while (gpfn < span_of(VIEW_LEVELS)) {
         frame_t table;
-        unsigned int level = walk(view, gpfn, &table);
+        uint64_t entry;
+        unsigned int level = walk_to(view, gpfn, 0, &table, &entry);
 
-        if (level == 0 && host_view_entry_frame(entry_read(table, slot_of(gpfn, 0)), frame)) {
+        if (leaf_frame(entry, level, gpfn, frame)) {
             return gpfn;
         }
         gpfn = (gpfn | (span_of(level) - 1)) + 1;
@@ -157,20 +194,32 @@ static void free_table(struct view *view)
     view->tables--;
 }
 
+/* Unmaps the first leaf at or after *cursor. False: there is none. */
+static bool leaf_unmap(struct view *view, uint64_t *cursor)
+{
+    frame_t table;
+    uint64_t entry;
+
+    *cursor = next_mapped(view, *cursor, &view->next);
+    if (*cursor == UINT64_MAX) {
+        return false;
+    }
+    unsigned int level = walk_to(view, *cursor, 0, &table, &entry);
+    entry_write(table, slot_of(*cursor, level), 0);
+    view->left = span_of(level);
+    return true;
+}
+
 bool view_unmap_all(struct view *view, uint64_t *cursor,
                     void (*release)(uint64_t gpfn, frame_t frame, void *context), void *context)
 {
-    frame_t frame;
-
     if (!view->tables) {
         return true;
     }
-    while ((*cursor = next_mapped(view, *cursor, &frame)) != UINT64_MAX) {
-        frame_t table;
-        walk(view, *cursor, &table);
-        entry_write(table, slot_of(*cursor, 0), 0);
-        release(*cursor, frame, context);
-        ++*cursor;
+    while (view->left || leaf_unmap(view, cursor)) {
+        view->left--;
+        release((*cursor)++, view->next, context);
+        view->next.number++;
         if (host_preempted()) {
             return false;
         }

@@ -115,6 +115,20 @@ int host_frame_alloc(frame_t *frame)
     return 0;
 }
 
+/* Not scrubbed at once, which would take a CPU too long: the monitor zeroes each frame when it takes it. */
+int host_frame_alloc_large(frame_t *first)
+{
+    struct page_info *page = NULL;
+
+    BUILD_BUG_ON(HOST_LARGE_FRAMES != 1u << PAGE_ORDER_2M);
+    if ( hap_has_2mb )
+        page = alloc_domheap_pages(NULL, PAGE_ORDER_2M, MEMF_no_owner | MEMF_no_scrub);
+    if ( !page )
+        return -ENOMEM;
+    first->number = mfn_x(page_to_mfn(page));
+    return 0;
+}
+
 void host_frame_free(frame_t frame)
 {
     free_domheap_page(mfn_to_page(_mfn(frame.number)));

@@ -11,6 +11,8 @@
 
 /* How often something refers to each frame. */
 static uint8_t references[FAKE_FRAMES];
+/* It waits in an enclave's block for its page. */
+static bool waiting[FAKE_FRAMES];
 
 static unsigned int index_of(frame_t frame)
 {
@@ -59,11 +61,22 @@ static void walk_view(const struct enclave *enclave, frame_t table, unsigned int
         if (!entries[slot]) {
             continue;
         }
+        const bool large = fake_entry_is_large(entries[slot]);
+
         if (!host_view_entry_frame(entries[slot], &frame) ||
-            fake_entry_is_leaf(entries[slot]) != (level == 0)) {
+            fake_entry_is_leaf(entries[slot]) != (level == 0 || large) || (large && level != 1)) {
             fake_die("a strange entry in a view");
         }
-        if (level > 0) {
+        if (large) {
+            if (frame.number % HOST_LARGE_FRAMES || page >= CLOISTER_SHARED_GPFN ||
+                fake_entry_flags(entries[slot]) & CLOISTER_PAGE_X) {
+                fake_die("a large leaf where there may be none");
+            }
+            for (unsigned int i = 0; i < HOST_LARGE_FRAMES; i++) {
+                refer((frame_t){frame.number + i}, FRAME_SEALED, enclave, page + i);
+            }
+            tally->own += HOST_LARGE_FRAMES;
+        } else if (level > 0) {
             walk_view(enclave, frame, level - 1, page, tally);
         } else if (page < CLOISTER_SHARED_GPFN) {
             refer(frame, FRAME_SEALED, enclave, page);
@@ -78,6 +91,15 @@ static void walk_view(const struct enclave *enclave, frame_t table, unsigned int
     }
 }
 
+/* Frames of a block are FREE in the table, and no table's own: fake_check() does not count them. */
+static void expect_block_frame(frame_t frame)
+{
+    if (frame_lookup(frame).state != FRAME_FREE || fake_owner(frame) != OWNER_MONITOR) {
+        fake_die("frame %#lx of a block is in use", (unsigned long)frame.number);
+    }
+    waiting[index_of(frame)] = true;
+}
+
 /* An enclave, found through its first thread's context frame. */
 static uint64_t check_enclave(const struct enclave *enclave)
 {
@@ -86,6 +108,14 @@ static uint64_t check_enclave(const struct enclave *enclave)
     uint64_t contexts = (uint64_t)enclave->header.launch.thread_count * THREAD_FRAMES;
 
     walk_view(enclave, enclave->view.root, VIEW_LEVELS - 1, 0, &tally);
+    /* A leaf that is being released: unmapped, and its frames still the enclave's. */
+    for (uint32_t i = 0; i < enclave->view.left; i++) {
+        refer((frame_t){enclave->view.next.number + i}, FRAME_SEALED, enclave, enclave->cursor + i);
+        tally.own++;
+    }
+    for (uint32_t i = 0; i < enclave->block.left; i++) {
+        expect_block_frame((frame_t){enclave->block.frame.number + i});
+    }
     for (uint32_t i = 0; i < enclave->header.launch.thread_count; i++) {
         for (unsigned int f = 0; f < THREAD_FRAMES; f++) {
             refer(enclave->threads[i].context[f], FRAME_CONTEXT, enclave, i);
@@ -102,7 +132,7 @@ static uint64_t check_enclave(const struct enclave *enclave)
         fake_die("%lu own and %lu shared pages, %u and %u counted", (unsigned long)tally.own,
                  (unsigned long)tally.shared, enclave->pages_added, enclave->shared_pages);
     }
-    uint64_t frames = tally.tables + tally.own + contexts;
+    uint64_t frames = tally.tables + tally.own + contexts + enclave->block.left;
     if (dying ? frames > enclave->frames : frames != enclave->frames) {
         fake_die("%lu frames in use, %lu charged", (unsigned long)frames,
                  (unsigned long)enclave->frames);
@@ -141,7 +171,7 @@ static void check_frame(unsigned int index, uint64_t count[FRAME_STATES])
                  entry.state, references[index]);
     }
     /* Of the monitor's frames only those of the table itself are FREE in the table. */
-    count[entry.state] += entry.state != FRAME_FREE || owner == OWNER_MONITOR;
+    count[entry.state] += entry.state != FRAME_FREE || (owner == OWNER_MONITOR && !waiting[index]);
 }
 
 void fake_check(void)
@@ -153,6 +183,7 @@ void fake_check(void)
     fake_require_quiet("an operation that has returned");
     fake_require_no_secret("an operation that has returned");
     memset(references, 0, sizeof(references));
+    memset(waiting, 0, sizeof(waiting));
     for (unsigned int i = 0; i < FAKE_FRAMES; i++) {
         const struct fake_world *world = fake_world(fake_frame_number(i));
 

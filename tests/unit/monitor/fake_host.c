@@ -309,19 +309,25 @@ enum fake_owner fake_owner(frame_t frame)
 }
 
 /* Called with the mutex. Content is poison, another for each frame and each turn. */
+static void frame_give(unsigned int index, enum fake_owner owner)
+{
+    uint8_t poison = own.frames[index].poison + 0x31 + index % 7;
+
+    poison |= 1; /* never zero */
+    own.frames[index] = (struct fake_frame){.owner = owner, .poison = poison};
+    SHOW(arena[index], CLOISTER_PAGE_SIZE);
+    memset(arena[index], poison, CLOISTER_PAGE_SIZE);
+    HIDE(arena[index], CLOISTER_PAGE_SIZE);
+}
+
+/* Called with the mutex. */
 static bool frame_find(enum fake_owner owner, frame_t *frame)
 {
     for (unsigned int tried = 0; tried < FAKE_FRAMES; tried++) {
         unsigned int index = (own.next_frame + tried) % FAKE_FRAMES;
-        struct fake_frame *candidate = &own.frames[index];
 
-        if (candidate->owner == OWNER_NOBODY) {
-            uint8_t poison = candidate->poison + 0x31 + index % 7;
-            poison |= 1; /* never zero */
-            *candidate = (struct fake_frame){.owner = owner, .poison = poison};
-            SHOW(arena[index], CLOISTER_PAGE_SIZE);
-            memset(arena[index], candidate->poison, CLOISTER_PAGE_SIZE);
-            HIDE(arena[index], CLOISTER_PAGE_SIZE);
+        if (own.frames[index].owner == OWNER_NOBODY) {
+            frame_give(index, owner);
             /* Sometimes the next one, sometimes the one just given back. */
             own.next_frame = index % 5 ? index + 1 : 1;
             *frame = fake_frame_number(index);
@@ -359,6 +365,43 @@ int host_frame_alloc(frame_t *frame)
     fake_mutex_lock();
     bool found = fake.frames_left > 0 && frame_find(OWNER_MONITOR, frame);
     fake.frames_left -= found;
+    fake_mutex_unlock();
+    return found ? 0 : -ENOMEM;
+}
+
+/* The first block of free frames at an aligned number; they are given out as frame_find() does. */
+static bool block_find(frame_t *first)
+{
+    for (unsigned int index = 0; own.stride == 1 && index + HOST_LARGE_FRAMES <= FAKE_FRAMES;
+         index++) {
+        unsigned int free = 0;
+
+        if (fake_frame_number(index).number % HOST_LARGE_FRAMES) {
+            continue;
+        }
+        while (free < HOST_LARGE_FRAMES && own.frames[index + free].owner == OWNER_NOBODY) {
+            free++;
+        }
+        if (free == HOST_LARGE_FRAMES) {
+            for (unsigned int i = 0; i < HOST_LARGE_FRAMES; i++) {
+                frame_give(index + i, OWNER_MONITOR);
+            }
+            *first = fake_frame_number(index);
+            return true;
+        }
+    }
+    return false;
+}
+
+int host_frame_alloc_large(frame_t *first)
+{
+    fake_require_quiet("host_frame_alloc_large");
+    if (fake_should_fail(FAKE_FRAME_ALLOC) || fake.no_large) {
+        return -ENOMEM;
+    }
+    fake_mutex_lock();
+    bool found = fake.frames_left >= HOST_LARGE_FRAMES && block_find(first);
+    fake.frames_left -= found ? HOST_LARGE_FRAMES : 0;
     fake_mutex_unlock();
     return found ? 0 : -ENOMEM;
 }

@@ -114,6 +114,7 @@ extern struct fake_host {
     uint64_t actor_cr3;
     struct fake_domain domains[FAKE_DOMAINS];
     unsigned int frames_left;  /* as if the machine had only so many more */
+    bool no_large;             /* as if no block were left, or the CPU had no large leaves */
     int audit_answer;          /* of host_audit() */
     uint64_t audit_adds;       /* violations it adds ... */
     size_t audit_count;        /* ... to this member of struct cloister_audit, by its offset */
@@ -171,6 +172,7 @@ bool fake_frame_is_zero(frame_t frame);
 frame_t fake_frame_number(unsigned int index);
 /* What an entry of a view holds (the inverse of what the monitor asks this host to encode). */
 bool fake_entry_is_leaf(uint64_t entry);
+bool fake_entry_is_large(uint64_t entry);
 uint32_t fake_entry_flags(uint64_t entry);
 
 /* vCPUs that are threads of the test: between begin and end host_vcpu_stop() waits for them. begin

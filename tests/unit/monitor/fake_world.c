@@ -215,6 +215,11 @@ bool fake_entry_is_leaf(uint64_t entry)
     return entry & ENTRY_LEAF;
 }
 
+bool fake_entry_is_large(uint64_t entry)
+{
+    return entry & HOST_VIEW_LARGE;
+}
+
 uint32_t fake_entry_flags(uint64_t entry)
 {
     return entry & ENTRY_FLAGS;
