@@ -14,8 +14,7 @@ PARTS = [
          circles=["core/enclave core/enclaves core/tenant core/thread machine/lockdown vault/counters "
                   "vault/identity vault/report vault/seal",
                   "tpm/tpm tpm/tpm_transport"]),
-    Part("hv/xen", [("shim", "world", "lockdown", "glue")], below=["hv"],
-         circles=["glue/glue lockdown/lockdown world/world"]),
+    Part("hv/xen", [("shim", "world", "lockdown", "glue")], below=["hv"]),
     Part("hv/host", ["settings", "monitor", "log", "domains", "proof", "agents", "control", "", ("ctl", "tpm")],
          below=["hv", "hv/include", "attest/include"],
          circles=["agents/proving agents/serve agents/session", "tpm/chip tpm/internal"]),

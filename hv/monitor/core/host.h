@@ -2,7 +2,7 @@
 /*
  * The one seam between the monitor and whatever it runs on.
  *
- * hv/monitor calls only these functions and knows no header of Xen's. hv/xen/glue/glue.c and the world
+ * hv/monitor calls only these functions and knows no header of Xen's. hv/xen/glue and the world
  * switch implement them for Xen; tests/unit/monitor/fake_host.c implements them for an ordinary
  * program. Actions return 0 or a negative errno; predicates return bool.
  *

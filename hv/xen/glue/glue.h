@@ -10,8 +10,15 @@
 #include "monitor/core/monitor.h"
 #include "monitor/vault/seal.h"
 
-/* Booted with cloister=insecure-dma: enclaves without an IOMMU. */
-extern bool opt_insecure_dma;
+/* options.c. Booted with cloister=insecure-dma: enclaves without an IOMMU; with cloister-tpm=required. */
+extern bool opt_insecure_dma, opt_tpm_required;
+/* What host_update_key() answers. */
+extern int update_key_status;
+
+/* memory.c: places for the trace rings. -ENOMEM. */
+int memory_init(void);
+/* machine.c: what it says before there is a dom0. */
+void machine_init(void);
 
 /* power.c: what the firmware says and is told, before monitor_init() makes the record. */
 void power_init(void);

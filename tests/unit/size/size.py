@@ -23,9 +23,10 @@ ALL_MOST = 11500  # of all parts
 # Each part: its most lines, and its files' names without their ends, as patterns.
 PARTS = {
     # Frames, views, enclaves, threads, worlds, trace, audit, their end with the machine; what ties them to Xen.
-    "core": (6000, "abi audit calls compat count create enclave enclaves ept errno fast frame glue grants hash hooks "
-                   "host image launch limits measure monitor nospec npt p256 pages power reason refuse secrets stdbool "
-                   "stddef stdint string svm teardown tenant test thread trace variables view vmx wipe world"),
+    "core": (6100, "abi audit caller calls compat count create enclave enclaves ept errno fast frame freeze glue grants hash "
+                   "hooks host image launch limits machine measure memory monitor nospec npt options p256 pages "
+                   "power reason refuse secrets start stdbool stddef stdint string svm teardown tenant test "
+                   "thread trace variables view vmcs vmx wipe world"),
     # The TPM, identity, sealing, counters, reports; what the firmware does with memory at a reset.
     "proof": (2310, "counter counters floor floors heartbeat identity key mor nonce nv report seal tpm tpm_*  update"),
     # What dom0 may of the machine, boot entries among it, and at what places of Xen somebody looks twice.
