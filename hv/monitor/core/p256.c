@@ -4,6 +4,15 @@
 /* The library's arithmetic of points, which it keeps to itself, and br_ec_p256_m31. */
 #include <ec/ec_p256_m31.c>
 
+/* Its signatures, with an inverse that is made in steps. */
+static void invert(uint32_t *x, const unsigned char *exponent, size_t size, const uint32_t *order,
+                   uint32_t order0i, uint32_t *t1, uint32_t *t2);
+#define br_i31_modpow invert
+#define br_ecdsa_i31_sign_raw sign_in_steps
+#define br_ecdsa_i31_vrfy_raw verify_in_steps
+#include <ec/ecdsa_i31_sign_raw.c>
+#include <ec/ecdsa_i31_vrfy_raw.c>
+
 #include "core/wipe.h"
 
 _Static_assert(sizeof(p256_jacobian) == P256_COORDINATES * sizeof(uint32_t),
@@ -16,6 +25,30 @@ int p256_init(void)
 {
     jobs = host_alloc(host_cpu_count() * sizeof(*jobs));
     return jobs ? 0 : -ENOMEM;
+}
+
+/* --- the inverse ------------------------------------------------------------------------------ */
+
+/* To the order less 2, which is public, from its last byte on (Fermat; as br_i31_modpow() does it). */
+static void invert_byte(struct p256_job *job)
+{
+    const unsigned char *order = br_secp256r1.order;
+    const int byte = order[br_secp256r1.order_len - 1 - job->bytes] - (job->bytes ? 0 : 2);
+    uint32_t n[P256_NUMBER], product[P256_NUMBER];
+
+    br_i31_decode(n, order, br_secp256r1.order_len);
+    const uint32_t n0i = br_i31_ninv31(n[1]);
+    for (int bit = 0; bit < 8; bit++) {
+        br_i31_montymul(product, job->inverse, job->power, n, n0i);
+        CCOPY((uint32_t)(byte >> bit) & 1, job->inverse, product, sizeof(product));
+        br_i31_montymul(product, job->power, job->power, n, n0i);
+        memcpy(job->power, product, sizeof(product));
+    }
+    job->bytes++;
+    if (job->bytes == br_secp256r1.order_len) {
+        job->bytes = 0;
+        job->stage = P256_INVERTED;
+    }
 }
 
 /* --- the sum ---------------------------------------------------------------------------------- */
@@ -73,7 +106,24 @@ static bool sum_encode(const struct p256_job *job, uint8_t point[P256_POINT_SIZE
 
 /* --- what the library calls ----------------------------------------------------------------------- */
 
-/* With the job NEW: keeps x and y. */
+/* With the job NEW: keeps the number. What is given before there is an inverse is of no use to anybody. */
+static void invert(uint32_t *x, const unsigned char *exponent, size_t size, const uint32_t *order,
+                   uint32_t order0i, uint32_t *t1, uint32_t *t2)
+{
+    struct p256_job *job = jobs[host_cpu()];
+
+    (void)exponent, (void)size, (void)order0i, (void)t1, (void)t2;
+    if (job->stage == P256_NEW) {
+        memcpy(job->power, x, sizeof(job->power));
+        br_i31_to_monty(job->power, order);
+        br_i31_zero(job->inverse, order[0]);
+        job->inverse[1] = 1;
+        job->stage = P256_INVERTING;
+    }
+    memcpy(x, job->inverse, sizeof(job->inverse));
+}
+
+/* With the job INVERTED: keeps x and y. */
 static void numbers_take(struct p256_job *job, const uint8_t *x, const uint8_t *y)
 {
     job->of_point = x != NULL;
@@ -95,7 +145,7 @@ static uint32_t muladd(uint8_t *point, const uint8_t *other, size_t size, const 
     if (job->stage == P256_ADDED) {
         return sum_encode(job, point);
     }
-    if (p256_decode(&first, point, size)) {
+    if (job->stage == P256_INVERTED && p256_decode(&first, point, size)) {
         numbers_take(job, x, y);
         multiple = first;
         memcpy(job->multiples[0], &multiple, sizeof(multiple));
@@ -114,10 +164,12 @@ static size_t mulgen(uint8_t *point, const uint8_t *y, size_t size, int curve)
     (void)size, (void)curve;
     if (job->stage == P256_ADDED) {
         (void)sum_encode(job, point);
-    } else {
-        numbers_take(job, NULL, y);
-        memcpy(point, P256_G, sizeof(P256_G));
+        return P256_POINT_SIZE;
     }
+    if (job->stage == P256_INVERTED) {
+        numbers_take(job, NULL, y);
+    }
+    memcpy(point, P256_G, sizeof(P256_G));
     return P256_POINT_SIZE;
 }
 
@@ -126,13 +178,23 @@ static const br_ec_impl in_steps = {
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+static bool is_working(const struct p256_job *job)
+{
+    return job->stage == P256_INVERTING || job->stage == P256_ADDING;
+}
+
 bool p256_advance(struct p256_job *job)
 {
-    if (job->stage != P256_ADDING) {
+    switch (job->stage) {
+    case P256_INVERTING:
+        invert_byte(job);
+        return true;
+    case P256_ADDING:
+        add_byte(job);
+        return true;
+    default:
         return false;
     }
-    add_byte(job);
-    return true;
 }
 
 int p256_verify(struct p256_job *job, const uint8_t digest[P256_DIGEST_SIZE],
@@ -142,9 +204,9 @@ int p256_verify(struct p256_job *job, const uint8_t digest[P256_DIGEST_SIZE],
         .curve = BR_EC_secp256r1, .q = (uint8_t *)(uintptr_t)point, .qlen = P256_POINT_SIZE};
 
     jobs[host_cpu()] = job;
-    bool valid = br_ecdsa_i31_vrfy_raw(&in_steps, digest, P256_DIGEST_SIZE, &key, signature,
-                                       P256_SIGNATURE_SIZE) == 1;
-    if (job->stage == P256_ADDING) {
+    bool valid = verify_in_steps(&in_steps, digest, P256_DIGEST_SIZE, &key, signature,
+                                 P256_SIGNATURE_SIZE) == 1;
+    if (is_working(job)) {
         return -EAGAIN;
     }
     wipe(job, sizeof(*job));
@@ -160,11 +222,10 @@ int p256_sign(struct p256_job *job, const uint8_t digest[P256_DIGEST_SIZE],
 
     host_secret_expect();
     jobs[host_cpu()] = job;
-    if (br_ecdsa_i31_sign_raw(&in_steps, &br_sha256_vtable, digest, &private, made) !=
-        sizeof(made)) {
+    if (sign_in_steps(&in_steps, &br_sha256_vtable, digest, &private, made) != sizeof(made)) {
         host_panic("no signature can be made");
     }
-    if (job->stage == P256_ADDING) {
+    if (is_working(job)) {
         return -EAGAIN; /* what was made is no signature: with its nonce it would give away the key */
     }
     memcpy(signature, made, sizeof(made));

@@ -10,12 +10,19 @@
 #include <openssl/obj_mac.h>
 #include <signal.h>
 
+/* The library's own, which the monitor has with another inverse. */
+#include <int/i31_modpow.c>
+#include <ec/ecdsa_i31_sign_raw.c>
+#include <ec/ecdsa_i31_vrfy_raw.c>
+
 #include "core/p256.h"
 #include "fake_host.h"
 #include "suite.h"
 
 #define ROUNDS 60
-#define STEPS 34 /* first, one for each byte, last */
+/* First, one for each byte of the inverse; one, one for each byte of the sum; last. */
+#define STEPS_OF_INVERSE 34
+#define STEPS (STEPS_OF_INVERSE + 33)
 
 static EC_GROUP *group;
 static BN_CTX *context;
@@ -74,7 +81,7 @@ static int verify(const uint8_t digest[32], const uint8_t signature[64])
         steps++;
         rc = p256_advance(&job) ? -EAGAIN : p256_verify(&job, digest, point, signature);
     } while (rc == -EAGAIN);
-    ck_assert(rc == 0 ? steps == STEPS : steps == STEPS || steps == 1);
+    ck_assert(steps == STEPS || (rc && (steps == 1 || steps == STEPS_OF_INVERSE)));
     for (size_t i = 0; i < sizeof(job); i++) {
         ck_assert_uint_eq(((uint8_t *)&job)[i] && rc == 0, 0);
     }
@@ -101,6 +108,7 @@ static void sign(const uint8_t digest[32], uint8_t signature[64])
     ck_assert_int_eq(rc, 0);
     ck_assert_uint_eq(job.stage, P256_NEW);
     ck_assert(!job.generator_times[0] && !job.generator_times[31] && !job.sum[0]);
+    ck_assert(!job.inverse[1] && !job.power[1]);
 }
 
 /* The signature whose verification asks for x*P + y*G. False: there is none. */
@@ -190,6 +198,38 @@ START_TEST(sums_of_random_numbers)
         BN_free(x);
         BN_free(y);
         BN_free(other);
+    }
+}
+END_TEST
+
+/* Not on the curve, not in the field, not uncompressed, infinity: none has a sum. */
+START_TEST(points_of_no_curve)
+{
+    uint8_t digest[32] = {7}, signature[64], good[P256_POINT_SIZE];
+
+    sign(digest, signature);
+    ck_assert_int_eq(verify(digest, signature), 0);
+    memcpy(good, point, sizeof(good));
+    for (int i = 0; i < 5; i++) {
+        memcpy(point, good, sizeof(point));
+        switch (i) {
+        case 0:
+            point[64] ^= 1;
+            break;
+        case 1:
+            memset(point + 1, 0xff, 32);
+            break;
+        case 2:
+            point[0] = 2;
+            break;
+        case 3:
+            memset(point, 0, sizeof(point));
+            break;
+        case 4:
+            memset(point + 1, 0, 64);
+            break;
+        }
+        ck_assert_msg(verify(digest, signature) == -EACCES, "point %d is taken", i);
     }
 }
 END_TEST
@@ -320,6 +360,7 @@ int main(void)
     tcase_add_checked_fixture(cases, start, end);
     tcase_add_test(cases, sums_of_special_numbers);
     tcase_add_test(cases, sums_of_random_numbers);
+    tcase_add_test(cases, points_of_no_curve);
     tcase_add_test(cases, sums_that_come_to_infinity);
     tcase_add_test(cases, jobs_do_not_meet);
 
