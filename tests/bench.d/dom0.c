@@ -21,12 +21,10 @@
 #include <unistd.h>
 
 #include <bearssl.h>
-#include <xencall.h>
 #include <xenctrl.h>
 #include <xenstore.h>
 
-#include <cloister/abi.h>
-
+#include "control.h"
 #include "timing.h"
 
 #define XEN_VERSION_HYPERCALL 17u
@@ -37,60 +35,7 @@
 /* Xen's object code returns through this. */
 __asm__(".globl __x86_return_thunk\n__x86_return_thunk: ret\n");
 
-static xencall_handle *xencall;
 static uint64_t nothing;
-
-static void *buffer(size_t size)
-{
-    void *memory = xencall_alloc_buffer(xencall, size);
-
-    if (!memory)
-        err(1, "hypercall buffer");
-    memset(memory, 0, size);
-    return memory;
-}
-
-static void control(unsigned int operation, void *argument)
-{
-    const struct cloister_head *head = argument;
-
-    if (xencall2(xencall, CLOISTER_HYPERCALL, operation, (uint64_t)argument))
-        err(1, "control operation %u: %s (found %llu, allowed %llu)", operation,
-            cloister_reason_name(head->reason), (unsigned long long)head->found,
-            (unsigned long long)head->allowed);
-}
-
-/* An image file in a hypercall buffer. */
-static struct cloister_image_header *read_image(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    struct cloister_image_header *header;
-
-    if (!file || fseek(file, 0, SEEK_END))
-        err(1, "%s", path);
-    *size = (size_t)ftell(file);
-    header = buffer(*size);
-    rewind(file);
-    if (fread(header, 1, *size, file) != *size)
-        err(1, "%s", path);
-    fclose(file);
-    return header;
-}
-
-static uint32_t create(uint16_t domain, const struct cloister_image_header *header)
-{
-    struct cloister_quota *quota = buffer(sizeof(*quota));
-    struct cloister_create *op = buffer(sizeof(*op));
-
-    quota->domain = domain;
-    quota->set = 1;
-    quota->limit = 16384;
-    control(CLOISTER_OP_QUOTA, quota);
-    op->domain = domain;
-    op->header = (uint64_t)header;
-    control(CLOISTER_OP_CREATE, op);
-    return op->enclave;
-}
 
 static void load(uint16_t domain, const char *path)
 {
@@ -358,9 +303,7 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
 
-    xencall = xencall_open(NULL, 0);
-    if (!xencall)
-        err(1, "privcmd");
+    control_begin();
     nothing = ticks_begin();
     if (argc == 4 && !strcmp(what, "load"))
         load((uint16_t)atoi(argv[2]), argv[3]);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Two images without a runtime: an enclave that returns at once, which shows what the world switch
-alone costs, and the header of one with room for many pages."""
+"""Images without a runtime: an enclave that returns at once, which shows what the world switch alone costs; one
+that asks for a report and returns; the headers of some with nothing but zero pages, and of one with room for many."""
 
 import hashlib
 import os
@@ -9,12 +9,13 @@ import subprocess
 
 PAGE = 4096
 BASE = 0x100000000000
-READ, WRITE, EXECUTE = 1, 2, 4
+READ, WRITE, EXECUTE, ZERO = 1, 2, 4, 8
 MAGIC, VERSION, HEADER_SIZE = 0x3130455641434C43, 1, 1024
 # Page-table entries (AMD APM vol. 2, 5.3): present, accessed, dirty, writable, no-execute
 TABLE, CODE, DATA = 0x63, 0x61, 0x63 | 1 << 63
-# xor %eax, %eax; vmmcall or vmcall
-RETURN = {"amd": bytes.fromhex("31c0 0f01d9"), "intel": bytes.fromhex("31c0 0f01c1")}
+CALL = {"amd": bytes.fromhex("0f01d9"), "intel": bytes.fromhex("0f01c1")}  # vmmcall, vmcall
+RETURN = bytes.fromhex("31c0")  # xor %eax, %eax
+SIZES = (4, 64, 256, 1024)  # MiB, of zeros-MIB.image
 GDT = struct.pack("<QQQ", 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF)
 TSS_OFFSET, GDT_SELECTORS = 256, (8, 16)
 
@@ -54,7 +55,9 @@ def _signature(key, path):
     return out
 
 
-def _write(path, key, page_count, pages):
+def _write(path, key, page_count, pages, zeros=0):
+    """pages: (number, flags, content) of all, or none: then the image is nothing but its header, of an enclave whose
+    first `zeros` pages are zero pages for data."""
     launch = struct.pack("<6I9Q4H3Q", 0, page_count, len(pages) or page_count, 1, 1, 4, BASE,
                          BASE + 2 * PAGE, 0, BASE + PAGE, 0, BASE + 2 * PAGE + TSS_OFFSET, 0,
                          BASE + 2 * PAGE, BASE + 3 * PAGE, len(GDT) - 1, PAGE - 1,
@@ -64,6 +67,8 @@ def _write(path, key, page_count, pages):
         record = struct.pack("<II", number, flags)
         records += record
         measurement.update(record + content)
+    for number in range(zeros):
+        measurement.update(struct.pack("<II", number, READ | WRITE | ZERO))
     public = _openssl("ec", "-in", key, "-pubout", "-outform", "DER")[-64:]
     header = (struct.pack("<QII", MAGIC, VERSION, HEADER_SIZE) + launch + measurement.digest() +
               b"bench".ljust(16) + os.path.basename(path).encode()[:16].ljust(16) +
@@ -78,13 +83,27 @@ def _write(path, key, page_count, pages):
             file.write(b"".join(content for _, _, content in pages))
 
 
+def _ask_report(call):
+    """A report into page 1, or #UD, which ends the thread: mov REPORT, %eax; mov 4096, %edi; xor %esi, %esi; the
+    call; test %eax, %eax; jz over the next; ud2."""
+    import abi  # the build makes what it reads
+
+    return (b"\xb8" + struct.pack("<I", abi.enclave_call.REPORT) + b"\xbf" + struct.pack("<I", PAGE) +
+            bytes.fromhex("31f6") + call + bytes.fromhex("85c0 7402 0f0b"))
+
+
 def write_all(folder, many_pages):
-    """return-VENDOR.image and pages.image in `folder`, signed by a key that is thrown away."""
+    """return-VENDOR.image, report-VENDOR.image, pages.image and zeros-MIB.image in `folder`, signed by a key that is
+    thrown away."""
     key = os.path.join(folder, "key.pem")
     with open(key, "wb") as file:
         file.write(_openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout"))
-    for vendor, code in RETURN.items():
-        pages = _pages(code)
-        _write(os.path.join(folder, f"return-{vendor}.image"), key, len(pages), pages)
+    for vendor, call in CALL.items():
+        for name, code in (("return", RETURN + call), ("report", _ask_report(call) + RETURN + call)):
+            pages = _pages(code)
+            _write(os.path.join(folder, f"{name}-{vendor}.image"), key, len(pages), pages)
     _write(os.path.join(folder, "pages.image"), key, many_pages, [])
+    for mebibytes in SIZES:
+        count = mebibytes * 256
+        _write(os.path.join(folder, f"zeros-{mebibytes}.image"), key, count, [], zeros=count)
     os.unlink(key)

@@ -17,6 +17,9 @@ AGENT = ("mkdir -p /run/cloister && { cloister-agent >/run/cloister-agent.log 2>
          "cloister status --wait 50 >/dev/null; }")
 QUOTA = 64  # MiB
 BOOTS = 2
+SIZES = {4: 8, 64: 1, 256: 1, 1024: 1}  # MiB of zeros-MIB.image: how often
+CONTENTS = {4: 2, 64: 1}
+REPORTS = 3
 REPETITIONS = 1000  # as in timing.h
 MODES = {"": 1, "_with_decode": 0}  # suffix of a figure's name: Xen's parameter known-lengths
 BEGAN = time.monotonic()
@@ -31,13 +34,15 @@ class Failed(Exception):
 
 
 class Session:
-    """One machine with one of the Xens ("cloister" or "stock"); `figures` gets what its programs print, by name.
+    """One machine with one of the Xens (see KINDS); `figures` gets what its programs print, by name.
 
     on            the emulator, as CLOISTER_MACHINE has it
     cpu_vendor    of its CPU
     qemu_options  for QEMU alone"""
 
     on = cpu_vendor = None
+    # "cloister": with the monitor; "stock": without; "test": the monitor's test build, which knows when it asks who waits
+    KINDS = ("cloister", "stock")
     qemu_options = ()
 
     def __init__(self, kind, xen, root):
@@ -94,6 +99,9 @@ class Session:
         return self.checked("tenant", suffix,
                             self.machine.tenant(TENANT, " && ".join(commands), timeout=100))
 
+    def limits(self, arguments):
+        return self.dom0(arguments, program="bench-limits")
+
     def common(self, suffix=""):
         """What both Xens can do: dom0's part is measured, the tenant's returned."""
         self.dom0("hypercalls", suffix)
@@ -114,6 +122,7 @@ class QemuSession(Session):
     """AMD SVM. One tick of the clock for each instruction."""
 
     on, cpu_vendor = "qemu", "AMD"
+    KINDS = ("cloister", "stock", "test")
     # Idle time is skipped, wall clock and random numbers are the same in each run.
     qemu_options = ["-icount", "sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
 
@@ -133,7 +142,29 @@ class QemuSession(Session):
             text = self.dom0(f"boot {FOLDER}/tenant.xml", suffix)
             self.machine.tenants[TENANT] = int(text.rsplit("domain ", 1)[1])
 
+    def sizes(self):
+        """What an enclave costs by its size."""
+        domid = self.machine.domid(TENANT)
+        for what, sizes in (("zeros", SIZES), ("content", CONTENTS)):
+            for size, count in sizes.items():
+                for _ in range(count):
+                    self.limits(f"{what} {domid} {FOLDER}/zeros-{size}.image {what}_{size}")
+
+    def stretches(self):
+        """How long the monitor serves without asking whether somebody waits."""
+        self.machine.start_tenant(TENANT, memory=256, enclave_memory=QUOTA)
+        domid = self.machine.domid(TENANT)
+        self.limits(f"stretches {domid} {FOLDER}/zeros-256.image")
+        handle = self.dom0(f"load {domid} {FOLDER}/report-amd.image").split("handle ", 1)[1].strip()
+        for _ in range(REPORTS):
+            self.limits("stretch stretch_before 0")
+            self.tenant([f"{PROGRAM} report {handle}"])
+            self.limits("stretch stretch_report 50000")
+
     def measure(self):
+        if self.kind == "test":
+            self.stretches()
+            return
         self.machine.push(domain.xml(TENANT, memory=256, enclave_memory=QUOTA).encode(),
                           f"{FOLDER}/tenant.xml")
         self.boots("_cold", 1)
@@ -148,6 +179,7 @@ class QemuSession(Session):
             self.dom0(f"pages {self.machine.domid(TENANT)} {FOLDER}/pages.image", suffix)
         if self.kind == "cloister":
             self.dom0("sha384")
+            self.sizes()
 
 
 class BochsSession(Session):

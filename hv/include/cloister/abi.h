@@ -648,6 +648,9 @@ enum cloister_test_kind {
     CLOISTER_TEST_PCI = 12,    /* dom0 may configure the chipset's function `page` */
     CLOISTER_TEST_BAR = 13,    /* exchange `frame` and what stands in BAR 0 of function `page` */
     CLOISTER_TEST_STICK = 14,  /* the other CPUs take no interrupt any more, for ever */
+    CLOISTER_TEST_STRETCH =
+        15, /* out: frame = since this was asked last, the most ticks of the time-stamp counter in
+                                       which the monitor served somebody without asking who waits */
 };
 struct cloister_test {
     struct cloister_head head;

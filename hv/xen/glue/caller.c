@@ -61,6 +61,7 @@ int host_copy_out(uint64_t to, const void *from, size_t size)
 
 bool host_preempted(void)
 {
+    stretch_check();
     return hypercall_preempt_check();
 }
 

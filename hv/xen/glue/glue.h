@@ -32,8 +32,18 @@ extern bool secret_test_shown;
 long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg);
 /* The way down clears nothing. */
 extern bool power_test_keep;
+/*
+ * The longest stretch without a preemption check: what is served on this CPU begins, asks whether others wait, ends.
+ * CLOISTER_TEST_STRETCH reads it. What interrupts meanwhile counts, too.
+ */
+void stretch_begin(void);
+void stretch_check(void);
+void stretch_end(void);
 #else
 #define HOST_TEST_FLAG 0
+#define stretch_begin() ((void)0)
+#define stretch_check() ((void)0)
+#define stretch_end() ((void)0)
 #endif
 
 #endif

@@ -37,7 +37,9 @@ long do_cloister_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
     if ( cmd == CLOISTER_OP_TEST && is_control_domain(current->domain) )
         return cloister_test(arg);
 #endif
+    stretch_begin();
     rc = control(cmd, (unsigned long)arg.p);
+    stretch_end();
     if ( rc == -ERESTART )
         return hypercall_create_continuation(__HYPERVISOR_cloister_op, "ih", cmd, arg);
     return rc;

@@ -11,6 +11,7 @@ struct cloister_test;
 #include <xen/mm.h>
 #include <xen/pci.h>
 #include <xen/pci_regs.h>
+#include <xen/percpu.h>
 #include <xen/rangeset.h>
 #include <xen/sched.h>
 #include <xen/smp.h>
@@ -107,6 +108,39 @@ static int read_secret(struct cloister_test *op)
     if ( op->page >= ARRAY_SIZE(secrets) )
         return -ENOENT;
     memcpy(op->data, secrets[op->page], 32);
+    return 0;
+}
+
+/* When the stretch on this CPU began; 0: nobody is served. */
+static DEFINE_PER_CPU(uint64_t, stretch_start);
+static uint64_t stretch_longest;
+
+void stretch_begin(void)
+{
+    this_cpu(stretch_start) = rdtsc();
+}
+
+void stretch_end(void)
+{
+    const uint64_t start = this_cpu(stretch_start);
+
+    if ( start )
+        stretch_longest = max(stretch_longest, rdtsc() - start);
+    this_cpu(stretch_start) = 0;
+}
+
+void stretch_check(void)
+{
+    if ( !this_cpu(stretch_start) )
+        return;
+    stretch_end();
+    stretch_begin();
+}
+
+static int read_stretch(struct cloister_test *op)
+{
+    op->frame = stretch_longest;
+    stretch_longest = 0;
     return 0;
 }
 
@@ -219,6 +253,10 @@ long cloister_test(XEN_GUEST_HANDLE_PARAM(void) arg)
 
     case CLOISTER_TEST_SHOW_SECRETS:
         rc = show_secrets(&op);
+        break;
+
+    case CLOISTER_TEST_STRETCH:
+        rc = read_stretch(&op);
         break;
 
     case CLOISTER_TEST_SECRET:

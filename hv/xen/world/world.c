@@ -269,8 +269,12 @@ static void thread_left(struct vcpu *v, struct world *world, const struct thread
                         struct cpu_user_regs *regs)
 {
     struct thread_result result = { };
+    enum thread_next next;
 
-    switch ( thread_exit(world->thread, exit, &result) )
+    stretch_begin();
+    next = thread_exit(world->thread, exit, &result);
+    stretch_end();
+    switch ( next )
     {
     case THREAD_LEAVE:
         v->arch.cloister.pending = NULL;
