@@ -3,12 +3,14 @@
 tenant do meanwhile goes on."""
 
 import json
+import pathlib
 import time
 
 from scene import BUILD, is_clean, kill_in_tenant, wait_for
-from harness import stack
+from harness import images, stack
 
-CALLERS, PROBE = "/run/callers", "/run/probe.image"
+CALLERS, PROBE, PRIORITY = "/run/callers", "/run/probe.image", "/run/priority"
+MSRS = "kernel/arch/x86/kernel/msr.ko"
 SECONDS = 5
 LOOP = f"{CALLERS} {PROBE} 2 {SECONDS} 0"  # two threads, calls that do next to nothing
 
@@ -55,6 +57,23 @@ def test_not_with_xentrace(tap, machine):
     tap.ok(fast > every * 0.8 > 0, f"most entries are fast again: {fast} of {every}")
 
 
+def test_priority(tap, machine):
+    """What the tenant has for CR8 is its own, whichever way an enclave is entered and left."""
+    kernel = images.manifest()
+    module = pathlib.Path(kernel["vmlinuz"]).parents[1] / "lib/modules" / kernel["kernel_version"] / MSRS
+    machine.push(str(module), "/run/msr.ko", tenant="alice")
+    machine.tenant("alice", "insmod /run/msr.ko allow_writes=on || [ -e /dev/cpu/0/msr ]", check=True)
+    machine.push(str(BUILD / "tests/system/priority"), PRIORITY, tenant="alice")
+    before = entries(machine)
+    result = machine.tenant("alice", f"{PRIORITY} {PROBE}", timeout=90)
+    every, fast = since(machine, before)
+    counted = json.loads(result.out) if result.out.startswith("{") else {}
+    tap.ok(result and counted.get("calls") and counted["wrong"] == 0,
+           "the task priority stays what the tenant made it", result.out + result.err)
+    tap.ok(counted and fast > counted["calls"] // 2 and every - fast >= counted["long"],
+           f"it was entered both ways: {fast} times of {every} the fast one")
+
+
 def test_paused(tap, machine):
     running = machine.start_in_tenant("alice", f"exec {LOOP}")
     for _ in range(5):
@@ -72,4 +91,4 @@ def test_destroyed(tap, machine):
     is_clean(tap, machine, "callers killed in their loop")
 
 
-TESTS = [test_taken, test_not_with_xentrace, test_paused, test_destroyed]
+TESTS = [test_taken, test_not_with_xentrace, test_priority, test_paused, test_destroyed]
