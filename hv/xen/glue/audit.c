@@ -218,12 +218,14 @@ static bool scan_iommu(struct domain *d, uint64_t *place, struct cloister_audit 
 
     for ( ; ; )
     {
+        /* Each frame of a large page is looked at: a lock's share is counted in both. */
+        const uint64_t end = *place + CHUNK_FRAMES;
         mfn_t root;
         unsigned int levels;
 
         spin_lock(&hd->arch.mapping_lock);
         levels = iommu_root(d, &root);
-        for ( unsigned int i = 0; i < TABLE_ENTRIES && levels &&
+        for ( unsigned int i = 0; i < TABLE_ENTRIES && *place < end && levels &&
                                   *place >> (TABLE_BITS * levels) == 0; i++ )
             *place = scan_iommu_chunk(root, levels, *place, audit);
         spin_unlock(&hd->arch.mapping_lock);
@@ -356,10 +358,13 @@ static bool scan_pv_tables(uint64_t *place, struct cloister_audit *audit)
 {
     while ( *place < max_page )
     {
-        if ( is_pv_leaf_table(_mfn(*place)) )
+        const bool table = is_pv_leaf_table(_mfn(*place));
+
+        if ( table )
             scan_pv_table(mfn_to_virt(*place), audit);
         ++*place;
-        if ( !(*place % CHUNK_FRAMES) && host_preempted() )
+        /* Tables stand close together. */
+        if ( (table || !(*place % CHUNK_FRAMES)) && host_preempted() )
             return false;
     }
     return true;
