@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "verify/json_text.h"
-
-#define MAX_DEPTH 8
 #define MAX_ALTERNATIVES 100000u
 
 void json_refuse(struct json_reader *in, const char *path, const char *format, ...)
@@ -78,13 +75,6 @@ void json_truth(struct json_reader *in, const char *path, json_object *value, bo
     if (is_type(in, path, value, json_type_boolean)) {
         *truth = json_object_get_boolean(value);
     }
-}
-
-bool json_whole(json_object *value, int64_t *number)
-{
-    *number = json_object_get_int64(value);
-    return json_object_is_type(value, json_type_int) &&
-           (*number < 0 || json_object_get_uint64(value) <= INT64_MAX);
 }
 
 void json_number(struct json_reader *in, const char *path, json_object *value, uint32_t least,
@@ -185,92 +175,21 @@ size_t json_count(struct json_reader *in, const char *path, json_object *value, 
     return count;
 }
 
-/* How many members all objects have together. */
-static size_t count_members(json_object *value)
-{
-    size_t count = 0;
-
-    if (json_object_is_type(value, json_type_object)) {
-        json_object_object_foreach(value, key, member)
-        {
-            (void)key;
-            count += 1 + count_members(member);
-        }
-    } else if (json_object_is_type(value, json_type_array)) {
-        for (size_t i = 0; i < json_object_array_length(value); i++) {
-            count += count_members(json_object_array_get_idx(value, i));
-        }
-    }
-    return count;
-}
-
-static bool only_spaces(const char *text, const char *end)
-{
-    while (text < end && (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n')) {
-        text++;
-    }
-    return text == end;
-}
-
-/* What json-c does not say. */
-static void judge_text(struct json_reader *in, const char *text, size_t size, json_object *document)
-{
-    const struct json_text found = json_text_scan(text, size);
-    char member[40] = "";
-
-    if (found.wrong) {
-        for (size_t i = 0; i < found.member_size && i < sizeof(member) - 1; i++) {
-            const char c = found.member[i];
-
-            member[i] = c < 0x20 || c > 0x7e ? '?' : c;
-        }
-        json_refuse(in, member, "%s, byte %zu", found.wrong, found.at);
-    } else if (count_members(document) != found.members) {
-        /* json-c keeps the last of equal members; which was meant is not for us to guess. */
-        json_refuse(in, "", "a member occurs twice");
-    }
-}
-
-static void judge_parse(struct json_reader *in, json_tokener *tokener, const char *text,
-                        size_t size, json_object *document)
-{
-    const enum json_tokener_error error = json_tokener_get_error(tokener);
-    const size_t end = json_tokener_get_parse_end(tokener);
-
-    if (error == json_tokener_continue) {
-        json_refuse(in, "", "no JSON: it ends too early, at byte %zu", size);
-    } else if (error != json_tokener_success) {
-        json_refuse(in, "", "no JSON, byte %zu: %s", end, json_tokener_error_desc(error));
-    } else if (!only_spaces(text + end, text + size)) {
-        json_refuse(in, "", "something follows the object");
-    } else if (!json_object_is_type(document, json_type_object)) {
-        json_refuse(in, "", "an object expected");
-    } else {
-        judge_text(in, text, size, document);
-    }
-}
-
 json_object *json_document(struct json_reader *in, const char *text, size_t size)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
-    json_object *document;
+    json_object *document = NULL;
+    char why[200];
+    int rc;
 
-    if (!tokener) {
-        in->rc = -ENOMEM;
-        return NULL;
-    }
     if (size > CLOISTER_POLICY_MAX_SIZE) {
         json_refuse(in, "", "more than %u bytes", CLOISTER_POLICY_MAX_SIZE);
-        json_tokener_free(tokener);
         return NULL;
     }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    document = json_tokener_parse_ex(tokener, text, (int)size);
-    judge_parse(in, tokener, text, size, document);
-    json_tokener_free(tokener);
-    if (in->rc) {
-        json_object_put(document);
-        return NULL;
+    rc = json_read(text, size, &document, why, sizeof(why));
+    if (rc == -ENOMEM) {
+        in->rc = rc;
+    } else if (rc) {
+        json_refuse(in, "", "%s", why);
     }
     return document;
 }

@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "base/json.h"
 #include "verify/policy.h"
 
 struct json_reader {
@@ -34,14 +35,7 @@ void json_version(struct json_reader *in, const char *path, json_object *value, 
 size_t json_count(struct json_reader *in, const char *path, json_object *value, size_t most);
 
 /*
- * A whole number that fits into 64 bits with a sign. json-c gives INT64_MAX for greater ones, and
- * zero or a part for what is no whole number: then false.
- */
-__attribute__((warn_unused_result)) bool json_whole(json_object *value, int64_t *number);
-
-/*
- * Parses strictly, and refuses what json_text.h lists; an object whose members occur once, to be
- * released with json_object_put(). NULL: see `why`.
+ * As json_read(), of CLOISTER_POLICY_MAX_SIZE bytes at the most. NULL: see `why`.
  */
 json_object *json_document(struct json_reader *in, const char *text, size_t size);
 

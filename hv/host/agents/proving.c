@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/errname.h"
+#include "base/json.h"
 #include "base/jsonbytes.h"
 #include "base/digest.h"
 #include "agents/serve.h"
@@ -20,11 +21,10 @@ _Static_assert(sizeof(struct cloister_msg_piece) + CLOISTER_EVIDENCE_PIECE <=
 static int error_of(json_object *answer)
 {
     static const int known[] = {-EBUSY, -ENODEV, -EOPNOTSUPP, -ETIMEDOUT, -EAGAIN, -EINVAL};
-    json_object *name;
+    const char *name = json_member_text(answer, "error");
 
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (json_object_object_get_ex(answer, "error", &name) &&
-            !strcmp(json_object_get_string(name), errname(known[i])))
+    for (size_t i = 0; name && i < sizeof(known) / sizeof(known[0]); i++) {
+        if (!strcmp(name, errname(known[i])))
             return known[i] == -EAGAIN ? -EIO : known[i]; /* COLLECT's own says something else */
     }
     return -EIO;
@@ -32,16 +32,14 @@ static int error_of(json_object *answer)
 
 static int take_evidence(struct session_evidence *evidence, json_object *answer)
 {
-    json_object *ok, *text;
+    const char *text = json_member_text(answer, "evidence");
 
-    if (!json_object_object_get_ex(answer, "ok", &ok) || !json_object_get_boolean(ok))
+    if (!json_member_true(answer, "ok"))
         return error_of(answer);
     evidence->data = malloc(MAX_EVIDENCE);
     if (!evidence->data)
         return -ENOMEM;
-    if (!json_object_object_get_ex(answer, "evidence", &text) ||
-        json_bytes_read(json_object_get_string(text), evidence->data, MAX_EVIDENCE,
-                        &evidence->size))
+    if (!text || json_bytes_read(text, evidence->data, MAX_EVIDENCE, &evidence->size))
         return -EIO;
     return evidence->size ? 0 : -EIO;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/size.h"
 #include "agents/agents.h"
 #include "proof/counters.h"
@@ -114,11 +115,12 @@ static void agent_totals(json_object *answer)
 
 static json_object *host_counters(json_object *degraded)
 {
-    json_object *object = counters_status(), *problem, *lost;
+    json_object *object = counters_status();
+    const char *problem = json_member_text(object, "problem");
 
-    if (json_object_object_get_ex(object, "problem", &problem))
-        degrade(degraded, "counters", json_object_get_string(problem));
-    if (json_object_object_get_ex(object, "lost", &lost) && json_object_get_boolean(lost))
+    if (problem)
+        degrade(degraded, "counters", problem);
+    if (json_member_true(object, "lost"))
         degrade(degraded, "counters", "all of the last boot are lost; see cloisterd's messages");
     return object;
 }
@@ -236,16 +238,16 @@ static json_object *answer_domains(json_object *request)
 /* The domain that a request names. NULL: *answer says why not. */
 static const struct domain *find_domain(json_object *request, json_object **answer)
 {
-    json_object *member;
+    const char *name = json_member_text(request, "domain");
     char text[200];
 
-    if (!json_object_object_get_ex(request, "domain", &member)) {
+    if (!name) {
         *answer = view_refusal(-EINVAL, "the request names no domain");
         return NULL;
     }
-    const struct domain *domain = domains_find(json_object_get_string(member));
+    const struct domain *domain = domains_find(name);
     if (!domain) {
-        snprintf(text, sizeof(text), "no domain '%.100s' runs now", json_object_get_string(member));
+        snprintf(text, sizeof(text), "no domain '%.100s' runs now", name);
         *answer = view_refusal(-ESRCH, text);
     }
     return domain;
@@ -303,20 +305,18 @@ static json_object *set_quota(const struct domain *domain, const uint64_t *frame
 
 static json_object *answer_quota(json_object *request)
 {
-    json_object *refused = NULL, *frames, *reset;
+    json_object *refused = NULL, *frames;
     const struct domain *domain = find_domain(request, &refused);
 
     if (!domain)
         return refused;
     if (json_object_object_get_ex(request, "frames", &frames)) {
-        int64_t value = json_object_get_int64(frames);
-        uint64_t wanted = (uint64_t)value;
+        uint64_t wanted;
 
-        if (!json_object_is_type(frames, json_type_int) || value < 0 || wanted > SIZE_MAX_FRAMES)
+        if (!json_unsigned(frames, 0, SIZE_MAX_FRAMES, &wanted))
             return view_refusal(-EINVAL, "frames is not a number of frames");
         refused = set_quota(domain, &wanted);
-    } else if (json_object_object_get_ex(request, "default", &reset) &&
-               json_object_get_boolean(reset)) {
+    } else if (json_member_true(request, "default")) {
         refused = set_quota(domain, NULL);
     }
     if (refused)
@@ -328,13 +328,11 @@ static json_object *answer_quota(json_object *request)
 
 static json_object *answer_destroy(json_object *request)
 {
-    json_object *member;
+    uint64_t enclave;
 
-    if (!json_object_object_get_ex(request, "enclave", &member) ||
-        !json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 1 ||
-        json_object_get_int64(member) > UINT32_MAX)
+    if (!json_unsigned(json_member(request, "enclave"), 1, UINT32_MAX, &enclave))
         return view_refusal(-EINVAL, "the request names no enclave");
-    struct cloister_destroy op = {.enclave = (uint32_t)json_object_get_int64(member)};
+    struct cloister_destroy op = {.enclave = (uint32_t)enclave};
     int rc = hypercall_destroy(monitor_, &op);
     if (rc)
         return view_monitor_refusal(rc, &op.head);

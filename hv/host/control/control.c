@@ -2,7 +2,6 @@
 #include "control/control.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "control/commands.h"
 #include "proof/helper.h"
 #include "log/logstate.h"
+#include "base/json.h"
 #include "base/loop.h"
 #include "base/say.h"
 #include "log/stream.h"
@@ -107,13 +107,10 @@ static json_object *start_trace(struct client *client, json_object *request)
     json_object *member;
     uint64_t lines = 0;
 
-    if (json_object_object_get_ex(request, "lines", &member)) {
-        if (!json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 0)
-            return view_refusal(-EINVAL, "lines is not a number");
-        lines = json_object_get_uint64(member);
-    }
-    client->follow =
-        json_object_object_get_ex(request, "follow", &member) && json_object_get_boolean(member);
+    if (json_object_object_get_ex(request, "lines", &member) &&
+        !json_unsigned(member, 0, UINT64_MAX, &lines))
+        return view_refusal(-EINVAL, "lines is not a number");
+    client->follow = json_member_true(request, "follow");
     int rc = stream_open(&client->stream, config_->log_directory, lines, log_end());
     if (rc)
         return view_refusal(rc, "the trace log cannot be read");
@@ -136,20 +133,25 @@ static void answer_late(void *context, json_object *answer)
 }
 
 /* NULL: it comes later. */
-static json_object *answer_request(struct client *client, const char *text)
+static json_object *answer_request(struct client *client, const char *text, size_t size)
 {
-    json_object *request = json_tokener_parse(text), *command, *answer;
+    static const char wanted[] = "a request is a JSON object with a command";
+    json_object *request, *answer;
+    char why[200], message[300];
 
-    if (!request || !json_object_is_type(request, json_type_object) ||
-        !json_object_object_get_ex(request, "command", &command) ||
-        !json_object_is_type(command, json_type_string))
-        answer = view_refusal(-EINVAL, "a request is a JSON object with a command");
-    else if (!strcmp(json_object_get_string(command), "trace"))
+    if (json_read(text, size, &request, why, sizeof(why))) {
+        snprintf(message, sizeof(message), "%s: %s", wanted, why);
+        return view_refusal(-EINVAL, message);
+    }
+    const char *command = json_member_text(request, "command");
+    if (!command)
+        answer = view_refusal(-EINVAL, wanted);
+    else if (!strcmp(command, "trace"))
         answer = start_trace(client, request);
-    else if (attestation_serves(json_object_get_string(command)))
-        answer = attestation_answer(json_object_get_string(command), request, answer_late, client);
+    else if (attestation_serves(command))
+        answer = attestation_answer(command, request, answer_late, client);
     else
-        answer = commands_answer(json_object_get_string(command), request);
+        answer = commands_answer(command, request);
     json_object_put(request);
     return answer;
 }
@@ -187,8 +189,7 @@ static bool next_request(struct client *client)
         return false;
     }
     size_t size = (size_t)(end + 1 - client->request);
-    *end = 0;
-    json_object *answer = answer_request(client, client->request);
+    json_object *answer = answer_request(client, client->request, size - 1);
     client->waiting = !answer;
     if (answer)
         queue_answer(client, answer);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/jsonbytes.h"
 #include "cloister/evidence.h"
 #include "ctl/ctl.h"
@@ -196,7 +197,7 @@ int command_tpm(const struct ctl_options *options)
 static json_object *read_reply(const struct ctl_options *options, const char *path)
 {
     json_object *reply;
-    char *text;
+    char *text, why[200] = "a member is missing";
     size_t size;
     int rc = textfile_read(is_stdio(path) ? "/dev/stdin" : path, MAX_REPLY, &text, &size);
 
@@ -205,15 +206,15 @@ static json_object *read_reply(const struct ctl_options *options, const char *pa
                  strerror(-rc));
         return NULL;
     }
-    reply = json_tokener_parse(text);
+    rc = json_read(text, size, &reply, why, sizeof(why));
     free(text);
-    if (json_object_is_type(reply, json_type_object) && *ctl_text(reply, "credential_blob") &&
-        *ctl_text(reply, "encrypted_secret") && ctl_member(reply, "enrolment"))
+    if (!rc && json_member_text(reply, "credential_blob") &&
+        json_member_text(reply, "encrypted_secret") && ctl_member(reply, "enrolment"))
         return reply;
     ctl_fail(options, CTL_PROBLEM, "EINVAL",
-             "%s is no reply of an enrolling service: a JSON object with "
-             "enrolment, credential_blob and encrypted_secret",
-             path);
+             "%s is no reply of an enrolling service, a JSON object with enrolment, "
+             "credential_blob and encrypted_secret: %s",
+             path, why);
     json_object_put(reply);
     return NULL;
 }

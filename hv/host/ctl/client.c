@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/json.h"
+
 FILE *client_connect(const char *socket_path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -34,23 +36,21 @@ FILE *client_connect(const char *socket_path)
 
 json_object *client_ask(FILE *daemon, json_object *request)
 {
-    char *line = NULL;
+    json_object *answer = NULL;
+    char *line = NULL, why[200];
     size_t capacity = 0;
+    ssize_t size;
 
     fprintf(daemon, "%s\n", json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN));
     json_object_put(request);
     fflush(daemon);
     fseek(daemon, 0, SEEK_CUR); /* between writing and reading: C11 7.21.5.3 p7 */
     errno = 0;
-    if (getline(&line, &capacity, daemon) <= 0) {
-        if (!errno)
-            errno = ECONNRESET;
-        free(line);
-        return NULL;
-    }
-    json_object *answer = json_tokener_parse(line);
-    free(line);
-    if (!answer)
+    size = getline(&line, &capacity, daemon);
+    if (size <= 0 && !errno)
+        errno = ECONNRESET;
+    else if (size > 0 && json_read(line, (size_t)size, &answer, why, sizeof(why)))
         errno = EPROTO;
+    free(line);
     return answer;
 }

@@ -11,7 +11,7 @@ FILE *client_connect(const char *socket);
 
 /*
  * Sends `request` (released here) and reads one answer, to be released. NULL: the daemon went away
- * in the middle; errno says why.
+ * in the middle, or what it said is no answer; errno says why.
  */
 json_object *client_ask(FILE *daemon, json_object *request);
 

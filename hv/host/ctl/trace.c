@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "ctl/client.h"
 #include "settings/config.h"
 #include "ctl/ctl.h"
@@ -86,15 +87,16 @@ static void print_members(json_object *line)
     putchar('\n');
 }
 
-static void print_line(const char *text)
+static void print_line(const char *text, size_t size)
 {
-    json_object *line = json_tokener_parse(text);
-    const char *kind = line ? ctl_text(line, "kind") : "";
+    json_object *line;
+    char why[200];
 
-    if (!line) {
-        printf("%s", text);
+    if (json_read(text, size, &line, why, sizeof(why))) {
+        printf("BROKEN  this is no line of the log: %s\n", why);
         return;
     }
+    const char *kind = ctl_text(line, "kind");
     printf("%s  ", ctl_text(line, "at"));
     if (!strcmp(kind, "trace"))
         print_trace_record(line);
@@ -106,13 +108,12 @@ static void print_line(const char *text)
     json_object_put(line);
 }
 
-static void show(const struct ctl_options *options, const char *text)
+static void show(const struct ctl_options *options, const char *text, size_t size)
 {
     if (options->json)
-        fputs(text, stdout);
+        fwrite(text, 1, size, stdout);
     else
-        print_line(text);
-    fflush(stdout);
+        print_line(text, size);
 }
 
 static int trace_from_files(const struct ctl_options *options, uint64_t lines)
@@ -136,16 +137,11 @@ static int trace_from_files(const struct ctl_options *options, uint64_t lines)
                         "cloisterd does not answer at %s, and the log in %s cannot be read: %s",
                         options->socket, config.log_directory, strerror(-rc));
     }
-    while ((size = stream_read(&stream, buffer, LOG_MAX_LINE + 4095, end)) > 0) {
-        char *rest = buffer, *line;
+    while ((size = stream_read(&stream, buffer, LOG_MAX_LINE + 4096, end)) > 0) {
+        const char *line = buffer, *behind = buffer + size, *newline;
 
-        buffer[size] = 0;
-        while ((line = strsep(&rest, "\n")) && *line) {
-            if (options->json)
-                puts(line);
-            else
-                print_line(line);
-        }
+        for (; (newline = memchr(line, '\n', (size_t)(behind - line))); line = newline + 1)
+            show(options, line, (size_t)(newline + 1 - line));
     }
     stream_close(&stream);
     free(buffer);
@@ -173,8 +169,11 @@ int command_trace(const struct ctl_options *options)
         status = ctl_fail(options, CTL_PROBLEM, ctl_text(answer, "error"), "%s",
                           ctl_text(answer, "message"));
     json_object_put(answer);
-    while (ok && getline(&text, &capacity, daemon) > 0)
-        show(options, text);
+    ssize_t size;
+    while (ok && (size = getline(&text, &capacity, daemon)) > 0) {
+        show(options, text, (size_t)size);
+        fflush(stdout);
+    }
     free(text);
     fclose(daemon);
     if (ok && options->follow)

@@ -2,9 +2,11 @@
 #include "log/logstate.h"
 
 #include <inttypes.h>
-#include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/json.h"
 
 void log_state_initialise(struct log_state *state, bool anchored)
 {
@@ -66,25 +68,18 @@ static bool parse_start(const char *line, size_t size, uint64_t *index, const ch
 
 static bool get_number(json_object *object, const char *key, uint64_t *value)
 {
-    json_object *member;
-
-    if (!json_object_object_get_ex(object, key, &member) ||
-        !json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 0)
-        return false;
-    *value = json_object_get_uint64(member);
-    return true;
+    return json_unsigned(json_member(object, key), 0, UINT64_MAX, value);
 }
 
+/* 16 hexadecimal digits, as line.c writes them. */
 static bool get_boot(json_object *object, uint64_t *boot_id)
 {
-    json_object *member;
-    char *end;
+    const char *text = json_member_text(object, "boot");
 
-    if (!json_object_object_get_ex(object, "boot", &member) ||
-        !json_object_is_type(member, json_type_string))
+    if (!text || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
         return false;
-    *boot_id = strtoull(json_object_get_string(member), &end, 16);
-    return !*end;
+    *boot_id = strtoull(text, NULL, 16);
+    return true;
 }
 
 static const char *apply_open(struct log_state *state, json_object *object)
@@ -105,8 +100,10 @@ static const char *apply_open(struct log_state *state, json_object *object)
         return "it names no boot";
 
     uint64_t positions[LOG_MAX_CPUS];
-    for (size_t i = 0; i < cpus; i++)
-        positions[i] = json_object_get_uint64(json_object_array_get_idx(next, i));
+    for (size_t i = 0; i < cpus; i++) {
+        if (!json_unsigned(json_object_array_get_idx(next, i), 0, UINT64_MAX, &positions[i]))
+            return "its list of positions is malformed";
+    }
     if (state->booted && !state->lenient &&
         (state->boot_id != boot_id || state->cpus != cpus ||
          memcmp(state->next, positions, cpus * sizeof(positions[0]))))
@@ -156,6 +153,8 @@ static const char *apply_records(struct log_state *state, json_object *object, b
         return "its record was logged before";
     if (sequence > state->next[cpu])
         return "records are missing before it";
+    if (count > UINT64_MAX - sequence)
+        return "it counts more records than there can be";
     state->next[cpu] = sequence + count;
     if (lost)
         state->lost += count;
@@ -166,12 +165,10 @@ static const char *apply_records(struct log_state *state, json_object *object, b
 
 static const char *apply_kind(struct log_state *state, json_object *object)
 {
-    json_object *kind;
+    const char *name = json_member_text(object, "kind");
 
-    if (!json_object_object_get_ex(object, "kind", &kind) ||
-        !json_object_is_type(kind, json_type_string))
+    if (!name)
         return "it has no kind";
-    const char *name = json_object_get_string(kind);
     if (!strcmp(name, "open"))
         return apply_open(state, object);
     if (!strcmp(name, "boot"))
@@ -183,20 +180,17 @@ static const char *apply_kind(struct log_state *state, json_object *object)
 
 static const char *apply_content(struct log_state *state, const char *line, size_t size)
 {
-    json_tokener *tokener = json_tokener_new();
-    const char *wrong = "out of memory";
+    static _Thread_local char why[240];
+    char detail[200];
+    json_object *object;
+    int rc = json_read(line, size, &object, detail, sizeof(detail));
 
-    if (!tokener)
-        return wrong;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    json_object *object = json_tokener_parse_ex(tokener, line, (int)size);
-    if (!object || !json_object_is_type(object, json_type_object) ||
-        json_tokener_get_parse_end(tokener) != size)
-        wrong = "it is not a JSON object";
-    else
-        wrong = apply_kind(state, object);
+    if (rc) {
+        snprintf(why, sizeof(why), "it is not a JSON object: %s", detail);
+        return why;
+    }
+    const char *wrong = apply_kind(state, object);
     json_object_put(object);
-    json_tokener_free(tokener);
     return wrong;
 }
 

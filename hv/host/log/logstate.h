@@ -65,7 +65,7 @@ void log_state_initialise(struct log_state *state, bool anchored);
 
 /*
  * Checks `line` (without its newline) and moves the state behind it. Returns NULL, or what is wrong
- * with it; the state is unchanged then.
+ * with it, until the thread's next call; the state is unchanged then.
  */
 const char *log_state_apply(struct log_state *state, const char *line, size_t size);
 

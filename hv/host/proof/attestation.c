@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/jsonbytes.h"
 #include "cloister/evidence.h"
 #include "base/digest.h"
@@ -94,13 +95,10 @@ struct challenge {
 /* NULL: *challenge has the nonce. */
 static json_object *take_nonce(json_object *request, struct challenge *challenge)
 {
-    json_object *member;
-    const char *text;
+    const char *text = json_member_text(request, "nonce");
 
-    if (!json_object_object_get_ex(request, "nonce", &member) ||
-        !json_object_is_type(member, json_type_string))
+    if (!text)
         return view_refusal(-EINVAL, "a nonce is expected: the verifier's, as hexadecimal digits");
-    text = json_object_get_string(member);
     challenge->size = strlen(text) / 2;
     if (challenge->size < CLOISTER_NONCE_MIN || challenge->size > CLOISTER_NONCE_MAX ||
         strlen(text) % 2 || !hex_decode(text, challenge->nonce, challenge->size))

@@ -11,6 +11,7 @@
 #include "proof/copies.h"
 #include "base/digest.h"
 #include "proof/helper.h"
+#include "base/json.h"
 #include "base/jsonbytes.h"
 #include "base/loop.h"
 #include "log/notes.h"
@@ -208,25 +209,20 @@ static int promote(void *context)
 
 static bool take_bytes(json_object *answer, const char *key, uint8_t out[DIGEST_SIZE])
 {
-    json_object *member;
+    const char *text = json_member_text(answer, key);
     size_t size = 0;
 
-    return json_object_object_get_ex(answer, key, &member) &&
-           json_object_is_type(member, json_type_string) &&
-           !json_bytes_read(json_object_get_string(member), out, DIGEST_SIZE, &size) &&
-           size == DIGEST_SIZE;
+    return text && !json_bytes_read(text, out, DIGEST_SIZE, &size) && size == DIGEST_SIZE;
 }
 
 static void extended(void *context, json_object *answer)
 {
-    json_object *ok, *message = NULL;
-
     (void)context;
     commit.proof = (struct cloister_counters_commit){0};
-    if (!json_object_object_get_ex(answer, "ok", &ok) || !json_object_get_boolean(ok)) {
-        (void)json_object_object_get_ex(answer, "message", &message);
-        fail("increments do not become durable: %s",
-             message ? json_object_get_string(message) : "");
+    if (!json_member_true(answer, "ok")) {
+        const char *message = json_member_text(answer, "message");
+
+        fail("increments do not become durable: %s", message ? message : "");
     } else if (!take_bytes(answer, "value", commit.proof.value) ||
                !take_bytes(answer, "nonce_tpm", commit.proof.nonce_tpm) ||
                !take_bytes(answer, "hmac", commit.proof.hmac)) {
@@ -416,11 +412,9 @@ static bool parse_uuid(const char *text, uint8_t uuid[16])
 json_object *counters_answer(json_object *request)
 {
     struct cloister_counters_forget op = {0};
-    json_object *member;
+    const char *uuid = json_member_text(request, "forget");
 
-    if (!json_object_object_get_ex(request, "forget", &member) ||
-        !json_object_is_type(member, json_type_string) ||
-        !parse_uuid(json_object_get_string(member), op.domain_uuid))
+    if (!uuid || !parse_uuid(uuid, op.domain_uuid))
         return view_refusal(-EINVAL, "a domain's UUID is expected: 'virsh domuuid DOMAIN' says it");
     int rc = hypercall_counters_forget(monitor_, &op);
     if (rc)
@@ -430,7 +424,7 @@ json_object *counters_answer(json_object *request)
 
         note_begin(&note, "counters");
         line_text(&note.line, "event", "forgotten");
-        line_text(&note.line, "domain_uuid", json_object_get_string(member));
+        line_text(&note.line, "domain_uuid", uuid);
         line_number(&note.line, "removed", op.removed);
         note_end(&note);
     }

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/loop.h"
 #include "base/say.h"
 #include "monitor/views.h"
@@ -179,10 +180,10 @@ static void end_process(void)
 
 /* --- its output ------------------------------------------------------------------------------- */
 
-static void not_an_answer(void)
+static void not_an_answer(const char *why)
 {
     end_process();
-    fail(-EIO, "%s gave an answer that is none", config_->tpm_helper);
+    fail(-EIO, "%s gave an answer that is none: %s", config_->tpm_helper, why);
 }
 
 /* The job has come so far that it needs something of whoever asked for it. */
@@ -204,34 +205,37 @@ static void take_question(json_object *question)
     }
 }
 
-static void take_line(char *line)
+static void take_line(char *line, size_t size)
 {
     json_object *answer, *ok;
+    char why[200];
 
     if (!strncmp(line, "command ", 8)) {
         snprintf(process.command, sizeof(process.command), "%s", line + 8);
         process.began = loop_now();
         return;
     }
-    answer = json_tokener_parse(line);
-    if (jobs->question && json_object_is_type(answer, json_type_object) &&
-        json_object_object_get_ex(answer, "question", &ok)) {
+    if (json_read(line, size, &answer, why, sizeof(why))) {
+        not_an_answer(why);
+        return;
+    }
+    if (jobs->question && json_object_object_get_ex(answer, "question", &ok)) {
         process.began = loop_now();
         take_question(ok);
         json_object_put(answer);
         return;
     }
-    if (!json_object_is_type(answer, json_type_object) ||
-        !json_object_object_get_ex(answer, "ok", &ok)) {
+    if (!json_object_is_type(json_member(answer, "ok"), json_type_boolean)) {
         json_object_put(answer);
-        not_an_answer();
+        not_an_answer("it does not say whether it is ok");
         return;
     }
     end_process();
-    if (!json_object_get_boolean(ok) && !jobs->question)
-        say_warning("the TPM's job failed: %s", json_object_object_get_ex(answer, "message", &ok)
-                                                    ? json_object_get_string(ok)
-                                                    : "");
+    if (!json_member_true(answer, "ok") && !jobs->question) {
+        const char *message = json_member_text(answer, "message");
+
+        say_warning("the TPM's job failed: %s", message ? message : "");
+    }
     finish(answer);
 }
 
@@ -245,7 +249,7 @@ static void take_lines(void)
             return;
         *end = 0;
         process.read = (size_t)(end + 1 - process.output);
-        take_line(line);
+        take_line(line, (size_t)(end - line));
     }
 }
 
@@ -260,7 +264,7 @@ static void output_ready(struct loop_watch *watch, uint32_t events)
         process.size += (size_t)size;
         take_lines();
         if (output_watch.fd >= 0 && process.size == HELPER_MAX_ANSWER)
-            not_an_answer();
+            not_an_answer("it is too long");
     } else {
         end_process();
         fail(-EIO, "%s ended in %s without an answer: see its messages in the journal",

@@ -5,6 +5,7 @@
  * command takes, and kills it.
  */
 #include "base/errname.h"
+#include "base/json.h"
 #include "tpm/jobs.h"
 
 #include <errno.h>
@@ -26,30 +27,35 @@ static const struct {
     {"counters", job_counters},
 };
 
-static json_object *read_request(void)
+/* NULL: `why` says what it is not. */
+static json_object *read_request(char *why, size_t why_size)
 {
     static char text[MAX_REQUEST];
-    size_t size = fread(text, 1, sizeof(text) - 1, stdin);
-    json_object *request = size ? json_tokener_parse(text) : NULL;
+    size_t size = fread(text, 1, sizeof(text), stdin);
+    json_object *request = NULL;
+    char detail[160] = "it is too long";
 
-    if (json_object_is_type(request, json_type_object))
-        return request;
-    json_object_put(request);
-    return NULL;
+    if (size == sizeof(text) || json_read(text, size, &request, detail, sizeof(detail)))
+        snprintf(why, why_size,
+                 "a request is a JSON object on standard input; cloisterd(8) makes it: %s", detail);
+    return request;
 }
 
 static int run(struct chip *chip, json_object *request, json_object *answer)
 {
     const char *name = job_text(chip, request, "command"), *place;
-    json_object *handle;
+    json_object *handle = json_member(request, "key_handle");
+    uint64_t key_handle = 0;
 
     if (!name || !(place = job_text(chip, request, "tpm")))
         return -EINVAL;
-    if (!json_object_object_get_ex(request, "key_handle", &handle))
-        handle = NULL;
+    if (handle && !json_unsigned(handle, 0, UINT32_MAX, &key_handle)) {
+        snprintf(chip->why, sizeof(chip->why), "key_handle is no handle: 32 bits");
+        return -EINVAL;
+    }
     for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
         if (!strcmp(name, jobs[i].name)) {
-            int rc = chip_open(chip, place, (uint32_t)json_object_get_int64(handle), stdout);
+            int rc = chip_open(chip, place, (uint32_t)key_handle, stdout);
 
             if (!rc)
                 rc = jobs[i].run(chip, request, answer);
@@ -72,13 +78,9 @@ int main(void)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setenv("TSS2_LOG", "all+none", 0); /* what went wrong is in the answer */
-    json_object *request = read_request(), *answer = json_object_new_object();
-    int rc = -EINVAL;
-    if (request)
-        rc = run(&chip, request, answer);
-    else
-        snprintf(chip.why, sizeof(chip.why),
-                 "a request is a JSON object on standard input; cloisterd(8) makes it");
+    json_object *request = read_request(chip.why, sizeof(chip.why));
+    json_object *answer = json_object_new_object();
+    int rc = request ? run(&chip, request, answer) : -EINVAL;
 
     json_object_object_add(answer, "ok", json_object_new_boolean(!rc));
     if (chip.warning[0])

@@ -13,6 +13,7 @@
 #include "proof/helper.h"
 #include "tpm/internal.h"
 #include "tpm/jobs.h"
+#include "base/json.h"
 #include "base/jsonbytes.h"
 
 #define SIZE DIGEST_SIZE
@@ -227,14 +228,13 @@ static int prove(struct chip *chip, const struct work *work, json_object *answer
 int job_counters(struct chip *chip, json_object *request, json_object *answer)
 {
     struct work work = {0};
-    json_object *index;
+    uint64_t index;
 
-    if (!json_object_object_get_ex(request, "index", &index) ||
-        !json_object_is_type(index, json_type_int)) {
+    if (!json_unsigned(json_member(request, "index"), 0, UINT32_MAX, &index)) {
         snprintf(chip->why, sizeof(chip->why), "the request has no number 'index'");
         return -EINVAL;
     }
-    work.index = (TPMI_RH_NV_INDEX)json_object_get_int64(index);
+    work.index = (TPMI_RH_NV_INDEX)index;
     int rc = bytes_of(chip, request, "extend", work.extend);
     if (!rc)
         rc = bytes_of(chip, request, "expected", work.expected);

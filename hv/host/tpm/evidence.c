@@ -5,6 +5,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
+#include "base/json.h"
 #include "base/jsonbytes.h"
 #include "base/digest.h"
 #include "tpm/internal.h"
@@ -100,18 +101,17 @@ static int take_reports(struct chip *chip, json_object *request, struct draft *d
 /* The kernel has one only where the firmware gave it one: a PV dom0 sees none. */
 static int take_log(struct chip *chip, json_object *request, struct draft *draft)
 {
-    json_object *path;
+    const char *path = json_member_text(request, "event_log");
     size_t size;
 
-    if (!json_object_object_get_ex(request, "event_log", &path) || !path)
+    if (!path)
         return 0;
-    int rc =
-        textfile_read(json_object_get_string(path), CLOISTER_EVIDENCE_MAX_LOG, &draft->log, &size);
+    int rc = textfile_read(path, CLOISTER_EVIDENCE_MAX_LOG, &draft->log, &size);
     if (rc == -ENOENT)
         return 0;
     if (rc)
-        snprintf(chip->warning, sizeof(chip->warning), "the event log %s is left out: %s",
-                 json_object_get_string(path), strerror(-rc));
+        snprintf(chip->warning, sizeof(chip->warning), "the event log %s is left out: %s", path,
+                 strerror(-rc));
     else
         draft->evidence.log = (struct cloister_bytes){(const uint8_t *)draft->log, size};
     return 0;

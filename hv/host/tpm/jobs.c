@@ -5,18 +5,17 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
+#include "base/json.h"
 #include "base/jsonbytes.h"
 #include "tpm/internal.h"
 
 const char *job_text(struct chip *chip, json_object *request, const char *key)
 {
-    json_object *member;
+    const char *text = json_member_text(request, key);
 
-    if (json_object_object_get_ex(request, key, &member) &&
-        json_object_is_type(member, json_type_string))
-        return json_object_get_string(member);
-    snprintf(chip->why, sizeof(chip->why), "the request has no text '%s'", key);
-    return NULL;
+    if (!text)
+        snprintf(chip->why, sizeof(chip->why), "the request has no text '%s'", key);
+    return text;
 }
 
 int job_bytes(struct chip *chip, json_object *request, const char *key, uint8_t *data,

@@ -216,17 +216,23 @@ START_TEST(missing_file)
 END_TEST
 
 /* A line whose chain is right but that logs a record twice, or leaves one out. */
-static void forge(const char *members, const char *expected)
+static void forge_kind(const char *kind, const char *members, const char *expected)
 {
     struct chainlog log;
 
     fake_log_open(&log, 1u << 30, 0);
-    struct line *line = chainlog_begin(&log, "trace");
+    struct line *line = chainlog_begin(&log, kind);
     line_raw(line, members, strlen(members));
     ck_assert_int_eq(chainlog_end(&log), 0);
     ck_assert_int_eq(chainlog_flush(&log), 0);
     chainlog_close(&log);
-    ck_assert_str_eq(fake_log_verify(true).wrong, expected);
+    const char *wrong = fake_log_verify(true).wrong;
+    ck_assert_msg(!strncmp(wrong, expected, strlen(expected)), "'%s' is not '%s'", wrong, expected);
+}
+
+static void forge(const char *members, const char *expected)
+{
+    forge_kind("trace", members, expected);
 }
 
 START_TEST(doubled_record)
@@ -263,9 +269,38 @@ START_TEST(record_without_number)
 }
 END_TEST
 
-START_TEST(no_json)
+#define RECORD ",\"boot\":\"0000000000001234\",\"cpu\":1,\"seq\":"
+
+static const struct {
+    const char *kind, *members, *wrong;
+} unread[] = {
+    {"trace", ",\"boot\":oops", "it is not a JSON object"},
+    {"trace", RECORD "3,\"domain_name\":\"a\\u0000b\"", "it is not a JSON object: domain_name: a zero"},
+    {"trace", RECORD "3,\"seq\\u0000\":9", "it is not a JSON object"},
+    {"trace", RECORD "18446744073709551616", "it is not a JSON object: seq: a whole number beyond"},
+    {"trace", RECORD "3,\"address\":-9223372036854775809", "it is not a JSON object: address: a whole"},
+    {"trace", RECORD "2,\"seq\":3", "it is not a JSON object: a member occurs twice"},
+    {"trace", RECORD "-1", "it does not say which record it is"},
+    {"trace", RECORD "3.0", "it does not say which record it is"},
+    {"trace", ",\"boot\":\"1234\",\"cpu\":1,\"seq\":3", "it does not say which record it is"},
+    {"trace", ",\"boot\":\"            1234\",\"cpu\":1,\"seq\":3",
+     "it does not say which record it is"},
+    {"lost", RECORD "3,\"count\":18446744073709551615", "it counts more records than there can be"},
+    {"lost", RECORD "3,\"count\":18446744073709551616", "it is not a JSON object: count: a whole"},
+};
+
+START_TEST(unreadable)
 {
-    forge(",\"boot\":oops", "it is not a JSON object");
+    forge_kind(unread[_i].kind, unread[_i].members, unread[_i].wrong);
+}
+END_TEST
+
+/* To strcmp() the kind of a line that says nothing about records is "trace", and the other way round. */
+START_TEST(kind_with_a_zero_byte)
+{
+    bend(2, "\"kind\":\"trace\"", "\"kind\":\"trace\\u0000x\"");
+    const char *wrong = fake_log_verify(true).wrong;
+    ck_assert_msg(strstr(wrong, "kind: a zero byte in a text or name"), "'%s'", wrong);
 }
 END_TEST
 
@@ -332,7 +367,8 @@ int main(void)
     tcase_add_test(tests, record_of_nowhere);
     tcase_add_test(tests, record_of_no_cpu);
     tcase_add_test(tests, record_without_number);
-    tcase_add_test(tests, no_json);
+    tcase_add_loop_test(tests, unreadable, 0, sizeof(unread) / sizeof(unread[0]));
+    tcase_add_test(tests, kind_with_a_zero_byte);
     tcase_add_test(tests, anchor);
     tcase_add_test(tests, no_directory);
     tcase_add_test(tests, garbage);

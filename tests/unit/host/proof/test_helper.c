@@ -122,7 +122,7 @@ START_TEST(in_their_order)
 {
     char text[16];
 
-    program("printf '{\"ok\":%s}\\n' \"$(cat)\"");
+    program("printf '{\"ok\":true,\"got\":%s}\\n' \"$(cat)\"");
     for (int i = 0; i < 5; i++) {
         snprintf(text, sizeof(text), "[%d]", i);
         ck_assert_int_eq(ask(text, NULL), 0);
@@ -130,7 +130,7 @@ START_TEST(in_their_order)
     run(5);
     for (unsigned int i = 0; i < 5; i++) {
         snprintf(text, sizeof(text), "[ %u ]", i);
-        ck_assert_str_eq(text_of(i, "ok"), text);
+        ck_assert_str_eq(text_of(i, "got"), text);
     }
 }
 END_TEST
@@ -163,6 +163,12 @@ static const struct {
     {"echo nonsense", "EIO", "an answer that is none"},
     {"echo '{\"ko\":true}'", "EIO", "an answer that is none"},
     {"echo '[1]'", "EIO", "an answer that is none"},
+    {"printf '{\"ok\":true}\\0\\n'", "EIO", "an answer that is none: something follows"},
+    {"echo '{\"ok\":true} {\"ok\":false}'", "EIO", "an answer that is none"},
+    {"printf '{\"ok\":true,\"evidence\":\"QQ==\\\\u0000\"}\\n'", "EIO", "evidence: a zero byte"},
+    {"echo '{\"ok\":true,\"n\":18446744073709551616}'", "EIO", "n: a whole number beyond 64 bits"},
+    {"echo '{\"ok\":\"yes\"}'", "EIO", "an answer that is none"},
+    {"echo '{\"ok\":null}'", "EIO", "an answer that is none"},
     {"echo '{\"ok\":tr'", "EIO", "an answer that is none"},
     {"printf '{\"ok\":true}'", "EIO", "without an answer"}, /* no end of the line */
     {"head -c 600000 /dev/zero | tr '\\0' x; sleep 5", "EIO", "an answer that is none"},

@@ -284,11 +284,19 @@ def bad_requests(helper):
         helper.refused(name, "evidence", says, **evidence_request(**changes))
     helper.good("16 reports", "evidence", **evidence_request(reports=[report] * 16))
     helper.refused("no such job", "format", "no job 'format'", error="ENOSYS")
-    for text in "", "x", "[]", "{}", '{"command":"identity"}', '{"command":3,"tpm":"x"}', "[" * 60000, "x" * 70000:
+    for text, says in (
+            ("", "too early"), ("x", "no JSON"), ("[]", "an object"), ("{}", "'command'"),
+            ('{"command":"identity"}', "'tpm'"), ('{"command":3,"tpm":"x"}', "'command'"),
+            ("[" * 60000, "no JSON"), ("x" * 70000, "too long"), ('{"command":"identity"} x', "no JSON"),
+            ('{"command":"identity"}\0', "something follows"), ('{"command":"identity\\u0000x","tpm":"x"}', "zero byte"),
+            ('{"command\\u0000":"identity"}', "zero byte"), ('{"command":"a","command":"b"}', "twice"),
+            ('{"command":"identity","tpm":"x","key_handle":18446744073709551616}', "beyond 64 bits"),
+            ('{"command":"identity","tpm":"x","key_handle":4294967296}', "32 bits"),
+            ('{"command":"identity","tpm":"x","key_handle":"7"}', "32 bits")):
         done = subprocess.run([helper.path], input=text, capture_output=True, text=True, check=False)
         answer = json.loads(done.stdout)
-        helper.tap.ok(done.returncode == 1 and not answer["ok"] and answer["message"] and not done.stderr,
-                      f"request '{text[:30]}'", (answer, done.stderr))
+        helper.tap.ok(done.returncode == 1 and not answer["ok"] and says in answer["message"] and not done.stderr,
+                      f"request {text[:60]!r}: {says}", (answer, done.stderr))
     for place in "device:/nonexistent", "swtpm:path=/nonexistent", "nonsense:x", f"{helper.library}:":
         helper.refused(f"TPM at {place[:24]}", "identity", "no TPM can be opened", error="ENODEV", place=place)
 

@@ -5,8 +5,8 @@
  * replaces by the largest; that a member occurs twice, of which it keeps the last; apostrophes as
  * quotation marks and raw control characters, which it takes.
  */
-#ifndef CLOISTER_VERIFY_JSON_TEXT_H
-#define CLOISTER_VERIFY_JSON_TEXT_H
+#ifndef CLOISTER_BASE_JSONTEXT_H
+#define CLOISTER_BASE_JSONTEXT_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "verify/json_text.h"
+#include "base/jsontext.h"
 
 #include <errno.h>
 #include <stdbool.h>
