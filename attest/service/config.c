@@ -59,8 +59,8 @@ static const struct setting list[] = {
     NUMBER("slow-after", slow_after, 10, 60000, "1000"),
 };
 
-static const struct settings settings = {list, sizeof(list) / sizeof(list[0]),
-                                         sizeof(struct config)};
+static const struct settings settings = {
+    .list = list, .count = sizeof(list) / sizeof(list[0]), .size = sizeof(struct config)};
 
 /*
  * 0 stands for one worker for each CPU, an event thread for four of those, and a quarter of all

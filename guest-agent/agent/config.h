@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * /etc/cloister/agent.conf: lines `key = value`, comments from '#' on, and sections `[user NAME]`
- * (a name or a number) that set max_enclaves and max_frames for one user. cloister-agent(8) has the
- * keys.
+ * (a name or a number) that set max_enclaves and max_frames for one user: base/settings.h.
+ * cloister-agent(8) has the keys.
  */
 #ifndef CLOISTER_AGENT_CONFIG_H
 #define CLOISTER_AGENT_CONFIG_H
@@ -49,7 +49,7 @@ void config_defaults(struct config *config);
 /*
  * Reads `path` over what is in *config. 0, or a negative errno with one sentence in `problem` that
  * names file and line: -EINVAL for what the file says, else why it cannot be read. After an error
- * *config must not be used.
+ * *config is as before.
  */
 __attribute__((warn_unused_result)) int config_read(struct config *config, const char *path,
                                                     char *problem, size_t problem_size);

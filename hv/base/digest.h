@@ -3,9 +3,10 @@
 #ifndef CLOISTER_BASE_DIGEST_H
 #define CLOISTER_BASE_DIGEST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/hex.h"
 
 #define DIGEST_SIZE 32u
 #define DIGEST_HEX 64u
@@ -13,9 +14,5 @@
 void digest_sha256(const void *data, size_t size, uint8_t digest[DIGEST_SIZE]);
 /* The digest as 64 hexadecimal digits and a terminating zero. */
 void digest_sha256_hex(const void *data, size_t size, char hex[DIGEST_HEX + 1]);
-
-void hex_encode(const uint8_t *data, size_t size, char *hex /* [2 * size + 1] */);
-/* Exactly 2 * size digits, either case; false otherwise. */
-bool hex_decode(const char *hex, uint8_t *data, size_t size);
 
 #endif

@@ -17,9 +17,8 @@
  * text[size] is one object, whose members occur once each, with white space around it at the most. *document is
  * released with json_object_put(). -EINVAL: `why` says what is wrong, and where; -ENOMEM.
  */
-__attribute__((warn_unused_result)) int json_read(const char *text, size_t size,
-                                                  json_object **document, char *why,
-                                                  size_t why_size);
+__attribute__((warn_unused_result)) int
+json_read(const char *text, size_t size, json_object **document, char *why, size_t why_size);
 
 /*
  * A whole number that fits into 64 bits with a sign. json-c gives INT64_MAX for greater ones, and

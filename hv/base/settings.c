@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/textfile.h"
 
 static bool is_nothing(const struct setting *setting, const char *value)
@@ -44,19 +45,31 @@ bool setting_path(const struct setting *setting, void *field, const char *value,
 bool setting_number(const struct setting *setting, void *field, const char *value,
                     char expected[SETTINGS_EXPECTED])
 {
-    uint64_t number;
-    char *end;
+    uint64_t number = 0;
 
-    errno = 0;
-    number = is_nothing(setting, value) ? 0 : strtoull(value, &end, 10);
-    if (!is_nothing(setting, value) && (*value < '0' || *value > '9' || *end || errno ||
-                                        number < setting->least || number > setting->most)) {
-        snprintf(expected, SETTINGS_EXPECTED, "a number from %" PRIu64 " to %" PRIu64 "%s%s",
-                 setting->least, setting->most, setting->nothing ? " or " : "",
+    if (!is_nothing(setting, value) &&
+        !number_read(value, 10, setting->least, setting->most, &number)) {
+        snprintf(expected, SETTINGS_EXPECTED, "a number%s%s from %" PRIu64 " to %" PRIu64 "%s%s",
+                 setting->unit ? " of " : "", setting->unit ? setting->unit : "", setting->least,
+                 setting->most, setting->nothing ? " or " : "",
                  setting->nothing ? setting->nothing : "");
         return false;
     }
     memcpy(field, &number, setting->size); /* little-endian: 4 bytes are the lower ones */
+    return true;
+}
+
+bool setting_truth(const struct setting *setting, void *field, const char *value,
+                   char expected[SETTINGS_EXPECTED])
+{
+    const bool yes = !strcmp(value, "yes");
+
+    (void)setting;
+    if (!yes && strcmp(value, "no") != 0) {
+        snprintf(expected, SETTINGS_EXPECTED, "yes or no");
+        return false;
+    }
+    memcpy(field, &yes, sizeof(yes));
     return true;
 }
 
@@ -121,14 +134,60 @@ static char *trim(char *text)
     return text;
 }
 
-/* `seen`: a bit for each setting. */
-static int parse_line(const struct settings *settings, void *values, char *text, uint64_t *seen,
-                      char *why, size_t why_size)
+/* Where a file's lines go. */
+struct parsing {
+    const struct settings *settings, *table; /* the file's; the section's */
+    void *values, *place;                    /* the same */
+    uint64_t seen;                           /* a bit for each setting of the table */
+};
+
+static int check_needed(const struct parsing *in, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < in->table->count; i++) {
+        if (in->table->list[i].needed && !(in->seen & UINT64_C(1) << i)) {
+            snprintf(why, why_size, "%s must be set", in->table->list[i].key);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int begin_section(struct parsing *in, char *text, char *why, size_t why_size)
+{
+    char expected[SETTINGS_EXPECTED] = "no section";
+    const size_t size = strlen(text);
+    const struct settings *table = NULL;
+    void *place = NULL;
+
+    if (check_needed(in, why, why_size)) {
+        return -EINVAL;
+    }
+    if (in->settings->section && text[size - 1] == ']') {
+        text[size - 1] = 0;
+        place = in->settings->section(in->values, trim(text + 1), &table, expected);
+        text[size - 1] = ']';
+    } else if (in->settings->section) {
+        snprintf(expected, sizeof(expected), "a closing bracket");
+    }
+    if (!place) {
+        snprintf(why, why_size, "'%.60s' begins no section: %s is expected", text, expected);
+        return -EINVAL;
+    }
+    in->table = table;
+    in->place = place;
+    in->seen = 0;
+    return 0;
+}
+
+static int parse_line(struct parsing *in, char *text, char *why, size_t why_size)
 {
     text[strcspn(text, "#")] = 0;
     text = trim(text);
     if (!*text) {
         return 0;
+    }
+    if (*text == '[') {
+        return begin_section(in, text, why, why_size);
     }
     char *equals = strchr(text, '=');
     if (!equals) {
@@ -136,39 +195,34 @@ static int parse_line(const struct settings *settings, void *values, char *text,
         return -EINVAL;
     }
     *equals = 0;
-    const struct setting *setting = find(settings, trim(text));
+    const struct setting *setting = find(in->table, trim(text));
     if (!setting) {
-        snprintf(why, why_size, "there is no setting '%.60s'", trim(text));
+        snprintf(why, why_size, "there is no setting '%.60s'%s", trim(text),
+                 in->table == in->settings ? "" : " in this section");
         return -EINVAL;
     }
-    uint64_t bit = UINT64_C(1) << (setting - settings->list);
-    if (*seen & bit) {
+    uint64_t bit = UINT64_C(1) << (setting - in->table->list);
+    if (in->seen & bit) {
         snprintf(why, why_size, "%s is set twice", setting->key);
         return -EINVAL;
     }
-    *seen |= bit;
-    return set(setting, values, trim(equals + 1), why, why_size);
+    in->seen |= bit;
+    return set(setting, in->place, trim(equals + 1), why, why_size);
 }
 
 static int parse(const struct settings *settings, void *values, char *text, char *why,
                  size_t why_size)
 {
+    struct parsing in = {settings, settings, values, values, 0};
     char detail[256] = "";
-    uint64_t seen = 0;
 
     for (unsigned int line = 1; text; line++) {
-        if (parse_line(settings, values, strsep(&text, "\n"), &seen, detail, sizeof(detail))) {
+        if (parse_line(&in, strsep(&text, "\n"), detail, sizeof(detail))) {
             snprintf(why, why_size, "line %u: %s", line, detail);
             return -EINVAL;
         }
     }
-    for (size_t i = 0; i < settings->count; i++) {
-        if (settings->list[i].needed && !(seen & UINT64_C(1) << i)) {
-            snprintf(why, why_size, "%s must be set", settings->list[i].key);
-            return -EINVAL;
-        }
-    }
-    return 0;
+    return check_needed(&in, why, why_size);
 }
 
 int settings_parse(const struct settings *settings, void *values, const char *text, char *why,

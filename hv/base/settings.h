@@ -2,7 +2,7 @@
 /*
  * A program's settings: one table says what there is, where it is kept, what it may be and what it
  * is by default. Files have lines `key = value`; `#` begins a comment. No setting stands twice in one
- * file. What is refused names the line, the value and what is expected, and changes nothing.
+ * file or section. What is refused names the line, the value and what is expected, and changes nothing.
  */
 #ifndef CLOISTER_BASE_SETTINGS_H
 #define CLOISTER_BASE_SETTINGS_H
@@ -26,6 +26,7 @@ struct setting {
     size_t offset, size;  /* of the field in the program's structure, bytes */
     const char *fallback; /* the default, as a file would say it; NULL: zeros */
     uint64_t least, most; /* of a number */
+    const char *unit;     /* of a number, for messages ("seconds"); NULL: it has none */
     const char *nothing;  /* the word for "" or 0; NULL: there is none */
     bool needed;          /* a file without it is refused */
 };
@@ -42,11 +43,21 @@ bool setting_path(const struct setting *setting, void *field, const char *value,
 /* Decimal digits alone, `least` to `most`. The field has 4 or 8 bytes. */
 bool setting_number(const struct setting *setting, void *field, const char *value,
                     char expected[SETTINGS_EXPECTED]);
+/* yes or no. The field is a bool. */
+bool setting_truth(const struct setting *setting, void *field, const char *value,
+                   char expected[SETTINGS_EXPECTED]);
 
 struct settings {
     const struct setting *list;
     size_t count; /* <= SETTINGS_MAX */
     size_t size;  /* of the program's structure, bytes */
+    /*
+     * A line `[WORDS]` stands behind the settings without a section and begins one: the place within `values`
+     * that the lines behind it fill in, by the table *table. NULL: there is no such section, and `expected` says
+     * which there is. A table without this member has no sections.
+     */
+    void *(*section)(void *values, const char *words, const struct settings **table,
+                     char expected[SETTINGS_EXPECTED]);
 };
 
 /* Zeros, then every default. */

@@ -93,8 +93,8 @@ static const struct setting list[] = {
     {ROW("event-log", event_log, setting_path), .fallback = CONFIG_EVENT_LOG, .nothing = "none"},
 };
 
-static const struct settings settings = {list, sizeof(list) / sizeof(list[0]),
-                                         sizeof(struct config)};
+static const struct settings settings = {
+    .list = list, .count = sizeof(list) / sizeof(list[0]), .size = sizeof(struct config)};
 
 void config_initialise(struct config *config)
 {

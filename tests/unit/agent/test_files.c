@@ -100,53 +100,95 @@ START_TEST(refuses_wrong_configurations)
         const char *text;
         const char *problem;
     } wrong[] = {
-        {"sokket = /tmp/s\n", ":1: \"sokket"},
-        {"\n\nsocket\n", ":3: \"socket"},
-        {"socket =\n", "no value"},
+        {"sokket = /tmp/s\n", "line 1: there is no setting 'sokket'"},
+        {"\n\nsocket\n", "line 3: 'key = value' is expected, not 'socket'"},
+        {"socket =\n", "'' is no value for socket"},
         {"socket = relative\n", "absolute"},
         {"socket = /0123456789012345678901234567890123456789012345678901234567890123456789"
          "01234567890123456789012345678901234567890123456789\n",
-         "absolute"},
+         "1 to 107 bytes"},
         {"mode = 1777\n", "octal"},
         {"mode = 9\n", "octal"},
-        {"group = no-such-group-here\n", "no group"},
-        {"group = -1\n", "no group"},
+        {"group = no-such-group-here\n", "a group's name or number"},
+        {"group = -1\n", "a group's name or number"},
+        {"group = 4294967295\n", "a group's name or number"},
+        {"mode =\n", "octal"},
+        {"mode = 0x1ff\n", "octal"},
         {"balloon = maybe\n", "yes or no"},
         {"balloon_keep = 1T\n", "size"},
         {"balloon_keep = M\n", "size"},
         {"max_image = -5\n", "size"},
         {"max_image = 99999999999999999999\n", "size"},
         {"max_image = 99999999999G\n", "size"},
-        {"max_enclaves = 65537\n", "up to"},
-        {"max_enclaves = 5x\n", "up to"},
+        {"max_image = 5 M\n", "size"},
+        {"max_image = 5MiB\n", "size"},
+        {"max_enclaves = 65537\n", "a number of enclaves from 0 to 65536"},
+        {"max_enclaves = 5x\n", "a number of enclaves"},
+        {"max_enclaves = 1\nmax_enclaves = 2\n", "line 2: max_enclaves is set twice"},
         {"max_frames = many\n", "frames"},
         {"timeout = 0\n", "seconds"},
         {"timeout = 3601\n", "seconds"},
         {"max_connections = 0\n", "from 1"},
+        {"requests_per_second = 1001\n", "from 1 to 1000"},
+        {"total_enclaves = +1\n", "a number of enclaves"},
+        {"total_frames = 1099511627777\n", "a number of 4 KiB frames"},
         {"grant_limit = 2000000\n", "pages"},
         {"[group x]\n", "section"},
         {"[user root\n", "section"},
-        {"[user no-such-user-here]\n", "no user"},
-        {"[user ]\n", "no user"},
-        {"[user 5]\n[user 5]\n", "second"},
+        {"[user no-such-user-here]\n", "a user's name or number"},
+        {"[user ]\n", "a user's name or number"},
+        {"[user 4294967295]\n", "a user's name or number"},
+        {"[user -1]\n", "a user's name or number"},
+        {"[userroot]\n", "section"},
+        {"[user 5]\n[user 5]\n", "line 2: '[user 5]' begins no section: one section for each user"},
+        {"[user 5]\nmax_enclaves = 1\nmax_enclaves = 2\n", "line 3: max_enclaves is set twice"},
         {"[user 5]\nsocket = /tmp/x\n", "this section"},
         {"[\n", "section"},
-        {"=\n", "no value"},
-        {"= 5\n", "this section"},
+        {"=\n", "there is no setting ''"},
+        {"= 5\n", "there is no setting ''"},
     };
-    char line[1200];
+    struct config before;
 
     start();
+    config_defaults(&before);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         ck_assert_int_eq(configure(wrong[i].text), -EINVAL);
         ck_assert_msg(strstr(problem, wrong[i].problem), "'%s' gives '%s'", wrong[i].text, problem);
+        ck_assert_msg(!strncmp(problem, path("conf"), strlen(path("conf"))), "%s", problem);
+        ck_assert_mem_eq(&config, &before, sizeof(config));
     }
-    memset(line, 'x', sizeof(line) - 1);
-    line[sizeof(line) - 1] = '\0';
-    ck_assert_int_eq(configure(line), -EINVAL);
-    ck_assert_ptr_nonnull(strstr(problem, "too long"));
     ck_assert_int_eq(config_read(&config, path("nothing"), problem, sizeof(problem)), -ENOENT);
-    ck_assert_int_eq(config_read(&config, folder, problem, sizeof(problem)), -EIO);
+    ck_assert_int_eq(config_read(&config, folder, problem, sizeof(problem)), -EISDIR);
+    stop();
+}
+END_TEST
+
+/* What stands behind a zero byte is text for nobody: the file is refused. */
+START_TEST(refuses_zero_bytes_in_a_configuration)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } files[] = {
+        {"\0", 1},
+        {"\0\n", 2},
+        {"timeout = 3\n\0", 13},
+        {"timeout = 3\n\0[user 5]\n", 22},
+        {"# a\0b\ntimeout = 3\n", 18},
+        {"timeout = 3\0 4\n", 15},
+    };
+
+    start();
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        FILE *file = fopen(path("conf"), "w");
+
+        REQUIRE(file && fwrite(files[i].bytes, 1, files[i].size, file) == files[i].size &&
+                !fclose(file));
+        config_defaults(&config);
+        ck_assert_int_eq(config_read(&config, path("conf"), problem, sizeof(problem)), -EINVAL);
+        ck_assert_msg(strstr(problem, "zero byte"), "%zu: %s", i, problem);
+        ck_assert_uint_eq(config.timeout, 60);
+    }
     stop();
 }
 END_TEST
@@ -582,7 +624,8 @@ START_TEST(reads_no_sparse_file)
 }
 END_TEST
 
-SUITE_MAIN("files", reads_a_configuration, refuses_wrong_configurations, has_room_for_so_many_users,
+SUITE_MAIN("files", reads_a_configuration, refuses_wrong_configurations,
+           refuses_zero_bytes_in_a_configuration, has_room_for_so_many_users,
            survives_random_configurations, keeps_state, removes_state_that_is_none, finds_processes,
            takes_images, refuses_cut_and_longer_images, refuses_wrong_headers,
            survives_random_images, refuses_files_that_are_not_in_memory, leaves_memory_to_others,

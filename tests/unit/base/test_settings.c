@@ -35,7 +35,8 @@ static const struct setting list[] = {
     {"large", setting_number, SETTING_FIELD(struct values, large), .most = UINT64_MAX,
      .needed = true},
 };
-static const struct settings table = {list, sizeof(list) / sizeof(list[0]), sizeof(struct values)};
+static const struct settings table = {
+    .list = list, .count = sizeof(list) / sizeof(list[0]), .size = sizeof(struct values)};
 
 static struct values values, before;
 static char why[320];
@@ -172,6 +173,102 @@ START_TEST(files)
 }
 END_TEST
 
+/* --- sections --- */
+
+struct group {
+    uint32_t number;
+    bool open;
+};
+
+struct grouped {
+    uint64_t usual;
+    struct group groups[2];
+    unsigned int count;
+};
+
+static const struct setting group_list[] = {
+    {"number", setting_number, SETTING_FIELD(struct group, number), .most = 9, .unit = "apples",
+     .needed = true},
+    {"open", setting_truth, SETTING_FIELD(struct group, open)},
+};
+static const struct settings group_table = {
+    .list = group_list, .count = 2, .size = sizeof(struct group)};
+
+static void *begin_group(void *place, const char *words, const struct settings **inner,
+                         char expected[SETTINGS_EXPECTED])
+{
+    struct grouped *grouped = place;
+
+    snprintf(expected, SETTINGS_EXPECTED, "[group], twice at the most,");
+    if (strcmp(words, "group") != 0 || grouped->count == 2)
+        return NULL;
+    *inner = &group_table;
+    return &grouped->groups[grouped->count++];
+}
+
+static const struct setting grouped_list[] = {
+    {"usual", setting_number, SETTING_FIELD(struct grouped, usual), .most = 99},
+};
+static const struct settings grouped_table = {
+    .list = grouped_list, .count = 1, .size = sizeof(struct grouped), .section = begin_group};
+
+START_TEST(sections)
+{
+    struct grouped grouped;
+
+    settings_initialise(&grouped_table, &grouped);
+    ck_assert_int_eq(settings_parse(&grouped_table, &grouped,
+                                    "usual = 7\n[group]\nnumber = 1\nopen = yes\n"
+                                    " [ group ] # another\nopen=no\nnumber = 2",
+                                    why, sizeof(why)),
+                     0);
+    ck_assert_uint_eq(grouped.usual, 7);
+    ck_assert_uint_eq(grouped.count, 2);
+    ck_assert_uint_eq(grouped.groups[0].number, 1);
+    ck_assert(grouped.groups[0].open);
+    ck_assert_uint_eq(grouped.groups[1].number, 2);
+    ck_assert(!grouped.groups[1].open);
+}
+END_TEST
+
+static const char *const wrong_sections[][2] = {
+    {"[other]\n", "line 1: '[other]' begins no section: [group], twice at the most, is expected"},
+    {"[group\nnumber = 1\n", "line 1: '[group' begins no section: a closing bracket is expected"},
+    {"[\n", "a closing bracket is expected"},
+    {"[]\n", "'[]' begins no section"},
+    {"[group] x\n", "a closing bracket is expected"},
+    {"[group]\nnumber=1\n[group]\nnumber=1\n[group]\nnumber=1\n", "line 5: '[group]'"},
+    {"[group]\n", "number must be set"},
+    {"[group]\n[group]\nnumber=1\n", "line 2: number must be set"},
+    {"[group]\nnumber = 1\nusual = 5\n", "line 3: there is no setting 'usual' in this section"},
+    {"number = 1\n", "there is no setting 'number'"},
+    {"[group]\nnumber=1\nnumber=2\n", "line 3: number is set twice"},
+    {"[group]\nnumber=10\n", "a number of apples from 0 to 9 is expected"},
+    {"[group]\nnumber=1\nopen = maybe\n", "yes or no is expected"},
+    {"[group]\nnumber=1\nopen = Yes\n", "yes or no is expected"},
+};
+
+START_TEST(refused_sections)
+{
+    struct grouped grouped, untouched;
+
+    settings_initialise(&grouped_table, &grouped);
+    untouched = grouped;
+    ck_assert_int_eq(
+        settings_parse(&grouped_table, &grouped, wrong_sections[_i][0], why, sizeof(why)), -EINVAL);
+    ck_assert_msg(strstr(why, wrong_sections[_i][1]) != NULL, "%s: %s", wrong_sections[_i][0], why);
+    ck_assert_mem_eq(&grouped, &untouched, sizeof(grouped));
+}
+END_TEST
+
+START_TEST(no_sections)
+{
+    ck_assert_int_eq(settings_parse(&table, &values, "large = 1\n[group]\n", why, sizeof(why)),
+                     -EINVAL);
+    ck_assert_str_eq(why, "line 2: '[group]' begins no section: no section is expected");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base settings");
@@ -184,6 +281,10 @@ int main(void)
     tcase_add_test(tcase, nothing_is_half_done);
     tcase_add_test(tcase, one_by_its_key);
     tcase_add_test(tcase, files);
+    tcase_add_test(tcase, sections);
+    tcase_add_loop_test(tcase, refused_sections, 0,
+                        sizeof(wrong_sections) / sizeof(wrong_sections[0]));
+    tcase_add_test(tcase, no_sections);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

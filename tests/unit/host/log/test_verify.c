@@ -275,10 +275,12 @@ static const struct {
     const char *kind, *members, *wrong;
 } unread[] = {
     {"trace", ",\"boot\":oops", "it is not a JSON object"},
-    {"trace", RECORD "3,\"domain_name\":\"a\\u0000b\"", "it is not a JSON object: domain_name: a zero"},
+    {"trace", RECORD "3,\"domain_name\":\"a\\u0000b\"",
+     "it is not a JSON object: domain_name: a zero"},
     {"trace", RECORD "3,\"seq\\u0000\":9", "it is not a JSON object"},
     {"trace", RECORD "18446744073709551616", "it is not a JSON object: seq: a whole number beyond"},
-    {"trace", RECORD "3,\"address\":-9223372036854775809", "it is not a JSON object: address: a whole"},
+    {"trace", RECORD "3,\"address\":-9223372036854775809",
+     "it is not a JSON object: address: a whole"},
     {"trace", RECORD "2,\"seq\":3", "it is not a JSON object: a member occurs twice"},
     {"trace", RECORD "-1", "it does not say which record it is"},
     {"trace", RECORD "3.0", "it does not say which record it is"},
