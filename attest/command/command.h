@@ -3,12 +3,12 @@
 #ifndef CLOISTER_VERIFY_COMMAND_H
 #define CLOISTER_VERIFY_COMMAND_H
 
-#include <getopt.h>
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "cloister/evidence.h"
 #include "cloister/predict.h"
 #include "cloister/tracelog.h"
@@ -35,20 +35,15 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Complains, points to the subcommand's --help, returns STATUS_USAGE. */
 int complain_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* For getopt's '?': which option it was. Returns STATUS_USAGE. */
-int complain_option(char **argv, int index);
-
-/*
- * Hands each option to `take`, '?' included, until that returns a status. 0, that status, STATUS_USAGE for what
- * is no option, or OPTIONS_HELPED: --help was asked for and printed.
- */
-int options_take(int argc, char **argv, const struct option *options, const char *help,
-                 int (*take)(char **argv, int option, void *inputs), void *inputs);
-#define OPTIONS_HELPED (-1)
-/* The value of an option: `least` to `most` bytes in hexadecimal. 0, or STATUS_USAGE after having
- * complained. */
+/* options_take() of a subcommand that has options alone; OPTIONS_DONE after --help. */
+int command_options(int argc, char **argv, const struct option *options, const char *help,
+                    int (*take)(char **argv, int option, void *inputs), void *inputs);
+/* The value of an option: `least` to `most` bytes in hexadecimal; a decimal number in that range.
+ * 0, or STATUS_USAGE after having complained. */
 int option_hex(const char *command, const char *option, uint8_t *bytes, size_t least, size_t most,
                size_t *size);
+int option_number(const char *command, const char *option, uint64_t least, uint64_t most,
+                  uint64_t *number);
 
 /* A whole file, which the caller frees, with a zero behind it. STATUS_INPUT after having
  * complained; a file larger than `limit` is such a failure. */
@@ -92,9 +87,6 @@ int predict_compare_values(const struct cloister_plan *plan, const char *path, c
 json_object *predict_difference(const struct cloister_difference *difference);
 void predict_print_difference(const struct cloister_plan *plan,
                               const struct cloister_difference *difference);
-
-/* Hexadecimal text to bytes: -1, or how many (at most `room`). */
-int hex_read(const char *text, uint8_t *bytes, size_t room);
 
 /* Members of a JSON object. Running out of memory ends the program. */
 json_object *out_new(void);

@@ -597,21 +597,12 @@ static int authorize(struct inputs *in)
     return rc;
 }
 
-/* 1 and up. */
-static bool take_number(const char *text, uint64_t *number)
-{
-    char *end;
-
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    return *text >= '0' && *text <= '9' && !*end && !errno && *number;
-}
-
 static int take_option(char **argv, int option, void *inputs)
 {
     struct inputs *in = inputs;
-    char *end;
-    unsigned long number;
+    uint64_t number = 0;
+    size_t size;
+    int rc;
 
     switch (option) {
     case 'k':
@@ -640,25 +631,15 @@ static int take_option(char **argv, int option, void *inputs)
         return 0;
     case 'd':
         in->drop = true;
-        return hex_read(optarg, in->dropped, 32) == 32
-                   ? 0
-                   : complain_usage(argv[0], "--drop: 32 bytes in hexadecimal expected");
+        return option_hex(argv[0], "--drop", in->dropped, 32, 32, &size);
     case 'R':
-        number = strtoul(optarg, &end, 10);
+        rc = option_number(argv[0], "--record-pcr", 0, LAST_STATIC_PCR, &number);
         in->record_pcr = (uint32_t)number;
-        return *optarg >= '0' && *optarg <= '9' && !*end && number <= LAST_STATIC_PCR
-                   ? 0
-                   : complain_usage(argv[0], "--record-pcr: 0 to %u expected", LAST_STATIC_PCR);
+        return rc;
     case 'n':
-        return take_number(optarg, &in->number)
-                   ? 0
-                   : complain_usage(argv[0], "--number: 1 or more expected");
-    case 'f':
-        return take_number(optarg, &in->floor)
-                   ? 0
-                   : complain_usage(argv[0], "--floor: 1 or more expected");
-    default:
-        return complain_option(argv, optind);
+        return option_number(argv[0], "--number", 1, UINT64_MAX, &in->number);
+    default: /* 'f' */
+        return option_number(argv[0], "--floor", 1, UINT64_MAX, &in->floor);
     }
 }
 
@@ -681,10 +662,10 @@ int command_authorize(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct inputs in = {.record_pcr = CLOISTER_RECORD_PCR};
-    int rc = options_take(argc, argv, options, help, take_option, &in);
+    int rc = command_options(argc, argv, options, help, take_option, &in);
 
     if (rc) {
-        return rc == OPTIONS_HELPED ? STATUS_ACCEPTED : rc;
+        return rc == OPTIONS_DONE ? STATUS_ACCEPTED : rc;
     }
     if (!in.key_path) {
         return complain_usage(argv[0], "--key is needed");

@@ -60,17 +60,6 @@ struct findings {
     struct cloister_refusal refusal;
 };
 
-static int take_after(char **argv, uint64_t *after)
-{
-    char *end;
-
-    errno = 0;
-    *after = strtoull(optarg, &end, 10);
-    return !errno && *optarg >= '0' && *optarg <= '9' && !*end
-               ? 0
-               : complain_usage(argv[0], "--after: a number expected");
-}
-
 static int take_option(char **argv, int option, void *inputs)
 {
     struct inputs *in = inputs;
@@ -95,7 +84,7 @@ static int take_option(char **argv, int option, void *inputs)
         in->policy_path = optarg;
         return 0;
     case 'a':
-        return take_after(argv, &in->after);
+        return option_number(argv[0], "--after", 0, UINT64_MAX, &in->after);
     case 'l':
         in->earlier_path = optarg;
         return 0;
@@ -113,11 +102,9 @@ static int take_option(char **argv, int option, void *inputs)
         in->evidence_challenge.report_data = in->report_data;
         return option_hex(argv[0], "--report-data", in->report_data, sizeof(in->report_data),
                           sizeof(in->report_data), &size);
-    case 'j':
+    default: /* 'j' */
         in->json = true;
         return 0;
-    default:
-        return complain_option(argv, optind);
     }
 }
 
@@ -352,9 +339,9 @@ int command_heartbeat(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     static struct inputs in;
-    int rc = options_take(argc, argv, options, help, take_option, &in);
+    int rc = command_options(argc, argv, options, help, take_option, &in);
 
-    if (rc == OPTIONS_HELPED) {
+    if (rc == OPTIONS_DONE) {
         return STATUS_ACCEPTED;
     }
     if (!rc && (!in.heartbeat_path || !in.challenge.data || !in.evidence_path ||

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister-verify predict */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,8 +312,9 @@ static int predict(const struct inputs *in)
     return rc;
 }
 
-static bool take_option(int option, struct inputs *in)
+static int take_option(char **argv, int option, void *inputs)
 {
+    struct inputs *in = inputs;
     const char **const places[] = {
         ['g'] = &in->grub,
         ['x'] = &in->boot.xen,
@@ -335,15 +335,13 @@ static bool take_option(int option, struct inputs *in)
                         : option == 'E' ? &in->empty
                                         : NULL;
 
+    (void)argv;
     if (truth) {
         *truth = true;
-        return true;
+    } else {
+        *places[option] = optarg;
     }
-    if ((size_t)option >= sizeof(places) / sizeof(places[0]) || !places[option]) {
-        return false;
-    }
-    *places[option] = optarg;
-    return true;
+    return 0;
 }
 
 int command_predict(int argc, char **argv)
@@ -368,20 +366,10 @@ int command_predict(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct inputs in = {.boot.folder = "/boot"};
-    int option;
+    int rc = command_options(argc, argv, options, help, take_option, &in);
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return STATUS_ACCEPTED;
-        }
-        if (!take_option(option, &in)) {
-            return complain_option(argv, optind);
-        }
-    }
-    if (optind != argc) {
-        return complain_usage(argv[0], "'%s' is no option", argv[optind]);
+    if (rc) {
+        return rc == OPTIONS_DONE ? STATUS_ACCEPTED : rc;
     }
     if (!in.grub && !in.boot.xen && !in.boot.kernel && !in.boot.initrd) {
         return complain_usage(argv[0], "no file and no plan given");

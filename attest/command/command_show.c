@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister-verify show */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +189,14 @@ static int show(const char *path)
     return STATUS_ACCEPTED;
 }
 
+static int take_option(char **argv, int option, void *path)
+{
+    (void)argv;
+    (void)option; /* there is one */
+    *(const char **)path = optarg;
+    return 0;
+}
+
 int command_show(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -198,21 +205,10 @@ int command_show(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     const char *path = NULL;
-    int option;
+    int rc = command_options(argc, argv, options, help, take_option, &path);
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return STATUS_ACCEPTED;
-        }
-        if (option != 'e') {
-            return complain_option(argv, optind);
-        }
-        path = optarg;
-    }
-    if (optind != argc) {
-        return complain_usage(argv[0], "'%s' is no option", argv[optind]);
+    if (rc) {
+        return rc == OPTIONS_DONE ? STATUS_ACCEPTED : rc;
     }
     return path ? show(path) : complain_usage(argv[0], "--evidence is needed");
 }

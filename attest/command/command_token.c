@@ -46,25 +46,17 @@ struct inputs {
 static int take_hex(char **argv, const char *option, uint8_t *bytes, size_t size,
                     const uint8_t **expected)
 {
-    int found = hex_read(optarg, bytes, size);
-
     *expected = bytes;
-    return found == (int)size
-               ? 0
-               : complain_usage(argv[0], "%s: %zu bytes in hexadecimal expected", option, size);
+    return option_hex(argv[0], option, bytes, size, size, &size);
 }
 
 static int take_number(char **argv, const char *option, uint32_t most, uint32_t *number)
 {
-    char *end;
-    unsigned long value;
+    uint64_t found = 0;
+    int rc = option_number(argv[0], option, 0, most, &found);
 
-    errno = 0;
-    value = strtoul(optarg, &end, 10);
-    *number = (uint32_t)value;
-    return !errno && *optarg >= '0' && *optarg <= '9' && !*end && value <= most
-               ? 0
-               : complain_usage(argv[0], "%s: 0 to %u expected", option, most);
+    *number = (uint32_t)found;
+    return rc;
 }
 
 static int take_option(char **argv, int option, void *inputs)
@@ -100,11 +92,9 @@ static int take_option(char **argv, int option, void *inputs)
                            &expected->minimum_security_version);
     case 'l':
         return take_number(argv, "--leeway", MAX_LEEWAY, &expected->leeway);
-    case 'j':
+    default: /* 'j' */
         in->json = true;
         return 0;
-    default:
-        return complain_option(argv, optind);
     }
 }
 
@@ -227,9 +217,9 @@ int command_token(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct inputs in = {0};
-    int rc = options_take(argc, argv, options, help, take_option, &in);
+    int rc = command_options(argc, argv, options, help, take_option, &in);
 
-    if (rc == OPTIONS_HELPED) {
+    if (rc == OPTIONS_DONE) {
         return STATUS_ACCEPTED;
     }
     if (!rc && !is_complete(&in)) {

@@ -62,11 +62,9 @@ static int take_option(char **argv, int option, void *inputs)
                         sizeof(in->report_data), &size);
         in->challenge.report_data = in->report_data;
         break;
-    case 'j':
+    default: /* 'j' */
         in->json = true;
         break;
-    default:
-        rc = complain_option(argv, optind);
     }
     return rc;
 }
@@ -216,9 +214,9 @@ int command_verify(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct inputs in = {0};
-    int rc = options_take(argc, argv, options, help, take_option, &in);
+    int rc = command_options(argc, argv, options, help, take_option, &in);
 
-    if (rc == OPTIONS_HELPED) {
+    if (rc == OPTIONS_DONE) {
         return STATUS_ACCEPTED;
     }
     if (!rc && (!in.evidence_path || !in.policy_path || !in.challenge.nonce.data)) {

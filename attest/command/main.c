@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister-verify: judges evidence, heartbeats and tokens, shows evidence, predicts and authorizes PCR values. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
+#include "base/number.h"
 #include "command/command.h"
+
+#define PROGRAM "cloister-verify"
 
 static const struct {
     const char *name;
@@ -47,50 +52,46 @@ int complain_usage(const char *command, const char *format, ...)
 {
     va_list arguments;
 
-    fprintf(stderr, "cloister-verify %s: ", command);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    options_complain_list(PROGRAM, command, format, arguments);
     va_end(arguments);
-    fprintf(stderr, " (see cloister-verify %s --help)\n", command);
     return STATUS_USAGE;
 }
 
-int complain_option(char **argv, int index)
+int command_options(int argc, char **argv, const struct option *options, const char *help,
+                    int (*take)(char **argv, int option, void *inputs), void *inputs)
 {
-    return complain_usage(argv[0], "'%s': unknown option, or its value is missing",
-                          argv[index - 1]);
-}
+    const struct options known = {
+        .program = PROGRAM, .command = argv[0], .list = options, .help = help, .take = take};
 
-int options_take(int argc, char **argv, const struct option *options, const char *help,
-                 int (*take)(char **argv, int option, void *inputs), void *inputs)
-{
-    int option, rc = 0;
-
-    opterr = 0;
-    while (!rc && (option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return OPTIONS_HELPED;
-        }
-        rc = take(argv, option, inputs);
-    }
-    if (!rc && optind != argc) {
-        rc = complain_usage(argv[0], "'%s' is no option", argv[optind]);
-    }
-    return rc;
+    return options_take(&known, argc, argv, inputs);
 }
 
 int option_hex(const char *command, const char *option, uint8_t *bytes, size_t least, size_t most,
                size_t *size)
 {
     int found = hex_read(optarg, bytes, most);
+    char wanted[40];
 
     if (found < 0 || (size_t)found < least) {
-        return complain_usage(command, "%s: %zu to %zu bytes in hexadecimal expected", option,
-                              least, most);
+        snprintf(wanted, sizeof(wanted), least == most ? "%zu bytes" : "%zu to %zu bytes", least,
+                 most);
+        return complain_usage(command, "%s: %s in hexadecimal expected, not '%.140s'", option,
+                              wanted, optarg);
     }
     *size = (size_t)found;
     return 0;
+}
+
+int option_number(const char *command, const char *option, uint64_t least, uint64_t most,
+                  uint64_t *number)
+{
+    if (number_read(optarg, 10, least, most, number)) {
+        return 0;
+    }
+    return complain_usage(command,
+                          "%s: a number from %" PRIu64 " to %" PRIu64 " expected, not '%.40s'",
+                          option, least, most, optarg);
 }
 
 int main(int argc, char **argv)

@@ -4,18 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
+#include "base/size.h"
 #include "command/command.h"
 
 #define MAX_PCRS_SIZE 65536u
 
 /* "7 : 0x00AA..." (tpm2_pcrread) or "7 00aa..."; before it, "PCR" (cloister-verify predict). */
-static bool take_value(char *line, struct cloister_pcr *pcr)
+static bool take_value(const char *line, struct cloister_pcr *pcr)
 {
-    char *rest;
-    unsigned long index = strtoul(line, &rest, 10);
-    size_t gap = strspn(rest, " \t:");
+    const char *rest = line;
+    uint64_t index;
+    size_t gap;
 
-    if (!isdigit((unsigned char)*line) || index >= CLOISTER_EVIDENCE_PCRS || !gap) {
+    if (!size_digits(&rest, &index) || index >= CLOISTER_EVIDENCE_PCRS ||
+        !(gap = strspn(rest, " \t:"))) {
         return false;
     }
     rest += gap;

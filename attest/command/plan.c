@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
+#include "base/number.h"
 #include "command/command.h"
 
 #define MAX_PLAN_SIZE (1u << 20)
@@ -38,26 +40,28 @@ static int add_event(struct cloister_plan *plan, uint32_t pcr, char *text)
 /* Words that name their PCR: "PCR", then what is measured, if anything. */
 static int add_to_pcr(struct cloister_plan *plan, const char *word, char *text)
 {
-    char *rest;
-    unsigned long pcr = strtoul(text, &rest, 10);
+    char *rest = strchr(text, ' ');
+    uint64_t pcr;
 
-    if (rest == text || *text < '0' || *text > '9' || (*rest && *rest != ' ') ||
-        pcr >= CLOISTER_EVIDENCE_PCRS) {
+    if (rest) {
+        *rest++ = 0;
+    }
+    if (!number_read(text, 10, 0, CLOISTER_EVIDENCE_PCRS - 1, &pcr)) {
         return -EINVAL;
     }
     if (!strcmp(word, "separator")) {
-        return *rest ? -EINVAL : cloister_plan_separator(plan, (uint32_t)pcr);
+        return rest ? -EINVAL : cloister_plan_separator(plan, (uint32_t)pcr);
     }
-    if (!*rest) {
+    if (!rest) {
         return -EINVAL;
     }
     if (!strcmp(word, "application")) {
-        return cloister_plan_application(plan, (uint32_t)pcr, rest + 1);
+        return cloister_plan_application(plan, (uint32_t)pcr, rest);
     }
     if (!strcmp(word, "text")) {
-        return cloister_plan_text(plan, (uint32_t)pcr, "text", rest + 1);
+        return cloister_plan_text(plan, (uint32_t)pcr, "text", rest);
     }
-    return strcmp(word, "event") ? -EINVAL : add_event(plan, (uint32_t)pcr, rest + 1);
+    return strcmp(word, "event") ? -EINVAL : add_event(plan, (uint32_t)pcr, rest);
 }
 
 static int add_line(struct cloister_plan *plan, char *line)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister-keyservice: options. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +10,14 @@
 
 #include <openssl/crypto.h>
 
+#include "base/hex.h"
+#include "base/number.h"
+#include "base/options.h"
+#include "base/textfile.h"
 #include "keyservice/keyservice.h"
 #include "keyservice/wrap.h"
+
+#define PROGRAM "cloister-keyservice"
 
 #define MAX_JWKS (64u * 1024u)
 
@@ -78,6 +83,7 @@ static const struct option options[] = {
 };
 
 struct arguments {
+    struct keyservice *service;
     const char *key, *issuer_keys;
     uint8_t policy[32], measurement[48], author[32];
 };
@@ -93,46 +99,36 @@ void say(const char *format, ...)
     fputc('\n', stderr);
 }
 
-static bool take_hex(const char *option, const char *text, uint8_t *bytes, size_t size)
+static bool take_hex(const char *option, uint8_t *bytes, size_t size)
 {
-    for (size_t i = 0; i < size && strlen(text) == 2 * size; i++) {
-        unsigned int byte;
-        int end = 0;
-
-        if (strspn(text + 2 * i, "0123456789abcdefABCDEF") < 2 ||
-            sscanf(text + 2 * i, "%2x%n", &byte, &end) != 1 || end != 2) {
-            break;
-        }
-        bytes[i] = (uint8_t)byte;
-        if (i + 1 == size) {
-            return true;
-        }
+    if (hex_decode(optarg, bytes, size)) {
+        return true;
     }
-    say("--%s '%s': %zu hexadecimal digits expected", option, text, 2 * size);
+    say("--%s '%s': %zu hexadecimal digits expected", option, optarg, 2 * size);
     return false;
 }
 
-static bool take_number(const char *option, const char *text, uint32_t most, uint32_t *number)
+static bool take_number(const char *option, uint32_t most, uint32_t *number)
 {
-    char *end;
-    unsigned long value;
+    uint64_t value;
 
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno || *end || *text < '0' || *text > '9' || value > most) {
-        say("--%s '%s': 0 to %u expected", option, text, most);
+    if (!number_read(optarg, 10, 0, most, &value)) {
+        say("--%s '%s': 0 to %u expected", option, optarg, most);
         return false;
     }
     *number = (uint32_t)value;
     return true;
 }
 
-/* 0, 2 after having said what is wrong, or -1: there is nothing to do. */
-static int take_option(int option, struct keyservice *service, struct arguments *arguments)
+/* As options_take() wants it. */
+static int take_option(char **argv, int option, void *context)
 {
+    struct arguments *arguments = context;
+    struct keyservice *service = arguments->service;
     struct cloister_token_expectation *expected = &service->expectation;
     bool good = true;
 
+    (void)argv;
     switch (option) {
     case OPTION_KEY:
         arguments->key = optarg;
@@ -147,20 +143,19 @@ static int take_option(int option, struct keyservice *service, struct arguments 
         expected->audience = optarg;
         break;
     case OPTION_POLICY:
-        good = take_hex("policy", optarg, arguments->policy, sizeof(arguments->policy));
+        good = take_hex("policy", arguments->policy, sizeof(arguments->policy));
         expected->policy = arguments->policy;
         break;
     case OPTION_MEASUREMENT:
-        good =
-            take_hex("measurement", optarg, arguments->measurement, sizeof(arguments->measurement));
+        good = take_hex("measurement", arguments->measurement, sizeof(arguments->measurement));
         expected->measurement = arguments->measurement;
         break;
     case OPTION_AUTHOR:
-        good = take_hex("author", optarg, arguments->author, sizeof(arguments->author));
+        good = take_hex("author", arguments->author, sizeof(arguments->author));
         expected->author = arguments->author;
         break;
     case OPTION_SECURITY_VERSION:
-        good = take_number("minimum-security-version", optarg, UINT32_MAX,
+        good = take_number("minimum-security-version", UINT32_MAX,
                            &expected->minimum_security_version);
         break;
     case OPTION_CERTIFICATE:
@@ -173,18 +168,13 @@ static int take_option(int option, struct keyservice *service, struct arguments 
         service->listen = optarg;
         break;
     case OPTION_LEEWAY:
-        good = take_number("leeway", optarg, 3600, &expected->leeway);
+        good = take_number("leeway", 3600, &expected->leeway);
         break;
-    case 'h':
-        fputs(usage, stdout);
-        return -1;
-    case OPTION_VERSION:
+    default: /* --version */
         puts("cloister-keyservice " CLOISTER_VERSION);
-        return -1;
-    default:
-        return 2;
+        return OPTIONS_DONE;
     }
-    return good ? 0 : 2;
+    return good ? 0 : OPTIONS_WRONG;
 }
 
 static const char *missing(const struct keyservice *service, const struct arguments *arguments)
@@ -204,19 +194,15 @@ static const char *missing(const struct keyservice *service, const struct argume
 
 static bool load_issuer_keys(struct keyservice *service, const char *path)
 {
-    char why[200] = "", *text = malloc(MAX_JWKS + 1);
-    FILE *file = fopen(path, "re");
-    size_t size = text && file ? fread(text, 1, MAX_JWKS + 1, file) : 0;
-    int rc = !text || !file || ferror(file) ? -errno : size > MAX_JWKS ? -EFBIG : 0;
+    char why[200] = "", *text = NULL;
+    size_t size;
+    int rc = textfile_read(path, MAX_JWKS, &text, &size);
 
     if (!rc) {
         rc = cloister_token_keys_parse(text, size, &service->issuer_keys, why, sizeof(why));
     }
     if (rc) {
         say("--issuer-keys %s: %s", path, *why ? why : strerror(-rc));
-    }
-    if (file) {
-        fclose(file);
     }
     free(text);
     return !rc;
@@ -233,26 +219,24 @@ static bool load_key(struct keyservice *service, const char *path)
     return !rc;
 }
 
+static const struct options known = {
+    .program = PROGRAM, .list = options, .help = usage, .take = take_option};
+
 int main(int argc, char **argv)
 {
     static struct keyservice service = {.listen = "127.0.0.1:8444"};
-    struct arguments arguments = {0};
+    struct arguments arguments = {.service = &service};
     const char *lacking;
-    int option, rc = 1;
+    int rc = options_take(&known, argc, argv, &arguments);
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        int status = take_option(option, &service, &arguments);
-
-        if (status) {
-            return status < 0 ? 0 : status;
-        }
+    if (rc) {
+        return rc == OPTIONS_DONE ? 0 : rc;
     }
-    lacking = optind < argc ? argv[optind] : missing(&service, &arguments);
+    lacking = missing(&service, &arguments);
     if (lacking) {
-        say("%s is %s (see cloister-keyservice --help)", lacking,
-            optind < argc ? "not an option" : "missing");
-        return 2;
+        return options_complain(PROGRAM, NULL, "%s is missing", lacking);
     }
+    rc = 1;
     /* The key is in memory: no core file has it, and no other process of this user reads it. */
     prctl(PR_SET_DUMPABLE, 0);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 #define MAX_ALTERNATIVES 100000u
 
 void json_refuse(struct json_reader *in, const char *path, const char *format, ...)
@@ -93,29 +95,12 @@ void json_number(struct json_reader *in, const char *path, json_object *value, u
     *number = (uint32_t)found;
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 void json_hex(struct json_reader *in, const char *path, json_object *value, size_t size,
               uint8_t *bytes)
 {
     const char *text = take_text(in, path, value);
-    bool good = text && strlen(text) == 2 * size;
 
-    for (size_t i = 0; i < size && good; i++) {
-        int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-
-        good = high >= 0 && low >= 0;
-        if (good) {
-            bytes[i] = (uint8_t)(high << 4 | low);
-        }
-    }
-    if (!good) {
+    if (!text || !hex_decode(text, bytes, size)) {
         json_refuse(in, path, "%zu hexadecimal digits expected", 2 * size);
     }
 }

@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "image.h"
+
+#define PROGRAM "cloister-image"
 
 /* Exit status. */
 enum {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,9 @@
 
 #include "assemble.h"
 #include "author.h"
+#include "base/hex.h"
+#include "base/number.h"
+#include "base/size.h"
 #include "command.h"
 
 #define KIB UINT64_C(1024)
@@ -46,60 +48,23 @@ struct arguments {
 
 static bool parse_number(const char *text, uint32_t *number)
 {
-    char *end;
-    unsigned long long value;
+    uint64_t value;
 
-    errno = 0;
-    value = strtoull(text, &end, 10);
+    if (!number_read(text, 10, 0, UINT32_MAX, &value)) {
+        return false;
+    }
     *number = (uint32_t)value;
-    return text[0] >= '0' && text[0] <= '9' && !*end && !errno && value <= UINT32_MAX;
+    return true;
 }
 
 static bool parse_size(const char *text, uint64_t *size)
 {
-    static const char units[] = "KMG";
-    const char *unit;
-    char *end;
-    unsigned int shift = 0;
+    static const struct size_unit units[] = {
+        {"", 1}, {"K", SIZE_KI}, {"M", SIZE_MI}, {"G", SIZE_GI}, {NULL, 0}};
+    uint64_t unit;
 
-    errno = 0;
-    *size = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || errno) {
-        return false;
-    }
-    if (*end) {
-        unit = strchr(units, *end++);
-        if (!unit || *end) {
-            return false;
-        }
-        shift = 10 * (unsigned int)(unit - units + 1);
-    }
-    if (*size > UINT64_C(1) << 40 >> shift) {
-        return false;
-    }
-    *size <<= shift;
-    return true;
-}
-
-static int hex_digit(char digit)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found = strchr(digits, digit >= 'A' && digit <= 'F' ? digit - 'A' + 'a' : digit);
-
-    return digit && found ? (int)(found - digits) : -1;
-}
-
-static bool parse_id(const char *text, uint8_t id[16])
-{
-    for (size_t i = 0; i < 32; i++) {
-        int digit = hex_digit(text[i]);
-
-        if (digit < 0) {
-            return false;
-        }
-        id[i / 2] = (uint8_t)(id[i / 2] << 4 | digit);
-    }
-    return !text[32];
+    return size_digits(&text, size) && size_find_unit(units, text, strlen(text), &unit) &&
+           !__builtin_mul_overflow(*size, unit, size) && *size <= UINT64_C(1) << 40;
 }
 
 enum {
@@ -133,15 +98,30 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* Takes one option; false if its value makes no sense. */
-static bool take(struct arguments *arguments, int option)
+/* What a value must be that was refused. */
+static const char *wanted(int option)
+{
+    switch (option) {
+    case OPTION_NAME:
+        return "1 to 63 bytes";
+    case OPTION_FAMILY:
+    case OPTION_IMAGE_ID:
+        return "32 hexadecimal digits";
+    case OPTION_HEAP:
+    case OPTION_STACK:
+    case OPTION_SHARED:
+        return "a size such as 64K, 16M or 1G, of 1024G at the most,";
+    default:
+        return "a number from 0 to 4294967295";
+    }
+}
+
+/* Takes the option's value; false if it is none. */
+static bool take_value(struct arguments *arguments, int option)
 {
     struct image_options *options = &arguments->options;
 
     switch (option) {
-    case OPTION_KEY:
-        arguments->key = optarg;
-        return true;
     case OPTION_NAME:
         if (strlen(optarg) == 0 || strlen(optarg) >= sizeof(options->name)) {
             return false;
@@ -150,9 +130,9 @@ static bool take(struct arguments *arguments, int option)
         memcpy(options->name, optarg, strlen(optarg));
         return true;
     case OPTION_FAMILY:
-        return parse_id(optarg, options->family_id);
+        return hex_decode(optarg, options->family_id, sizeof(options->family_id));
     case OPTION_IMAGE_ID:
-        return parse_id(optarg, options->image_id);
+        return hex_decode(optarg, options->image_id, sizeof(options->image_id));
     case OPTION_VERSION:
         return parse_number(optarg, &options->image_version);
     case OPTION_SECURITY:
@@ -163,38 +143,56 @@ static bool take(struct arguments *arguments, int option)
         return parse_size(optarg, &options->heap_size);
     case OPTION_STACK:
         return parse_size(optarg, &options->stack_size);
-    case OPTION_SHARED:
-        return parse_size(optarg, &options->shared_size);
-    case OPTION_DEBUG:
-        options->debug = true;
-        return true;
     default:
-        arguments->image = optarg;
-        return true;
+        return parse_size(optarg, &options->shared_size);
     }
 }
 
-/* STATUS_GOOD with *arguments filled; STATUS_USAGE after having complained; -1 after --help. */
+static int take(char **argv, int option, void *context)
+{
+    struct arguments *arguments = context;
+    const struct option *row = long_options;
+
+    switch (option) {
+    case OPTION_KEY:
+        arguments->key = optarg;
+        return 0;
+    case OPTION_DEBUG:
+        arguments->options.debug = true;
+        return 0;
+    case 'o':
+        arguments->image = optarg;
+        return 0;
+    default:
+        break;
+    }
+    if (take_value(arguments, option)) {
+        return 0;
+    }
+    while (row->val != option) {
+        row++;
+    }
+    return complain_usage(argv[0], "--%s: %s is expected, not '%s'", row->name, wanted(option),
+                          optarg);
+}
+
+/* STATUS_GOOD with *arguments filled; STATUS_USAGE after having complained; OPTIONS_DONE. */
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
-    int option, index = 0;
+    const struct options options = {.program = PROGRAM,
+                                    .command = "build",
+                                    .letters = "o:",
+                                    .list = long_options,
+                                    .help = help,
+                                    .arguments = true,
+                                    .take = take};
+    int status;
 
     *arguments = (struct arguments){
         .options = {.thread_count = 1, .heap_size = DEFAULT_HEAP, .stack_size = DEFAULT_STACK}};
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "o:h", long_options, &index)) >= 0) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return -1;
-        }
-        if (option == '?') {
-            return complain_usage("build", "'%s': unknown option, or its value is missing",
-                                  argv[optind - 1]);
-        }
-        if (!take(arguments, option)) {
-            return complain_usage("build", "--%s: '%s' makes no sense",
-                                  option == 'o' ? "output" : long_options[index].name, optarg);
-        }
+    status = options_take(&options, argc, argv, arguments);
+    if (status) {
+        return status;
     }
     if (optind + 1 != argc) {
         return complain_usage("build",

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +13,14 @@ static const char help[] =
     "can read. A file that exists is never replaced: who loses the key loses the identity.\n\n"
     "  -o, --output FILE\n";
 
+static int take(char **argv, int option, void *path)
+{
+    (void)argv;
+    (void)option; /* there is one */
+    *(const char **)path = optarg;
+    return 0;
+}
+
 int command_keygen(int argc, char **argv)
 {
     static const struct option long_options[] = {
@@ -21,25 +28,20 @@ int command_keygen(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
+    const struct options options = {.program = PROGRAM,
+                                    .command = "keygen",
+                                    .letters = "o:",
+                                    .list = long_options,
+                                    .help = help,
+                                    .take = take};
     const char *path = NULL;
-    int option;
+    int status = options_take(&options, argc, argv, &path);
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "o:h", long_options, NULL)) >= 0) {
-        switch (option) {
-        case 'h':
-            fputs(help, stdout);
-            return STATUS_GOOD;
-        case 'o':
-            path = optarg;
-            break;
-        default:
-            return complain_usage("keygen", "'%s': unknown option, or its value is missing",
-                                  argv[optind - 1]);
-        }
+    if (status) {
+        return status == OPTIONS_DONE ? STATUS_GOOD : status;
     }
-    if (optind != argc || !path) {
-        return complain_usage("keygen", path ? "too many arguments" : "--output is missing");
+    if (!path) {
+        return complain_usage("keygen", "--output is missing");
     }
     if (author_generate(path)) {
         complain("%s cannot be written: %s", path, strerror(errno));

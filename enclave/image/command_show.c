@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands that look at an image: info, measure, verify. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "command.h"
 
 static const char help_info[] =
@@ -35,41 +35,47 @@ struct view {
     const char *author;
 };
 
-static void hex(char *text, const uint8_t *bytes, size_t size)
+/* (Which of these there are, the table of each command says.) */
+static int take(char **argv, int option, void *context)
 {
-    for (size_t i = 0; i < size; i++) {
-        sprintf(text + 2 * i, "%02x", bytes[i]);
+    struct view *view = context;
+
+    (void)argv;
+    if (option == 'j') {
+        view->json = true;
+    } else {
+        view->author = optarg;
     }
+    return 0;
 }
 
-/* Parses the arguments and opens the image. STATUS_GOOD: the caller frees view->data. -1: done. */
+static const struct option no_options[] = {{"help", no_argument, NULL, 'h'}, {0}},
+                           info_options[] = {{"json", no_argument, NULL, 'j'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {0}},
+                           verify_options[] = {{"author", required_argument, NULL, 'a'},
+                                               {"help", no_argument, NULL, 'h'},
+                                               {0}};
+
+/* Parses the arguments and opens the image. STATUS_GOOD: the caller frees view->data. OPTIONS_DONE. */
 static int open_image(int argc, char **argv, const char *help, struct view *view)
 {
-    static const struct option long_options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"author", required_argument, NULL, 'a'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
+    const struct options options = {.program = PROGRAM,
+                                    .command = argv[0],
+                                    .help = help,
+                                    .arguments = true,
+                                    .take = take,
+                                    .list = help == help_info     ? info_options
+                                            : help == help_verify ? verify_options
+                                                                  : no_options};
     struct cloister_image_error error;
     size_t size;
-    int option, status;
+    int status;
 
     *view = (struct view){0};
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return -1;
-        }
-        if (option == 'j' && help == help_info) {
-            view->json = true;
-        } else if (option == 'a' && help == help_verify) {
-            view->author = optarg;
-        } else {
-            return complain_usage(argv[0], "'%s': unknown option, or its value is missing",
-                                  argv[optind - 1]);
-        }
+    status = options_take(&options, argc, argv, view);
+    if (status) {
+        return status;
     }
     if (optind + 1 != argc) {
         return complain_usage(argv[0],
@@ -116,10 +122,10 @@ static int summarise(const struct cloister_image *image, struct summary *summary
         summary->executable += !!(image->records[i].flags & CLOISTER_PAGE_X);
         summary->writable += !!(image->records[i].flags & CLOISTER_PAGE_W);
     }
-    hex(summary->measurement, header->measurement, sizeof(header->measurement));
-    hex(summary->author, author, sizeof(author));
-    hex(summary->family, header->family_id, sizeof(header->family_id));
-    hex(summary->image, header->image_id, sizeof(header->image_id));
+    hex_encode(header->measurement, sizeof(header->measurement), summary->measurement);
+    hex_encode(author, sizeof(author), summary->author);
+    hex_encode(header->family_id, sizeof(header->family_id), summary->family);
+    hex_encode(header->image_id, sizeof(header->image_id), summary->image);
     if (!result) {
         result = cloister_image_verify(image, error);
     }
@@ -206,7 +212,7 @@ int command_measure(int argc, char **argv)
         complain("the crypto library failed");
         status = STATUS_REFUSED;
     } else {
-        hex(text, measurement, sizeof(measurement));
+        hex_encode(measurement, sizeof(measurement), text);
         puts(text);
     }
     free(view.data);
@@ -230,7 +236,7 @@ int command_verify(int argc, char **argv)
     } else if (cloister_image_author(view.image.header, author)) {
         complain("the crypto library failed");
     } else {
-        hex(text, author, sizeof(author));
+        hex_encode(author, sizeof(author), text);
         if (view.author && strcasecmp(view.author, text)) {
             complain("%s: author_key: the author is %s, not %s", argv[optind], text, view.author);
         } else {

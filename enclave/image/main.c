@@ -47,11 +47,9 @@ int complain_usage(const char *command, const char *format, ...)
 {
     va_list arguments;
 
-    fprintf(stderr, "cloister-image %s: ", command);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    options_complain_list(PROGRAM, command, format, arguments);
     va_end(arguments);
-    fprintf(stderr, " (see cloister-image %s --help)\n", command);
     return STATUS_USAGE;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cloister-agent: the tenant's end of Cloister. Options, configuration, signals. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +11,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "base/options.h"
 #include "base/say.h"
 #include "agent/vchan.h"
-
-enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
     "Usage: cloister-agent [OPTION]...\n"
@@ -33,7 +31,7 @@ static const char usage[] =
     "applications that still run go on, and a new agent takes them over. Exit status: 0 ended as\n"
     "asked (or the configuration is right), 1 could not start (or it is wrong), 2 wrong usage.\n";
 
-struct options {
+struct arguments {
     const char *config;
     const char *socket;
     bool balloon;
@@ -41,75 +39,65 @@ struct options {
     bool verbose;
 };
 
-static void parse_options(int count, char **words, struct options *options)
-{
-    enum { BALLOON = 256, CHECK, VERSION };
-    static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},
-        {"balloon", no_argument, NULL, BALLOON},  {"check-config", no_argument, NULL, CHECK},
-        {"verbose", no_argument, NULL, 'v'},      {"version", no_argument, NULL, VERSION},
-        {"help", no_argument, NULL, 'h'},         {0},
-    };
-    int option;
+enum { BALLOON = 256, CHECK, VERSION };
 
-    while ((option = getopt_long(count, words, "c:s:vh", known, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            options->config = optarg;
-            break;
-        case 's':
-            options->socket = optarg;
-            break;
-        case BALLOON:
-            options->balloon = true;
-            break;
-        case CHECK:
-            options->check = true;
-            break;
-        case 'v':
-            options->verbose = true;
-            break;
-        case VERSION:
-            puts("cloister-agent " CLOISTER_VERSION);
-            exit(EXIT_SUCCESS);
-        case 'h':
-            fputs(usage, stdout);
-            exit(EXIT_SUCCESS);
-        default:
-            fputs("Try 'cloister-agent --help'.\n", stderr);
-            exit(EXIT_USAGE);
-        }
-    }
-    if (optind < count) {
-        fprintf(stderr, "cloister-agent: what is '%s'? Try 'cloister-agent --help'.\n",
-                words[optind]);
-        exit(EXIT_USAGE);
+static int take(char **words, int option, void *context)
+{
+    struct arguments *arguments = context;
+
+    (void)words;
+    switch (option) {
+    case 'c':
+        arguments->config = optarg;
+        return 0;
+    case 's':
+        arguments->socket = optarg;
+        return 0;
+    case BALLOON:
+        arguments->balloon = true;
+        return 0;
+    case CHECK:
+        arguments->check = true;
+        return 0;
+    case 'v':
+        arguments->verbose = true;
+        return 0;
+    default: /* --version */
+        puts("cloister-agent " CLOISTER_VERSION);
+        return OPTIONS_DONE;
     }
 }
 
+static const struct option known[] = {
+    {"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},
+    {"balloon", no_argument, NULL, BALLOON},  {"check-config", no_argument, NULL, CHECK},
+    {"verbose", no_argument, NULL, 'v'},      {"version", no_argument, NULL, VERSION},
+    {"help", no_argument, NULL, 'h'},         {0},
+};
+
 /* The configuration file must exist only where it was named. */
-static int configure(struct config *config, const struct options *options)
+static int configure(struct config *config, const struct arguments *arguments)
 {
     char problem[512];
     int error;
 
     config_defaults(config);
-    error = config_read(config, options->config ? options->config : CONFIG_PATH, problem,
+    error = config_read(config, arguments->config ? arguments->config : CONFIG_PATH, problem,
                         sizeof(problem));
-    if (error == -ENOENT && !options->config)
+    if (error == -ENOENT && !arguments->config)
         error = 0;
     if (error) {
         say_error("%s", problem);
         return error;
     }
-    if (options->socket) {
-        if (options->socket[0] != '/' || strlen(options->socket) >= sizeof(config->socket)) {
+    if (arguments->socket) {
+        if (arguments->socket[0] != '/' || strlen(arguments->socket) >= sizeof(config->socket)) {
             say_error("--socket needs an absolute path of up to 107 bytes");
             return -EINVAL;
         }
-        strcpy(config->socket, options->socket);
+        strcpy(config->socket, arguments->socket);
     }
-    config->balloon |= options->balloon;
+    config->balloon |= arguments->balloon;
     return 0;
 }
 
@@ -126,19 +114,24 @@ static void raise_files(void)
         say_warning("the limit of open files cannot be raised: %s", strerror(errno));
 }
 
+static const struct options options = {
+    .program = "cloister-agent", .letters = "c:s:v", .list = known, .help = usage, .take = take};
+
 int main(int count, char **words)
 {
     static struct agent agent;
-    struct options options = {0};
+    struct arguments arguments = {0};
     struct transport transport;
     sigset_t set;
     int signals;
 
-    parse_options(count, words, &options);
-    say_initialise("cloister-agent", options.verbose ? SAY_DEBUG : SAY_INFO);
-    if (configure(&agent.config, &options))
+    int rc = options_take(&options, count, words, &arguments);
+    if (rc)
+        return rc == OPTIONS_DONE ? EXIT_SUCCESS : rc;
+    say_initialise("cloister-agent", arguments.verbose ? SAY_DEBUG : SAY_INFO);
+    if (configure(&agent.config, &arguments))
         return EXIT_FAILURE;
-    if (options.check) {
+    if (arguments.check) {
         puts("the configuration is right");
         return EXIT_SUCCESS;
     }

@@ -50,7 +50,7 @@ int main(int count, char **words)
             break;
     }
     if (count < 2)
-        return command_usage("what should be done?");
+        return command_usage(NULL, "what should be done?");
     if (!strcmp(words[1], "--version")) {
         printf("cloister %s\n", cloister_version());
         return output_end("cloister", EXIT_SUCCESS, EXIT_FILE);
@@ -58,5 +58,5 @@ int main(int count, char **words)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (!strcmp(words[1], commands[i].name))
             return output_end("cloister", commands[i].run(count - 1, words + 1), EXIT_FILE);
-    return command_usage("what is '%s'?", words[1]);
+    return command_usage(NULL, "there is no command '%s'", words[1]);
 }

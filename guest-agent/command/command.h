@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/options.h"
 #include "libcloister/cloister.h"
 
 /* Exit codes: cloister(1). */
@@ -28,13 +29,18 @@ int command_evidence(int count, char **words);
 
 /* Says on standard error (json: as an object on standard output) what went wrong. */
 int command_failed(const struct cloister_error *error, int exit_code, bool json);
-/* Wrong usage. */
-__attribute__((format(printf, 1, 2))) int command_usage(const char *format, ...);
+/* Wrong usage, of a subcommand, or (NULL) of the command itself. */
+__attribute__((format(printf, 2, 3))) int command_usage(const char *command, const char *format,
+                                                        ...);
+/* options_take() of a subcommand; the command's --help is that of all. */
+int command_options(int count, char **words, const struct option *known, const char *letters,
+                    bool arguments, int (*take)(char **words, int option, void *context),
+                    void *context);
 
 /* A text as a JSON string, with quotes. */
 void json_text(FILE *file, const char *text);
 void print_hex(FILE *file, const uint8_t *data, size_t size);
-/* A number, whole text; false if it is none or more than `max`. */
+/* A number, decimal or, behind 0x, hexadecimal; false if it is none or more than `max`. */
 bool parse_number(const char *text, uint64_t max, uint64_t *value);
 
 /* Bytes to give to a call. */

@@ -3,7 +3,6 @@
 #include "command/command.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +20,8 @@ static int take_nonce(struct wanted *wanted, const char *text)
 {
     if (read_hex(text, &wanted->nonce) || wanted->nonce.size < CLOISTER_NONCE_MIN ||
         wanted->nonce.size > CLOISTER_NONCE_MAX)
-        return command_usage("--nonce: 16 to 64 bytes as hexadecimal digits, not '%s'", text);
+        return command_usage("evidence", "--nonce: 16 to 64 bytes as hexadecimal digits, not '%s'",
+                             text);
     return 0;
 }
 
@@ -30,7 +30,7 @@ static int take_report(struct wanted *wanted, const char *path)
     struct bytes report;
 
     if (wanted->report_count == CLOISTER_MAX_EVIDENCE_REPORTS)
-        return command_usage("--report: at most %u", CLOISTER_MAX_EVIDENCE_REPORTS);
+        return command_usage("evidence", "--report: at most %u", CLOISTER_MAX_EVIDENCE_REPORTS);
     int error = read_file(path, &report);
     if (error) {
         fprintf(stderr, "cloister: %s: %s\n", path, strerror(-error));
@@ -47,37 +47,43 @@ static int take_report(struct wanted *wanted, const char *path)
     return error;
 }
 
+enum { JSON = 256, SOCKET, NONCE, REPORT };
+
+static int take(char **words, int option, void *context)
+{
+    struct wanted *wanted = context;
+
+    (void)words;
+    switch (option) {
+    case JSON:
+        wanted->json = true;
+        return 0;
+    case SOCKET:
+        wanted->socket = optarg;
+        return 0;
+    case NONCE:
+        return take_nonce(wanted, optarg);
+    case REPORT:
+        return take_report(wanted, optarg);
+    default:
+        wanted->output = optarg;
+        return 0;
+    }
+}
+
 static int parse(int count, char **words, struct wanted *wanted)
 {
-    enum { JSON = 256, SOCKET, NONCE, REPORT };
     static const struct option known[] = {
         {"json", no_argument, NULL, JSON},         {"socket", required_argument, NULL, SOCKET},
         {"nonce", required_argument, NULL, NONCE}, {"report", required_argument, NULL, REPORT},
         {"out", required_argument, NULL, 'o'},     {0},
     };
-    int option, result = 0;
+    int result = command_options(count, words, known, "o:", false, take, wanted);
 
-    optind = 1;
-    while (!result && (option = getopt_long(count, words, "o:", known, NULL)) != -1) {
-        if (option == JSON)
-            wanted->json = true;
-        else if (option == SOCKET)
-            wanted->socket = optarg;
-        else if (option == NONCE)
-            result = take_nonce(wanted, optarg);
-        else if (option == REPORT)
-            result = take_report(wanted, optarg);
-        else if (option == 'o')
-            wanted->output = optarg;
-        else
-            return command_usage("evidence: unknown option, or one without its value");
-    }
     if (result)
         return result;
-    if (optind != count)
-        return command_usage("evidence: what is '%s'?", words[optind]);
     if (!wanted->nonce.data || !wanted->output)
-        return command_usage("evidence: --nonce and -o are needed");
+        return command_usage("evidence", "--nonce and -o are needed");
     return 0;
 }
 

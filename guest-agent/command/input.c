@@ -2,24 +2,22 @@
 /* What the subcommands read: numbers, hexadecimal digits, files. */
 #include "command/command.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
+#include "base/number.h"
+
 #define MAX_INPUT ((size_t)CLOISTER_MAX_SHARED_PAGES * CLOISTER_PAGE_SIZE)
 
 bool parse_number(const char *text, uint64_t max, uint64_t *value)
 {
-    char *end;
+    const bool hexadecimal = !strncmp(text, "0x", 2);
 
-    if (!isdigit((unsigned char)*text))
-        return false;
-    errno = 0;
-    *value = strtoull(text, &end, 0);
-    return !errno && !*end && *value <= max;
+    return number_read(text + (hexadecimal ? 2 : 0), hexadecimal ? 16 : 10, 0, max, value);
 }
 
 int read_file(const char *path, struct bytes *bytes)
@@ -83,11 +81,6 @@ int write_file(const char *path, const uint8_t *data, size_t size)
     return error;
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? (c | 32) - 'a' + 10 : -1;
-}
-
 int read_hex(const char *text, struct bytes *bytes)
 {
     uint8_t *data = malloc(strlen(text) / 2 + 1);
@@ -97,7 +90,7 @@ int read_hex(const char *text, struct bytes *bytes)
     if (!data)
         return -ENOMEM;
     for (; *text; text++) {
-        int value = digit(*text);
+        int value = hex_digit(*text);
 
         if (*text == ' ' || *text == ':')
             continue;

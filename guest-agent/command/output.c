@@ -56,14 +56,26 @@ int command_failed(const struct cloister_error *error, int exit_code, bool json)
     return exit_code;
 }
 
-int command_usage(const char *format, ...)
+int command_usage(const char *command, const char *format, ...)
 {
     va_list arguments;
 
-    fputs("cloister: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    options_complain_list("cloister", command, format, arguments);
     va_end(arguments);
-    fputs("\nTry 'cloister --help'.\n", stderr);
     return EXIT_USAGE;
+}
+
+int command_options(int count, char **words, const struct option *known, const char *letters,
+                    bool arguments, int (*take)(char **words, int option, void *context),
+                    void *context)
+{
+    const struct options options = {.program = "cloister",
+                                    .command = words[0],
+                                    .letters = letters,
+                                    .list = known,
+                                    .arguments = arguments,
+                                    .take = take};
+
+    return options_take(&options, count, words, context);
 }

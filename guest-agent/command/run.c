@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +53,7 @@ static int take_input(struct run *run, int option)
     int error;
 
     if (run->in.data)
-        return command_usage("give one of --in, --in-hex and --in-text, once");
+        return command_usage("run", "give one of --in, --in-hex and --in-text, once");
     if (option == OPTION_IN)
         error = read_file(optarg, &run->in);
     else if (option == OPTION_IN_HEX)
@@ -66,59 +65,61 @@ static int take_input(struct run *run, int option)
     if (!error)
         return 0;
     if (option == OPTION_IN_HEX)
-        return command_usage("--in-hex: not pairs of hexadecimal digits");
+        return command_usage("run", "--in-hex: not pairs of hexadecimal digits");
     fprintf(stderr, "cloister: %s: %s\n", option == OPTION_IN ? optarg : "--in-text",
             strerror(-error));
     return EXIT_FILE;
 }
 
+static int take(char **words, int option, void *context)
+{
+    struct run *run = context;
+    uint64_t number;
+
+    (void)words;
+    switch (option) {
+    case OPTION_CALL:
+        if (!parse_number(optarg, UINT32_MAX, &number))
+            return command_usage("run", "--call: a function's number is expected, not '%s'",
+                                 optarg);
+        run->function = (uint32_t)number;
+        run->call = true;
+        return 0;
+    case OPTION_OUT:
+        run->out_path = optarg;
+        return 0;
+    case OPTION_OUT_SIZE:
+        if (!parse_number(optarg, UINT32_MAX, &run->capacity))
+            return command_usage("run", "--out-size: a number of bytes is expected, not '%s'",
+                                 optarg);
+        return 0;
+    case OPTION_REPEAT:
+        if (!parse_number(optarg, UINT64_MAX, &run->repeat) || !run->repeat)
+            return command_usage("run", "--repeat: a number from 1 on is expected, not '%s'",
+                                 optarg);
+        return 0;
+    case OPTION_JSON:
+        run->json = true;
+        return 0;
+    case OPTION_SOCKET:
+        run->socket = optarg;
+        return 0;
+    default:
+        return take_input(run, option);
+    }
+}
+
 static int parse(int count, char **words, struct run *run)
 {
-    uint64_t number;
-    int option, wrong;
+    int wrong = command_options(count, words, known, NULL, true, take, run);
 
-    optind = 1;
-    while ((option = getopt_long(count, words, "", known, NULL)) != -1) {
-        switch (option) {
-        case OPTION_CALL:
-            if (!parse_number(optarg, UINT32_MAX, &number))
-                return command_usage("--call: '%s' is no function number", optarg);
-            run->function = (uint32_t)number;
-            run->call = true;
-            break;
-        case OPTION_IN:
-        case OPTION_IN_HEX:
-        case OPTION_IN_TEXT:
-            wrong = take_input(run, option);
-            if (wrong)
-                return wrong;
-            break;
-        case OPTION_OUT:
-            run->out_path = optarg;
-            break;
-        case OPTION_OUT_SIZE:
-            if (!parse_number(optarg, UINT32_MAX, &run->capacity))
-                return command_usage("--out-size: '%s' is no size", optarg);
-            break;
-        case OPTION_REPEAT:
-            if (!parse_number(optarg, UINT64_MAX, &run->repeat) || !run->repeat)
-                return command_usage("--repeat: '%s' is no number from 1 on", optarg);
-            break;
-        case OPTION_JSON:
-            run->json = true;
-            break;
-        case OPTION_SOCKET:
-            run->socket = optarg;
-            break;
-        default:
-            return command_usage("run: unknown option, or one without its value");
-        }
-    }
+    if (wrong)
+        return wrong;
     if (optind + 1 != count)
-        return command_usage("run: give one IMAGE");
+        return command_usage("run", "give one IMAGE");
     run->image = words[optind];
     if (!run->call && (run->in.data || run->out_path || run->repeat > 1))
-        return command_usage("run: nothing is called without --call FUNCTION");
+        return command_usage("run", "nothing is called without --call FUNCTION");
     return 0;
 }
 

@@ -2,7 +2,6 @@
 /* cloister status, cloister list. */
 #include "command/command.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -15,31 +14,27 @@ struct show {
     uint64_t wait; /* seconds for the link to come up */
 };
 
-static int parse(int count, char **words, struct show *show, bool may_wait)
-{
-    enum { JSON = 256, SOCKET, WAIT };
-    static const struct option known[] = {
-        {"json", no_argument, NULL, JSON},
-        {"socket", required_argument, NULL, SOCKET},
-        {"wait", required_argument, NULL, WAIT},
-        {0},
-    };
-    int option;
+enum { JSON = 256, SOCKET, WAIT };
 
-    optind = 1;
-    while ((option = getopt_long(count, words, "", known, NULL)) != -1) {
-        if (option == JSON)
-            show->json = true;
-        else if (option == SOCKET)
-            show->socket = optarg;
-        else if (option == WAIT && may_wait) {
-            if (!parse_number(optarg, 86400, &show->wait))
-                return command_usage("--wait: '%s' is no number of seconds", optarg);
-        } else
-            return command_usage("%s: unknown option, or one without its value", words[0]);
-    }
-    if (optind != count)
-        return command_usage("%s: what is '%s'?", words[0], words[optind]);
+/* What `cloister list` has not is the first. */
+static const struct option known[] = {
+    {"wait", required_argument, NULL, WAIT},
+    {"json", no_argument, NULL, JSON},
+    {"socket", required_argument, NULL, SOCKET},
+    {0},
+};
+
+static int take(char **words, int option, void *context)
+{
+    struct show *show = context;
+
+    if (option == JSON)
+        show->json = true;
+    else if (option == SOCKET)
+        show->socket = optarg;
+    else if (!parse_number(optarg, 86400, &show->wait))
+        return command_usage(
+            words[0], "--wait: a number of seconds up to 86400 is expected, not '%s'", optarg);
     return 0;
 }
 
@@ -92,7 +87,7 @@ int command_status(int count, char **words)
     struct show show = {0};
     struct timespec now;
     time_t end;
-    int result = parse(count, words, &show, true);
+    int result = command_options(count, words, known, NULL, false, take, &show);
 
     if (result)
         return result;
@@ -164,7 +159,7 @@ int command_list(int count, char **words)
     struct cloister_error error;
     struct show show = {0};
     struct list list;
-    int result = parse(count, words, &show, false);
+    int result = command_options(count, words, known + 1, NULL, false, take, &show);
 
     if (result)
         return result;

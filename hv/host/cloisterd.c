@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The host daemon: see cloisterd(8). Modules start in order and stop in reverse. */
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,13 +19,14 @@
 #include "proof/counters.h"
 #include "domains/domains.h"
 #include "base/loop.h"
+#include "base/options.h"
 #include "log/notes.h"
 #include "base/say.h"
 #include "base/supervisor.h"
 #include "log/tracer.h"
 
 /* Exit statuses, as in cloisterd(8). */
-enum { EXIT_CONFIG = 2, EXIT_NO_MONITOR = 4 };
+enum { EXIT_CONFIG = OPTIONS_WRONG, EXIT_NO_MONITOR = 4 };
 
 static struct config config;
 static struct admission admission;
@@ -53,64 +53,53 @@ static const char usage[] =
 struct arguments {
     const char *config_file;
     bool foreground, check;
-    struct {
-        const char *key, *value;
-    } settings[16];
-    unsigned int setting_count;
+    const char *settings[7]; /* by option: see keys[] */
 };
 
-static void parse_arguments(int argc, char **argv, struct arguments *arguments)
-{
-    static const struct option options[] = {
-        {"foreground", no_argument, NULL, 'f'},    {"config", required_argument, NULL, 'c'},
-        {"check-config", no_argument, NULL, 1},    {"log-dir", required_argument, NULL, 2},
-        {"state-dir", required_argument, NULL, 3}, {"socket", required_argument, NULL, 4},
-        {"admission", required_argument, NULL, 5}, {"libvirt", required_argument, NULL, 6},
-        {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
-    };
-    static const char *const keys[] = {[2] = "log-directory",
-                                       [3] = "state-directory",
-                                       [4] = "socket",
-                                       [5] = "admission",
-                                       [6] = "libvirt-uri"};
-    int option;
+/* Settings of the file that stand on the command line, too: 2 and up. */
+static const char *const keys[] = {[2] = "log-directory",
+                                   [3] = "state-directory",
+                                   [4] = "socket",
+                                   [5] = "admission",
+                                   [6] = "libvirt-uri"};
 
-    while ((option = getopt_long(argc, argv, "fc:vhV", options, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            arguments->foreground = true;
-            break;
-        case 'c':
-            arguments->config_file = optarg;
-            break;
-        case 1:
-            arguments->check = true;
-            break;
-        case 'v':
-            config.verbose = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            exit(0);
-        case 'V':
-            puts("cloisterd " CLOISTER_VERSION);
-            exit(0);
-        case '?':
-            fputs("Try 'cloisterd --help'.\n", stderr);
-            exit(EXIT_CONFIG);
-        default:
-            if (arguments->setting_count < 16) {
-                arguments->settings[arguments->setting_count].key = keys[option];
-                arguments->settings[arguments->setting_count++].value = optarg;
-            }
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "cloisterd: what is '%s'? Try 'cloisterd --help'.\n", argv[optind]);
-        exit(EXIT_CONFIG);
+static int take(char **argv, int option, void *context)
+{
+    struct arguments *arguments = context;
+
+    (void)argv;
+    switch (option) {
+    case 'f':
+        arguments->foreground = true;
+        return 0;
+    case 'c':
+        arguments->config_file = optarg;
+        return 0;
+    case 1:
+        arguments->check = true;
+        return 0;
+    case 'v':
+        config.verbose = true;
+        return 0;
+    case 'V':
+        puts("cloisterd " CLOISTER_VERSION);
+        return OPTIONS_DONE;
+    default:
+        arguments->settings[option] = optarg;
+        return 0;
     }
 }
+
+static const struct option list[] = {
+    {"foreground", no_argument, NULL, 'f'},    {"config", required_argument, NULL, 'c'},
+    {"check-config", no_argument, NULL, 1},    {"log-dir", required_argument, NULL, 2},
+    {"state-dir", required_argument, NULL, 3}, {"socket", required_argument, NULL, 4},
+    {"admission", required_argument, NULL, 5}, {"libvirt", required_argument, NULL, 6},
+    {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+};
+static const struct options options = {
+    .program = "cloisterd", .letters = "fc:vV", .list = list, .help = usage, .take = take};
 
 /* A file that is not named on the command line may be absent. */
 static int load_config(const struct arguments *arguments, char *why, size_t why_size)
@@ -120,9 +109,9 @@ static int load_config(const struct arguments *arguments, char *why, size_t why_
 
     if (rc == -ENOENT && !arguments->config_file)
         rc = 0;
-    for (unsigned int i = 0; i < arguments->setting_count && !rc; i++) {
-        rc = config_set(&config, arguments->settings[i].key, arguments->settings[i].value, why,
-                        why_size);
+    for (size_t i = 2; i < sizeof(keys) / sizeof(keys[0]) && !rc; i++) {
+        if (arguments->settings[i])
+            rc = config_set(&config, keys[i], arguments->settings[i], why, why_size);
     }
     return rc;
 }
@@ -251,7 +240,9 @@ int main(int argc, char **argv)
 
     config_initialise(&config);
     admission_initialise(&admission);
-    parse_arguments(argc, argv, &arguments);
+    int wrong = options_take(&options, argc, argv, &arguments);
+    if (wrong)
+        return wrong == OPTIONS_DONE ? 0 : wrong;
     say_initialise("cloisterd", config.verbose ? SAY_DEBUG : SAY_INFO);
     if (load_config(&arguments, why, sizeof(why)) || load_admission(why, sizeof(why)))
         fail(why, EXIT_CONFIG);

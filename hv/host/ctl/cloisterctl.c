@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The operator's command: see cloisterctl(1). */
-#include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
+#include "base/options.h"
 #include "base/output.h"
 #include "settings/config.h"
 #include "ctl/ctl.h"
+
+#define PROGRAM "cloisterctl"
 
 struct command {
     const char *name, *synopsis, *summary, *help;
@@ -152,26 +156,13 @@ static void print_command_help(const struct command *command)
            command->synopsis[0] ? " " : "", command->synopsis, command->help);
 }
 
-static long parse_lines(const char *text)
-{
-    char *end;
-    long lines = strtol(text, &end, 10);
-
-    if (*end || end == text || lines < 0) {
-        fprintf(stderr, "cloisterctl: '%s' is no number of lines\n", text);
-        exit(CTL_USAGE);
-    }
-    return lines;
-}
-
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (!strcmp(name, commands[i].name))
             return &commands[i];
     }
-    fprintf(stderr, "cloisterctl: there is no command '%s'. Try 'cloisterctl --help'.\n", name);
-    exit(CTL_USAGE);
+    exit(options_complain(PROGRAM, NULL, "there is no command '%s'", name));
 }
 
 static void refuse_option(const struct command *command, const char *wanted, const char *option)
@@ -196,87 +187,97 @@ static void refuse_options(const struct command *command, const struct ctl_optio
         refuse_option(command, "evidence", options->nonce ? "--nonce" : "-o");
 }
 
-static void add_report(struct ctl_options *options, const char *path)
+struct words {
+    struct ctl_options options;
+    bool help;
+};
+
+static int take(char **argv, int option, void *context)
 {
-    if (options->report_count == CTL_MAX_REPORTS) {
-        fprintf(stderr, "cloisterctl: at most %u reports fit into one evidence\n", CTL_MAX_REPORTS);
-        exit(CTL_USAGE);
+    struct words *words = context;
+    struct ctl_options *options = &words->options;
+    uint64_t lines;
+
+    (void)argv;
+    switch (option) {
+    case 'j':
+        options->json = true;
+        return 0;
+    case 's':
+        options->socket = optarg;
+        return 0;
+    case 'f':
+        options->follow = true;
+        return 0;
+    case 'n':
+        if (!number_read(optarg, 10, 0, LONG_MAX, &lines))
+            return options_complain(PROGRAM, NULL, "a number of lines is expected, not '%s'",
+                                    optarg);
+        options->lines = (long)lines;
+        return 0;
+    case 'a':
+        options->anchor = optarg;
+        return 0;
+    case 'm':
+        options->monitor = optarg;
+        return 0;
+    case 'c':
+        options->nonce = optarg;
+        return 0;
+    case 'r':
+        if (options->report_count == CTL_MAX_REPORTS)
+            return options_complain(PROGRAM, NULL, "at most %u reports fit into one evidence",
+                                    CTL_MAX_REPORTS);
+        options->reports[options->report_count++] = optarg;
+        return 0;
+    case 'o':
+        options->output = optarg;
+        return 0;
+    case 'h':
+        words->help = true;
+        return 0;
+    default: /* --version */
+        puts(PROGRAM " " CLOISTER_VERSION);
+        return OPTIONS_DONE;
     }
-    options->reports[options->report_count++] = path;
 }
+
+static const struct option table[] = {
+    {"json", no_argument, NULL, 'j'},         {"socket", required_argument, NULL, 's'},
+    {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+    {"follow", no_argument, NULL, 'f'},       {"lines", required_argument, NULL, 'n'},
+    {"anchor", required_argument, NULL, 'a'}, {"monitor", required_argument, NULL, 'm'},
+    {"nonce", required_argument, NULL, 'c'},  {"report", required_argument, NULL, 'r'},
+    {"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0},
+};
+/* (The help is that of the command, which is not known yet.) */
+static const struct options known = {
+    .program = PROGRAM, .letters = "fn:o:hV", .list = table, .arguments = true, .take = take};
 
 int main(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"json", no_argument, NULL, 'j'},         {"socket", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
-        {"follow", no_argument, NULL, 'f'},       {"lines", required_argument, NULL, 'n'},
-        {"anchor", required_argument, NULL, 'a'}, {"monitor", required_argument, NULL, 'm'},
-        {"nonce", required_argument, NULL, 'c'},  {"report", required_argument, NULL, 'r'},
-        {"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0},
-    };
-    struct ctl_options options = {.socket = CONFIG_SOCKET, .lines = -1};
-    bool help = false;
-    int option;
+    struct words words = {.options = {.socket = CONFIG_SOCKET, .lines = -1}};
 
     if (output_begin())
         return CTL_PROBLEM;
-
-    while ((option = getopt_long(argc, argv, "fn:o:hV", table, NULL)) != -1) {
-        switch (option) {
-        case 'j':
-            options.json = true;
-            break;
-        case 's':
-            options.socket = optarg;
-            break;
-        case 'f':
-            options.follow = true;
-            break;
-        case 'n':
-            options.lines = parse_lines(optarg);
-            break;
-        case 'a':
-            options.anchor = optarg;
-            break;
-        case 'm':
-            options.monitor = optarg;
-            break;
-        case 'c':
-            options.nonce = optarg;
-            break;
-        case 'r':
-            add_report(&options, optarg);
-            break;
-        case 'o':
-            options.output = optarg;
-            break;
-        case 'h':
-            help = true;
-            break;
-        case 'V':
-            puts("cloisterctl " CLOISTER_VERSION);
-            return output_end("cloisterctl", CTL_OK, CTL_PROBLEM);
-        default:
-            fputs("Try 'cloisterctl --help'.\n", stderr);
-            return CTL_USAGE;
-        }
-    }
+    int rc = options_take(&known, argc, argv, &words);
+    if (rc)
+        return rc == OPTIONS_DONE ? output_end(PROGRAM, CTL_OK, CTL_PROBLEM) : rc;
     if (optind == argc) {
-        print_usage(help ? stdout : stderr);
-        return output_end("cloisterctl", help ? CTL_OK : CTL_USAGE, CTL_PROBLEM);
+        print_usage(words.help ? stdout : stderr);
+        return output_end(PROGRAM, words.help ? CTL_OK : CTL_USAGE, CTL_PROBLEM);
     }
     const struct command *command = find_command(argv[optind++]);
-    if (help) {
+    if (words.help) {
         print_command_help(command);
-        return output_end("cloisterctl", CTL_OK, CTL_PROBLEM);
+        return output_end(PROGRAM, CTL_OK, CTL_PROBLEM);
     }
-    refuse_options(command, &options);
-    options.arguments = argv + optind;
-    options.count = argc - optind;
-    if (options.count < command->least || options.count > command->most) {
+    refuse_options(command, &words.options);
+    words.options.arguments = argv + optind;
+    words.options.count = argc - optind;
+    if (words.options.count < command->least || words.options.count > command->most) {
         fprintf(stderr, "Usage: cloisterctl %s %s\n", command->name, command->synopsis);
         return CTL_USAGE;
     }
-    return output_end("cloisterctl", command->run(&options), CTL_PROBLEM);
+    return output_end(PROGRAM, command->run(&words.options), CTL_PROBLEM);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/size.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
@@ -311,10 +312,9 @@ static void print_destroyed(json_object *enclave)
 
 int command_destroy(const struct ctl_options *options)
 {
-    char *end;
-    unsigned long long id = strtoull(options->arguments[0], &end, 10);
+    uint64_t id;
 
-    if (*end || !id || id > UINT32_MAX || options->arguments[0][0] == '-')
+    if (!number_read(options->arguments[0], 10, 1, UINT32_MAX, &id))
         return ctl_fail(options, CTL_USAGE, "EINVAL", "'%s' is no enclave's number",
                         options->arguments[0]);
     json_object *request = ctl_request("destroy");

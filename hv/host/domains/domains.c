@@ -13,6 +13,7 @@
 #include "log/names.h"
 #include "log/notes.h"
 #include "domains/quota.h"
+#include "base/number.h"
 #include "base/say.h"
 #include "domains/store.h"
 
@@ -291,9 +292,9 @@ const struct domain *domains_all(size_t *number)
 
 const struct domain *domains_find(const char *text)
 {
-    char *end, name[RECORD_NAME];
-    unsigned long id = strtoul(text, &end, 10);
-    bool is_id = *text >= '0' && *text <= '9' && !*end;
+    char name[RECORD_NAME];
+    uint64_t id;
+    bool is_id = number_read(text, 10, 0, UINT16_MAX, &id);
     const struct domain *found = NULL;
 
     names_fit(name, text);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/settings.h"
 #include "base/size.h"
 
@@ -56,17 +57,14 @@ static bool read_tpm(const struct setting *setting, void *field, const char *val
 static bool read_key_handle(const struct setting *setting, void *field, const char *value,
                             char expected[SETTINGS_EXPECTED])
 {
-    char *end;
-    unsigned long handle = strtoul(value, &end, 16);
-    uint32_t kept = (uint32_t)handle;
+    uint64_t handle = 0;
 
-    if (!strcmp(value, "none")) {
-        kept = 0;
-    } else if (strncmp(value, "0x", 2) || *end || handle < 0x81000000 || handle > 0x817fffff) {
+    if (strcmp(value, "none") != 0 &&
+        (strncmp(value, "0x", 2) || !number_read(value + 2, 16, 0x81000000, 0x817fffff, &handle))) {
         snprintf(expected, SETTINGS_EXPECTED, "a handle from 0x81000000 to 0x817fffff, or none");
         return false;
     }
-    memcpy(field, &kept, setting->size);
+    memcpy(field, &(uint32_t){(uint32_t)handle}, setting->size);
     return true;
 }
 
