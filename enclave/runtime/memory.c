@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* malloc() and friends on the enclave's heap, and the memory functions that are no C library's. */
+/* malloc() and friends on the enclave's heap. */
 #include "runtime.h"
 
 #include <stdlib.h>
@@ -72,21 +72,4 @@ void *realloc(void *memory, size_t size)
 void abort(void)
 {
     cloister_fault(CLOISTER_FAULT_ABORT, 0);
-}
-
-void cloister_wipe(void *memory, size_t size)
-{
-    memset(memory, 0, size);
-    asm volatile("" : : "r"(memory) : "memory");
-}
-
-bool cloister_equal(const void *a, const void *b, size_t size)
-{
-    const volatile uint8_t *x = a, *y = b;
-    uint8_t difference = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        difference |= x[i] ^ y[i];
-    }
-    return !difference;
 }

@@ -33,7 +33,7 @@ static inline struct cloister_thread *runtime_thread(void)
     return self;
 }
 
-/* thread.c: makes the thread, and with the first one the enclave, ready. -EIO: no randomness. */
+/* begin.c: makes the thread, and with the first one the enclave, ready. -EIO: no randomness. */
 CLOISTER_CHECK_RESULT int runtime_begin(struct cloister_thread *thread);
 
 /* memory.c */

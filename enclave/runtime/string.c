@@ -3,6 +3,7 @@
  * What a C compiler expects even where there is no library (GCC manual, "Standards": memcpy, memmove,
  * memset, memcmp), and a few functions more. Compiled so that a loop is not turned into a call of itself.
  */
+#include <cloister/enclave.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -144,4 +145,23 @@ char *strchr(const char *text, int character)
             return NULL;
         }
     }
+}
+
+/* --- those of <cloister/enclave.h> --------------------------------------------------------------- */
+
+void cloister_wipe(void *memory, size_t size)
+{
+    memset(memory, 0, size);
+    asm volatile("" : : "r"(memory) : "memory");
+}
+
+bool cloister_equal(const void *a, const void *b, size_t size)
+{
+    const volatile uint8_t *x = a, *y = b;
+    uint8_t difference = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        difference |= x[i] ^ y[i];
+    }
+    return !difference;
 }

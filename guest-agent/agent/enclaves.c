@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of enclaves: ownership, ends, and the comparison with the host's list. */
 #include "agent/enclaves.h"
 
 #include <errno.h>
@@ -10,6 +9,7 @@
 
 #include "agent/account.h"
 #include "agent/balloon.h"
+#include "agent/loading.h"
 #include "base/say.h"
 #include "agent/state.h"
 
@@ -29,29 +29,6 @@ static struct enclave *find(const struct enclaves *table, uint32_t id)
         if (enclave->id == id)
             return enclave;
     return NULL;
-}
-
-/* Takes it out of the table and releases what it holds; answers whoever still waits. */
-static void enclave_forget(struct enclave *enclave, bool keep_state)
-{
-    struct enclaves *table = enclave->table;
-
-    for (struct enclave **at = &table->first; *at; at = &(*at)->next)
-        if (*at == enclave) {
-            *at = enclave->next;
-            break;
-        }
-    if (!keep_state) {
-        if (enclave->id)
-            state_remove(table->config->state, enclave->id);
-        balloon_grow(enclave->balloon_kb);
-    }
-    image_close(&enclave->image);
-    grant_release(&enclave->grant);
-    if (enclave->waiting)
-        table->events.answer(table->context, enclave->owner.app, enclave->number, &enclave->outcome,
-                             NULL, 0, -1);
-    free(enclave);
 }
 
 void enclaves_stop(struct enclaves *table)
@@ -227,56 +204,6 @@ refused:
     return refusal->error;
 }
 
-static void destroyed(void *context, int error, const struct cloister_msg_reply *reply,
-                      const void *body, size_t size)
-{
-    struct enclave *enclave = context;
-
-    (void)body;
-    (void)size;
-    enclave->in_flight--;
-    if (!reply) {
-        if (!enclave->outcome.error)
-            app_refuse(&enclave->outcome, error, APP_ORIGIN_AGENT,
-                       "the host daemon went away; the enclave ends as soon as it is back");
-    } else if (error == -EBUSY || error == -EAGAIN || error == -EINTR || error == -ENOMEM) {
-        return; /* stays ENDING; the next tick asks again */
-    } else if (error && error != -ENOENT) {
-        say_error("enclave %" PRIu32 " cannot be destroyed: %s", enclave->id, strerror(-error));
-        if (!enclave->outcome.error)
-            app_refuse(&enclave->outcome, error, APP_ORIGIN_HOST,
-                       "the host cannot destroy the enclave: %s", strerror(-error));
-    }
-    enclave_forget(enclave, false);
-}
-
-static void end(struct enclave *enclave)
-{
-    const struct cloister_msg_enclave body = {.enclave = enclave->id};
-    const struct hostlink_part part = {&body, sizeof(body)};
-
-    enclave->step = ENCLAVE_ENDING;
-    if (hostlink_state(enclave->table->link) != HOSTLINK_UP) {
-        /* The comparison with the host's list on the next link destroys it. */
-        enclave_forget(enclave, false);
-        return;
-    }
-    if (!hostlink_request(enclave->table->link, NULL, CLOISTER_MSG_DESTROY, &part, 1, destroyed,
-                          enclave))
-        enclave->in_flight++;
-}
-
-/* Goes on with the end of an enclave that failed or was abandoned, if nothing is in flight. */
-void enclave_settle(struct enclave *enclave)
-{
-    if (enclave->in_flight || !(enclave->outcome.error || enclave->abandoned))
-        return;
-    if (enclave->id)
-        end(enclave);
-    else
-        enclave_forget(enclave, false);
-}
-
 int enclaves_unload(struct enclaves *table, const struct owner *asker, uint32_t number,
                     const struct app_unload *unload, struct app_reply *refusal)
 {
@@ -297,7 +224,7 @@ int enclaves_unload(struct enclaves *table, const struct owner *asker, uint32_t 
         return refusal->error;
     }
     if (hostlink_state(table->link) != HOSTLINK_UP) {
-        end(enclave);
+        enclave_end(enclave);
         app_refuse(refusal, -EHOSTDOWN, APP_ORIGIN_AGENT,
                    "the host daemon (cloisterd) is not connected; the enclave ends as soon as it "
                    "is back");
@@ -306,17 +233,8 @@ int enclaves_unload(struct enclaves *table, const struct owner *asker, uint32_t 
     enclave->owner.app = asker->app;
     enclave->number = number;
     enclave->waiting = true;
-    end(enclave);
+    enclave_end(enclave);
     return 0;
-}
-
-static void abandon(struct enclave *enclave)
-{
-    enclave->waiting = false;
-    if (enclave->step == ENCLAVE_ENDING)
-        return;
-    enclave->abandoned = true;
-    enclave_settle(enclave);
 }
 
 void enclaves_owner_gone(struct enclaves *table, uint64_t app)
@@ -326,7 +244,7 @@ void enclaves_owner_gone(struct enclaves *table, uint64_t app)
     for (enclave = table->first; enclave; enclave = next) {
         next = enclave->next;
         if (app && enclave->owner.app == app)
-            abandon(enclave);
+            enclave_abandon(enclave);
     }
 }
 
@@ -424,7 +342,7 @@ void enclaves_link_down(struct enclaves *table)
     for (enclave = table->first; enclave; enclave = next) {
         next = enclave->next;
         if (enclave->step != ENCLAVE_LIVING)
-            loading_failed_by_host(enclave, -ECONNRESET, NULL, "load the enclave");
+            enclave_failed_by_host(enclave, -ECONNRESET, NULL, "load the enclave");
     }
 }
 
@@ -438,9 +356,9 @@ void enclaves_tick(struct enclaves *table, uint64_t now)
         if (enclave->step == ENCLAVE_BALLOONING)
             loading_begin(enclave);
         else if (enclave->step == ENCLAVE_ENDING && !enclave->in_flight)
-            end(enclave);
+            enclave_end(enclave);
         else if (enclave->step == ENCLAVE_LIVING && enclave->owner.app == 0 &&
                  !process_alive(&enclave->owner.process))
-            abandon(enclave);
+            enclave_abandon(enclave);
     }
 }

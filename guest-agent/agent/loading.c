@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of loading one enclave, each a request to the host and its reply. */
-#include "agent/enclaves.h"
+#include "agent/loading.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,43 +26,6 @@ _Static_assert(sizeof(struct cloister_msg_add) + MAX_ZERO_RECORDS * 8u <= CLOIST
 
 static void share(struct enclave *enclave);
 
-void loading_failed(struct enclave *enclave, const struct app_reply *why)
-{
-    if (!enclave->outcome.error)
-        enclave->outcome = *why;
-    enclave_settle(enclave);
-}
-
-void loading_failed_by_host(struct enclave *enclave, int error,
-                            const struct cloister_msg_reply *reply, const char *doing)
-{
-    struct app_reply why;
-
-    if (!reply) {
-        app_refuse(&why, error, APP_ORIGIN_AGENT, "the host daemon (cloisterd) %s",
-                   error == -ETIMEDOUT   ? "does not answer"
-                   : error == -ENOBUFS   ? "has too much to do for this guest: try again"
-                   : error == -EHOSTDOWN ? "is not connected"
-                                         : "went away");
-    } else if (reply->reason) {
-        app_refuse(&why, error, APP_ORIGIN_HOST, "the host refused to %s: %s", doing,
-                   cloister_reason_text(reply->reason));
-        if (reply->found || reply->allowed) {
-            size_t used = strlen(why.text);
-
-            snprintf(why.text + used, sizeof(why.text) - used,
-                     " (found %" PRIu64 ", allowed %" PRIu64 ")", reply->found, reply->allowed);
-        }
-        why.reason = reply->reason;
-        why.found = reply->found;
-        why.allowed = reply->allowed;
-    } else {
-        app_refuse(&why, error, APP_ORIGIN_HOST, "the host refused to %s: %s", doing,
-                   strerror(-error));
-    }
-    loading_failed(enclave, &why);
-}
-
 /* Sends one request of this enclave; a failure to do so fails the enclave. */
 static bool send(struct enclave *enclave, uint16_t type, const struct hostlink_part *parts,
                  unsigned int count, hostlink_done *done)
@@ -72,7 +34,7 @@ static bool send(struct enclave *enclave, uint16_t type, const struct hostlink_p
     int error = hostlink_request(enclave->table->link, &asker, type, parts, count, done, enclave);
 
     if (error) {
-        loading_failed_by_host(enclave, error, NULL, "load the enclave");
+        enclave_failed_by_host(enclave, error, NULL, "load the enclave");
         return false;
     }
     enclave->in_flight++;
@@ -87,7 +49,7 @@ static bool replied(struct enclave *enclave, int error, const struct cloister_ms
     if (!error && size == wanted && !enclave->outcome.error && !enclave->abandoned)
         return true;
     if (error || size != wanted)
-        loading_failed_by_host(enclave, error ? error : -EPROTO, reply, doing);
+        enclave_failed_by_host(enclave, error ? error : -EPROTO, reply, doing);
     else
         enclave_settle(enclave);
     return false;
@@ -170,7 +132,7 @@ static bool read_content(struct enclave *enclave, uint32_t count, uint8_t *pages
         return true;
     app_refuse(&why, -EIO, APP_ORIGIN_AGENT,
                "the image cannot be read: it was changed while it was loaded");
-    loading_failed(enclave, &why);
+    enclave_failed(enclave, &why);
     return false;
 }
 
@@ -267,7 +229,7 @@ static int shrink(struct enclave *enclave)
                                   " KiB to the host and keep enough for itself"
                                 : "the balloon driver cannot give %" PRIu64 " KiB to the host",
                kb);
-    loading_failed(enclave, &why);
+    enclave_failed(enclave, &why);
     return error;
 }
 

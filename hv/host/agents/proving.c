@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/jsonbytes.h"
 #include "base/digest.h"
-#include "agents/serve.h"
+#include "agents/reply.h"
 
 #define MAX_EVIDENCE (256u * 1024u) /* CLOISTER_EVIDENCE_MAX_SIZE */
 

@@ -3,7 +3,7 @@
 #ifndef CLOISTER_HOST_PROVING_H
 #define CLOISTER_HOST_PROVING_H
 
-#include "agents/session.h"
+#include "agents/conversation.h"
 
 /* As the functions behind session_serve(). */
 bool proving_evidence(struct session *session, uint64_t now);

@@ -7,6 +7,7 @@
 
 #include "agents/message.h"
 #include "agents/proving.h"
+#include "agents/reply.h"
 #include "agents/serve.h"
 
 void session_open(struct session *session, const struct session_host *host,
