@@ -79,6 +79,9 @@ static void admit(struct request *request, const SSL *ssl)
                     "a client certificate and a bearer token on one request");
     } else if (who == WHO_ADMINISTRATOR && !administrator) {
         reply_error(request, 403, "forbidden", "an administrator's client certificate is needed");
+    } else if (who == WHO_ADMINISTRATOR) {
+        request->role = service_role(request->loop->http->service, request->administrator);
+        request->forbidden = request->role < request->route->role;
     } else if ((who == WHO_HOST || who == WHO_TICKET) && administrator) {
         reply_error(request, 403, "forbidden", "this is for hosts, not for administrators");
     } else if ((who == WHO_HOST || who == WHO_TICKET) && !*request->token) {
@@ -124,7 +127,7 @@ struct request *exchange_begin(struct connection *connection, const struct head 
     if (!request->status) {
         admit(request, connection->ssl);
     }
-    if (!request->status && head->length > request->route->most) {
+    if (!request->status && !request->forbidden && head->length > request->route->most) {
         reply_error(request, 413, "too-large", "at most %zu bytes of body are expected",
                     request->route->most);
     }
@@ -211,9 +214,9 @@ void exchange_leave(struct request *request)
 
 bool exchange_must_look_up(const struct request *request)
 {
-    return !request->status &&
-           (request->route->who == WHO_HOST || request->route->who == WHO_TICKET) &&
-           !is_known(request);
+    const enum route_who who = request->status ? WHO_ANYBODY : request->route->who;
+
+    return request->forbidden || ((who == WHO_HOST || who == WHO_TICKET) && !is_known(request));
 }
 
 static void submit(struct request *request)
@@ -236,7 +239,7 @@ void exchange_dispatch(struct request *request)
 {
     if (request->status) {
         exchange_reply(request);
-    } else if (request->route->now) {
+    } else if (request->route->now && !request->forbidden) {
         struct worker none = {.service = request->loop->http->service};
 
         request->route->handle(&none, request);

@@ -16,7 +16,7 @@
 struct request *exchange_begin(struct connection *connection, const struct head *head,
                                const struct head_fault *fault);
 
-/* Must a worker look its token up before its body is read? */
+/* Must a worker look its token up, or note that it is forbidden, before its body is read? */
 bool exchange_must_look_up(const struct request *request);
 /* connection_resume() follows, at once or from the worker. */
 void exchange_look_up(struct request *request);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "server/head.h"
+#include "server/roles.h"
 #include "server/shares.h"
 #include "service/store.h"
 
@@ -39,18 +40,20 @@ struct request {
     char address_text[REQUEST_ADDRESS];
     char event[STORE_ID_SIZE];   /* the id of what the audit notes of it, or "" */
     uint8_t shown[STORE_DIGEST]; /* SHA-256 of its bearer token, as it was shown */
-    bool looks_up;               /* a worker shall only look whether the store knows its token */
+    bool looks_up;               /* a worker shall only say whether its body is to be read */
     bool authenticated;          /* the store has known its token */
     bool unsure;                 /* apply() may have been committed before */
     int64_t queued;              /* ns, CLOCK_MONOTONIC */
     bool respond_async, continues;
-    bool head_only;                   /* HEAD: the reply's body is not sent */
-    char argument[STORE_POLICY_SIZE]; /* the {id} of its path */
-    char query[HEAD_QUERY];           /* behind '?', as it came */
-    char token[HEAD_TOKEN];           /* its bearer token, or "" */
-    char if_match[HEAD_TAG];          /* or "" */
-    char administrator[96];           /* the subject of its certificate, or "" */
-    char *body;                       /* with a zero behind */
+    bool head_only;                    /* HEAD: the reply's body is not sent */
+    char argument[STORE_POLICY_SIZE];  /* the {id} of its path */
+    char query[HEAD_QUERY];            /* behind '?', as it came */
+    char token[HEAD_TOKEN];            /* its bearer token, or "" */
+    char if_match[HEAD_TAG];           /* or "" */
+    char administrator[ROLES_SUBJECT]; /* the subject of its certificate (RFC 4514), or "" */
+    enum role role;                    /* that this subject has */
+    bool forbidden;                    /* its route needs another role */
+    char *body;                        /* with a zero behind */
     size_t size, room;
 
     int status; /* of the reply; 0: there is none yet */

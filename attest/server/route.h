@@ -18,7 +18,8 @@ struct route {
     enum route_method method;
     const char *path; /* "{id}" stands for 1 to 64 letters, digits, '.', '_', '-' */
     enum route_who who;
-    size_t most; /* bytes of body */
+    enum role role; /* that an administrator needs; ROLE_NONE for others */
+    size_t most;    /* bytes of body */
     void (*handle)(struct worker *worker, struct request *request);
     bool now;    /* answered by the event thread: it waits for nothing */
     bool begins; /* another request shall follow: see has_room() in http.c */

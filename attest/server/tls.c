@@ -27,8 +27,9 @@ static const char *load_administrators(SSL_CTX *context, const struct config *co
 
     *what = config->administrator_ca;
     if (!*config->administrator_ca) {
-        return *config->administrator_crl ? "administrator-crl: there is no administrator-ca"
-                                          : NULL;
+        return *config->administrator_crl     ? "administrator-crl: there is no administrator-ca"
+               : *config->administrator_roles ? "administrator-roles: there is no administrator-ca"
+                                              : NULL;
     }
     names = SSL_load_client_CA_file(config->administrator_ca);
     if (!names || SSL_CTX_load_verify_file(context, config->administrator_ca) != 1) {
@@ -101,6 +102,26 @@ SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size)
     return context;
 }
 
+/* RFC 4514; nothing is cut off, for what is left might be another's. */
+static void write_subject(X509 *certificate, char *name, size_t size)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    long length = 0;
+
+    if (memory &&
+        X509_NAME_print_ex(memory, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
+        length = BIO_get_mem_data(memory, &text);
+    }
+    if (length > 0 && (size_t)length < size) {
+        memcpy(name, text, (size_t)length);
+        name[length] = 0;
+    } else {
+        snprintf(name, size, "?(a subject of %ld characters)", length);
+    }
+    BIO_free(memory);
+}
+
 bool tls_administrator(const SSL *ssl, char *name, size_t size)
 {
     X509 *certificate = SSL_get0_peer_certificate(ssl);
@@ -109,9 +130,6 @@ bool tls_administrator(const SSL *ssl, char *name, size_t size)
     if (!certificate || SSL_get_verify_result(ssl) != X509_V_OK) {
         return false;
     }
-    X509_NAME_oneline(X509_get_subject_name(certificate), name, (int)size);
-    for (char *c = name; *c; c++) {
-        *c = *c >= 0x20 && *c <= 0x7e ? *c : '?';
-    }
+    write_subject(certificate, name, size);
     return true;
 }

@@ -11,8 +11,9 @@
 /* NULL after `why`. */
 SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size);
 /*
- * Did the client show an administrator's certificate? Then `name` gets its subject, as printable
- * ASCII, truncated to `size`; else "".
+ * Did the client show an administrator's certificate? Then `name` gets its subject as RFC 4514 writes
+ * it, in printable ASCII; one that is empty or has no room becomes a text that begins with '?', which
+ * is nobody's subject. Else "".
  */
 bool tls_administrator(const SSL *ssl, char *name, size_t size);
 

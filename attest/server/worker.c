@@ -110,7 +110,9 @@ static void answer(struct worker *worker, struct request *request)
         reply_unavailable(request);
         return;
     }
-    (request->looks_up ? api_look_up : request->route->handle)(worker, request);
+    (request->forbidden  ? api_forbidden
+     : request->looks_up ? api_look_up
+                         : request->route->handle)(worker, request);
     if (request->authenticated && request->route->who == WHO_HOST) {
         known_add(known, request->shown);
     } else if (request->status == 401) {

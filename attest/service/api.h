@@ -8,7 +8,9 @@
 typedef void api_handler(struct worker *worker, struct request *request);
 
 api_handler api_attest, api_attest_result, api_challenge; /* api_attest.c, api_challenge.c */
-api_handler api_enrol, api_activate, api_ticket;          /* api_enrol.c */
+api_handler api_enrol, api_activate;                      /* api_enrol.c */
+api_handler api_ticket, api_tickets, api_ticket_delete;   /* api_tickets.c */
+api_handler api_introspect;                               /* api_introspect.c */
 api_handler api_hosts, api_host, api_host_delete;         /* api_hosts.c */
 api_handler api_policies, api_policy, api_policy_put, api_policy_delete;   /* api_policies.c */
 api_handler api_audit;                                                     /* api_audit.c */
@@ -33,5 +35,11 @@ void api_unknown_token(struct request *request);
 void api_unknown_ticket(struct request *request);
 /* Does the store know the token of this request, of which only the head is here? */
 void api_look_up(struct worker *worker, struct request *request);
+/* 403 to an administrator whose role is not enough; the audit notes it. */
+void api_forbidden(struct worker *worker, struct request *request);
+
+/* The query `after=ID`, hexadecimal; "": there is none. False: it is answered; `what` has the ids. */
+__attribute__((warn_unused_result)) bool api_after(struct request *request, const char *what,
+                                                   const char **after);
 
 #endif

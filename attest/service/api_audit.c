@@ -66,13 +66,9 @@ void api_audit(struct worker *worker, struct request *request)
 {
     struct page page = {.list = NULL};
     json_object *object;
-    const char *after = "";
+    const char *after;
 
-    if (!strncmp(request->query, "after=", 6)) {
-        after = request->query + 6;
-    }
-    if ((*request->query && !*after) || strspn(after, "0123456789abcdef") != strlen(after)) {
-        reply_error(request, 400, "bad-request", "?after=ID of an event expected");
+    if (!api_after(request, "an event", &after)) {
         return;
     }
     page.list = json_object_new_array();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Bearer tokens of hosts: ID.SECRET, the store knows SHA-256 of the secret's text. */
+/* Bearer tokens of hosts: ID.SECRET, the store knows SHA-256 of the secret's text. Administrators' roles. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/route.h"
@@ -73,4 +74,55 @@ void api_look_up(struct worker *worker, struct request *request)
     } else {
         request->authenticated = true;
     }
+}
+
+/* --- roles --------------------------------------------------------------------------------- */
+
+static const char *const methods[] = {"GET", "PUT", "POST", "DELETE"};
+
+/* RFC 9457, and the two members that all errors have. */
+static json_object *describe_refusal(const struct request *request)
+{
+    const char *held = role_name(request->role), *needed = role_name(request->route->role);
+    json_object *object = json_object_new_object();
+    char text[2 * ROLES_SUBJECT];
+
+    if (!object) {
+        return NULL;
+    }
+    snprintf(text, sizeof(text), "%s %s needs the role %s; %s has the role %s",
+             methods[request->route->method], request->route->path, needed, request->administrator,
+             held);
+    json_object_object_add(object, "type", json_object_new_string("about:blank"));
+    json_object_object_add(object, "title", json_object_new_string("Forbidden"));
+    json_object_object_add(object, "status", json_object_new_int(403));
+    json_object_object_add(object, "detail", json_object_new_string(text));
+    json_object_object_add(object, "role_held", json_object_new_string(held));
+    json_object_object_add(object, "role_needed", json_object_new_string(needed));
+    json_object_object_add(object, "error", json_object_new_string("forbidden"));
+    json_object_object_add(object, "message", json_object_new_string(text));
+    return object;
+}
+
+static int apply_forbidden(struct db *db, struct request *request)
+{
+    const struct route *route = request->route;
+    char what[160], roles[64];
+    int rc;
+
+    snprintf(what, sizeof(what), "%s %s", methods[route->method], route->path);
+    snprintf(roles, sizeof(roles), "%s, not %s", role_name(request->role), role_name(route->role));
+    rc = api_note(db, request,
+                  &(struct api_event){.event = "forbidden", .subject = what, .result = roles});
+    if (!rc) {
+        reply_json(request, 403, describe_refusal(request));
+        request->reply_type = "application/problem+json";
+    }
+    return rc;
+}
+
+void api_forbidden(struct worker *worker, struct request *request)
+{
+    (void)worker;
+    request->apply = apply_forbidden;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Enrolment: an administrator makes a ticket; the host shows it with its endorsement and
- * attestation keys and gets a secret that only the TPM with both can unwrap; with the secret it is
- * entered and gets its token. The ticket is used up in that moment.
+ * Enrolment: the host shows a ticket (api_tickets.c) with its endorsement and attestation keys and
+ * gets a secret that only the TPM with both can unwrap; with the secret it is entered and gets its
+ * token. The ticket is used up in that moment.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,9 +18,6 @@
 #include "verify/refuse.h"
 
 #define SECRET 32u
-#define TICKET_LEAST_S 60u
-#define TICKET_MOST_S (30u * 86400u)
-#define TICKET_DEFAULT_S 86400u
 
 /* What the sealed context of an enrolment carries. */
 struct enrolment {
@@ -60,80 +57,6 @@ static bool token_secret(const uint8_t sealing_key[SEAL_KEY_SIZE],
     OPENSSL_cleanse(input, sizeof(input));
     OPENSSL_cleanse(mac, sizeof(mac));
     return good;
-}
-
-/* A random text of Base64 for URLs. */
-static bool make_secret(char text[BASE64_ROOM(SECRET)])
-{
-    uint8_t secret[SECRET];
-    bool good = RAND_bytes(secret, sizeof(secret)) == 1;
-
-    base64_encode(BASE64_URL, secret, sizeof(secret), text);
-    OPENSSL_cleanse(secret, sizeof(secret));
-    return good;
-}
-
-/* --- tickets ------------------------------------------------------------------------------- */
-
-struct ticket {
-    char text[BASE64_ROOM(SECRET)];
-    uint8_t digest[STORE_DIGEST], ek_digest[STORE_DIGEST];
-    int64_t expires;
-};
-
-static int apply_ticket(struct db *db, struct request *request)
-{
-    struct ticket *ticket = request->context;
-    json_object *object;
-    char named[2 * STORE_DIGEST + 1] = "";
-    int rc = store_ticket_add(db, ticket->digest, ticket->ek_digest, ticket->expires);
-
-    if (memcmp(ticket->ek_digest, no_digest, sizeof(no_digest))) {
-        hex_text(ticket->ek_digest, STORE_DIGEST, named, sizeof(named));
-    }
-    if (!rc) {
-        rc = api_note(db, request, &(struct api_event){.event = "ticket", .subject = named});
-    }
-    if (rc) {
-        return rc;
-    }
-    object = json_object_new_object();
-    if (object) {
-        json_object_object_add(object, "ticket", json_object_new_string(ticket->text));
-        json_object_object_add(object, "expires", json_object_new_int64(ticket->expires));
-    }
-    reply_json(request, 201, object);
-    return 0;
-}
-
-void api_ticket(struct worker *worker, struct request *request)
-{
-    static const struct field fields[] = {
-        {"ek_sha256", FIELD_HEX, true, STORE_DIGEST, STORE_DIGEST},
-        {"lifetime", FIELD_NUMBER, true, TICKET_LEAST_S, TICKET_MOST_S},
-    };
-    struct ticket *ticket;
-    struct body body;
-
-    (void)worker;
-    if (!body_take(request, &body, fields, 2)) {
-        return;
-    }
-    ticket = calloc(1, sizeof(*ticket));
-    if (!ticket || !make_secret(ticket->text) ||
-        !sha256(ticket->text, strlen(ticket->text), ticket->digest)) {
-        free(ticket);
-        reply_unavailable(request);
-    } else {
-        if (body.fields[0].given) {
-            memcpy(ticket->ek_digest, body.fields[0].bytes.data, STORE_DIGEST);
-        }
-        ticket->expires =
-            service_seconds() + (body.fields[1].given ? body.fields[1].number : TICKET_DEFAULT_S);
-        request->context = ticket;
-        request->apply = apply_ticket;
-    }
-    body_release(&body);
 }
 
 /* --- the two steps ------------------------------------------------------------------------- */

@@ -78,19 +78,15 @@ static void list_row(void *context, const struct store_host *host)
 /* ?after=ID: what follows this one. */
 void api_hosts(struct worker *worker, struct request *request)
 {
-    struct page page = {.list = json_object_new_array()};
-    json_object *object = json_object_new_object();
-    const char *after = "";
+    struct page page = {.list = NULL};
+    json_object *object;
+    const char *after;
 
-    if (!strncmp(request->query, "after=", 6)) {
-        after = request->query + 6;
-    }
-    if ((*request->query && !*after) || strspn(after, "0123456789abcdef") != strlen(after)) {
-        json_object_put(page.list);
-        json_object_put(object);
-        reply_error(request, 400, "bad-request", "?after=ID of a host expected");
+    if (!api_after(request, "a host", &after)) {
         return;
     }
+    page.list = json_object_new_array();
+    object = json_object_new_object();
     if (!page.list || !object || store_host_list(worker->db, after, PAGE, list_row, &page)) {
         json_object_put(page.list);
         json_object_put(object);

@@ -39,6 +39,7 @@ static const struct setting list[] = {
     {ROW("certificate-key", certificate_key, setting_path), .needed = true},
     {ROW("administrator-ca", administrator_ca, setting_path)},
     {ROW("administrator-crl", administrator_crl, setting_path)},
+    {ROW("administrator-roles", administrator_roles, setting_path)},
     {ROW("signing-key", signing_key, setting_path), .needed = true},
     {ROW("next-signing-key", next_signing_key, setting_path)},
     {ROW("issuer", issuer, read_url), .needed = true},

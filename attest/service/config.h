@@ -15,8 +15,9 @@
 struct config {
     char listen[CONFIG_TEXT]; /* address, or [address], and port */
     char certificate[CONFIG_TEXT], certificate_key[CONFIG_TEXT];
-    char administrator_ca[CONFIG_TEXT];  /* "": no administrator can reach it */
-    char administrator_crl[CONFIG_TEXT]; /* "": no certificate was revoked */
+    char administrator_ca[CONFIG_TEXT];    /* "": no administrator can reach it */
+    char administrator_crl[CONFIG_TEXT];   /* "": no certificate was revoked */
+    char administrator_roles[CONFIG_TEXT]; /* "": each administrator may do everything */
     char signing_key[CONFIG_TEXT], next_signing_key[CONFIG_TEXT];
     char issuer[CONFIG_TEXT];
     char ek_roots[CONFIG_TEXT]; /* "": no EK certificate is believed */

@@ -72,6 +72,10 @@ static bool load_certificates(struct material *material, const struct config *co
         snprintf(why, why_size, "ek-roots: %s: no certificates in PEM", config->ek_roots);
         return false;
     }
+    if (*config->administrator_roles &&
+        !(material->roles = roles_load(config->administrator_roles, why, why_size))) {
+        return false;
+    }
     material->tls = tls_context(config, why, why_size);
     return material->tls != NULL;
 }
@@ -92,7 +96,9 @@ struct material *material_load(const struct config *config, int64_t now, char *w
         material->jwks = signer_jwks(&material->signer,
                                      material->next_signer.key ? &material->next_signer : NULL);
         material->discovery = discovery(config->issuer);
-        if (material->jwks && material->discovery) {
+        if (material->jwks && material->discovery &&
+            !cloister_token_keys_parse(material->jwks, strlen(material->jwks), &material->keys,
+                                       NULL, 0)) {
             return material;
         }
         snprintf(why, why_size, "out of memory");
@@ -112,6 +118,8 @@ void material_put(struct material *material)
     if (material && atomic_fetch_sub(&material->users, 1) == 1) {
         SSL_CTX_free(material->tls);
         X509_STORE_free(material->ek_roots);
+        cloister_token_keys_free(material->keys);
+        roles_free(material->roles);
         free(material->discovery);
         free(material->jwks);
         signer_release(&material->next_signer);

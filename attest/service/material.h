@@ -10,7 +10,9 @@
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
+#include "cloister/token.h"
 #include "server/certificates.h"
+#include "server/roles.h"
 #include "service/config.h"
 #include "service/signer.h"
 
@@ -18,7 +20,9 @@ struct material {
     _Atomic unsigned int users;
     struct signer signer, next_signer; /* next_signer.key may be NULL */
     char *jwks, *discovery;
-    X509_STORE *ek_roots; /* or NULL */
+    struct cloister_token_keys *keys; /* those of jwks */
+    struct roles *roles;              /* or NULL: roles_of() */
+    X509_STORE *ek_roots;             /* or NULL */
     SSL_CTX *tls;
     struct certificates_end end; /* what expires first */
 };

@@ -80,6 +80,15 @@ SSL *service_new_tls(struct service *service)
     return ssl;
 }
 
+enum role service_role(struct service *service, const char *subject)
+{
+    struct material *material = service_material(service);
+    enum role role = roles_of(material->roles, subject);
+
+    material_put(material);
+    return role;
+}
+
 bool service_is_current(struct service *service, const SSL *ssl)
 {
     struct material *material = service_material(service);

@@ -49,6 +49,8 @@ void service_release(struct service *service);
 struct material *service_material(struct service *service);
 /* A TLS session's server side. NULL: no memory. */
 SSL *service_new_tls(struct service *service);
+/* What the administrator with this subject may do now. */
+enum role service_role(struct service *service, const char *subject);
 /* Was this session begun with the certificates and lists that are used now? */
 bool service_is_current(struct service *service, const SSL *ssl);
 void service_count_reply(struct service *service, int status);

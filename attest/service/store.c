@@ -43,6 +43,9 @@
                   "ON CONFLICT (digest) DO NOTHING")                                               \
     X(TICKET_GET, "SELECT ek_digest FROM tickets WHERE digest = $1 AND expires > $2")              \
     X(TICKET_USE, "DELETE FROM tickets WHERE digest = $1 AND expires > $2")                        \
+    X(TICKET_DELETE, "DELETE FROM tickets WHERE digest = $1")                                      \
+    X(TICKET_LIST, "SELECT digest, ek_digest, expires FROM tickets WHERE digest > $1 AND "         \
+                   "expires > $2 ORDER BY digest LIMIT $3")                                        \
     X(POLICY_GET, "SELECT digest, changed, content FROM policies WHERE id = $1")                   \
     X(POLICY_DIGEST, "SELECT digest FROM policies WHERE id = $1")                                  \
     X(POLICY_PUT,                                                                                  \
@@ -402,11 +405,42 @@ int store_host_delete(struct db *db, const char *id)
 
 /* --- tickets ------------------------------------------------------------------------------- */
 
-int store_ticket_add(struct db *db, const uint8_t digest[STORE_DIGEST],
-                     const uint8_t ek_digest[STORE_DIGEST], int64_t expires)
+int store_ticket_add(struct db *db, const struct store_ticket *ticket)
 {
-    return done(RUN(db, TICKET_ADD, NULL, NULL, DB_BLOB(digest, STORE_DIGEST),
-                    DB_BLOB(ek_digest, STORE_DIGEST), DB_INT(expires)));
+    return done(RUN(db, TICKET_ADD, NULL, NULL, DB_BLOB(ticket->digest, STORE_DIGEST),
+                    DB_BLOB(ticket->ek_digest, STORE_DIGEST), DB_INT(ticket->expires)));
+}
+
+int store_ticket_delete(struct db *db, const uint8_t digest[STORE_DIGEST])
+{
+    return changed(RUN(db, TICKET_DELETE, NULL, NULL, DB_BLOB(digest, STORE_DIGEST)));
+}
+
+struct ticket_list {
+    store_ticket_row *row;
+    void *context;
+};
+
+static void ticket_list_row(void *context, const struct db_value *columns, size_t count)
+{
+    const struct ticket_list *list = context;
+    struct store_ticket ticket;
+
+    (void)count;
+    take(&columns[0], ticket.digest, STORE_DIGEST);
+    take(&columns[1], ticket.ek_digest, STORE_DIGEST);
+    ticket.expires = columns[2].number;
+    list->row(list->context, &ticket);
+}
+
+int store_ticket_list(struct db *db, const uint8_t *after, int64_t now, uint32_t limit,
+                      store_ticket_row *row, void *context)
+{
+    struct ticket_list list = {row, context};
+
+    return done(RUN(db, TICKET_LIST, ticket_list_row, &list,
+                    DB_BLOB(after ? after : (const uint8_t *)"", after ? STORE_DIGEST : 0),
+                    DB_INT(now), DB_INT(limit)));
 }
 
 static void digest_row(void *context, const struct db_value *columns, size_t count)

@@ -69,12 +69,21 @@ STORE_ACTION store_host_enrol(struct db *db, const uint8_t ticket[STORE_DIGEST],
                               const uint8_t former[STORE_DIGEST], struct store_host *host);
 STORE_ACTION store_host_delete(struct db *db, const char *id);
 
-/* Tickets. An EK digest of zeros: any EK that has a certificate. One that is there stays as it is.
- */
-STORE_ACTION store_ticket_add(struct db *db, const uint8_t digest[STORE_DIGEST],
-                              const uint8_t ek_digest[STORE_DIGEST], int64_t expires);
+/* Tickets. */
+struct store_ticket {
+    uint8_t digest[STORE_DIGEST];    /* SHA-256 of its text */
+    uint8_t ek_digest[STORE_DIGEST]; /* zeros: any EK that has a certificate */
+    int64_t expires;
+};
+/* One that is there stays as it is. */
+STORE_ACTION store_ticket_add(struct db *db, const struct store_ticket *ticket);
 STORE_ACTION store_ticket_get(struct db *db, const uint8_t digest[STORE_DIGEST], int64_t now,
                               uint8_t ek_digest[STORE_DIGEST]);
+STORE_ACTION store_ticket_delete(struct db *db, const uint8_t digest[STORE_DIGEST]);
+typedef void store_ticket_row(void *context, const struct store_ticket *ticket);
+/* At most `limit` that can be used at `now`, by digest, after `after` (NULL: from the first). */
+STORE_ACTION store_ticket_list(struct db *db, const uint8_t *after, int64_t now, uint32_t limit,
+                               store_ticket_row *row, void *context);
 
 /* Policies. */
 struct store_policy {
@@ -139,7 +148,8 @@ STORE_ACTION store_job_finish(struct db *db, const char *id, int64_t status, con
 /*
  * What was done. Texts are "" where there is nothing to say: `host` is its id, `administrator` the
  * subject of a certificate, `address` the client's, `subject` a policy's id or an EK's SHA-256,
- * `result` "accepted", a refusal's reason, or a policy's SHA-256, `token` the jti of the token that was issued.
+ * or what was forbidden, `result` "accepted", a refusal's reason, a policy's SHA-256, a ticket's id, or
+ * the role that was not enough, `token` the jti of the token that was issued.
  */
 struct store_event {
     const char *id; /* rises with time */

@@ -158,9 +158,8 @@ static int check_signature(const struct token_check *check, const char *token, s
     return token_check_signature(check, &piece, 1, bytes, point);
 }
 
-/* *claims is to be released after 0 only. */
-static int open_token(const struct token_check *check, const char *token, size_t size,
-                      json_object **claims)
+int token_open(const struct token_check *check, const char *token, size_t size,
+               json_object **claims)
 {
     const char *dot = size <= CLOISTER_TOKEN_MAX_SIZE ? memchr(token, '.', size) : NULL;
     const char *second = dot ? memchr(dot + 1, '.', size - (size_t)(dot + 1 - token)) : NULL;
@@ -213,7 +212,7 @@ int cloister_token_verify(const char *token, size_t size, const struct cloister_
     if (!token_is_complete(expectation)) {
         return -EINVAL;
     }
-    rc = open_token(&check, token, size, &claims);
+    rc = token_open(&check, token, size, &claims);
     if (!rc) {
         rc = token_check_claims(&check, claims);
         json_object_put(claims);

@@ -31,6 +31,12 @@ __attribute__((warn_unused_result)) int token_check_key(const struct token_check
 __attribute__((warn_unused_result)) int
 token_check_signature(const struct token_check *check, const struct cloister_bytes *pieces,
                       size_t count, const uint8_t signature[64], const uint8_t *point);
+/* Steps 1 to 3 of a JWT and of a CWT: 0, and *claims is to be released; -EACCES; -EIO. */
+__attribute__((warn_unused_result)) int
+token_open(const struct token_check *check, const char *token, size_t size, json_object **claims);
+__attribute__((warn_unused_result)) int token_open_cwt(const struct token_check *check,
+                                                       const uint8_t *token, size_t size,
+                                                       json_object **claims);
 /* Steps 4 to 9: 0 or -EACCES. */
 __attribute__((warn_unused_result)) int token_check_claims(const struct token_check *check,
                                                            json_object *claims);

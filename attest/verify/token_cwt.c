@@ -304,8 +304,8 @@ static int check_signature(const struct token_check *check, const struct sign1 *
                                  sign1->signature.data, point);
 }
 
-static int open_token(const struct token_check *check, const uint8_t *token, size_t size,
-                      json_object **claims)
+int token_open_cwt(const struct token_check *check, const uint8_t *token, size_t size,
+                   json_object **claims)
 {
     const uint8_t *point = NULL;
     struct sign1 sign1;
@@ -345,7 +345,7 @@ int cloister_token_verify_cwt(const uint8_t *token, size_t size,
     if (!token_is_complete(expectation)) {
         return -EINVAL;
     }
-    rc = open_token(&check, token, size, &claims);
+    rc = token_open_cwt(&check, token, size, &claims);
     if (!rc) {
         rc = token_check_claims(&check, claims);
         json_object_put(claims);

@@ -25,7 +25,7 @@ def run(world):
     tap = world.tap
     service = world.service()
     found = events(service)
-    tap.ok([event["event"] for event in found] == ["policy"] and found[0]["administrator"] == "/CN=administrator" and
+    tap.ok([event["event"] for event in found] == ["policy"] and found[0]["administrator"] == "CN=administrator" and
            found[0]["address"] == "127.0.0.1" and found[0]["subject"] == "good" and abs(found[0]["time"] - time.time()) < 60 and
            found[0]["host"] is None, "a policy: who, from where, when, which", str(found))
     seen = {event["id"] for event in found}

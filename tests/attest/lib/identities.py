@@ -7,7 +7,8 @@ import ssl
 
 ADMINISTRATOR = [("POST", "/v1/tickets"), ("GET", "/v1/hosts"), ("GET", "/v1/hosts/x"), ("DELETE", "/v1/hosts/x"),
                  ("GET", "/v1/policies"), ("GET", "/v1/policies/good"), ("PUT", "/v1/policies/good"),
-                 ("DELETE", "/v1/policies/good"), ("GET", "/v1/metrics"), ("GET", "/v1/audit")]
+                 ("DELETE", "/v1/policies/good"), ("GET", "/v1/metrics"), ("GET", "/v1/audit"), ("GET", "/v1/tickets"),
+                 ("DELETE", "/v1/tickets/x"), ("POST", "/v1/introspect")]
 HOST = [("POST", "/v1/challenge"), ("POST", "/v1/attest"), ("GET", "/v1/attest/x"), ("POST", "/v1/hosts/enrol")]
 ANYBODY = ["/v1/health", "/v1/jwks.json", "/v1/openapi.json", "/.well-known/openid-configuration"]
 
@@ -28,7 +29,7 @@ def run(world):
         world.status(service.get(path), 200, f"GET {path} by nobody")
     world.status(service.admin("GET", "/v1/policies/good"), 200, "the policy is still there")
     log = service.log.read_text(encoding="utf-8")
-    world.tap.ok("/CN=administrator: PUT /v1/policies/{id} good: 200" in log and
+    world.tap.ok("CN=administrator: PUT /v1/policies/{id} good: 200" in log and
                  log.count(" DELETE ") < len(ADMINISTRATOR), "changes are in the log, with who made them; no strangers",
                  log[-1000:])
     strangers(world, service)

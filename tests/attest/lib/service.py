@@ -33,6 +33,8 @@ class Keys:
             self._make(ca, ["-x509", "-days", "2"])
         self._leaf("service", "ca", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
         self._leaf("administrator", "ca", "extendedKeyUsage=clientAuth\n")
+        for name in "viewer", "operator", "relying-party", "nobody":
+            self._leaf(name, "ca", "extendedKeyUsage=clientAuth\n")
         self._leaf("stranger", "strange-ca", "extendedKeyUsage=clientAuth\n")
         for name in "signing", "next":
             openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.path(f"{name}.key"))

@@ -47,9 +47,9 @@ class World:
     def ticket(self, service, **wanted):
         return service.admin("POST", "/v1/tickets", wanted).json["ticket"]
 
-    def enrol(self, service, kind="ecc"):
-        """A host with the simulated AK and a new EK that its ticket names."""
-        ek, ak = SoftEk(kind), self.maker.bytes("key")
+    def enrol(self, service, kind="ecc", ek=None):
+        """A host with the simulated AK and a new EK, or this one, that its ticket names."""
+        ek, ak = ek or SoftEk(kind), self.maker.bytes("key")
         ticket = self.ticket(service, ek_sha256=sha256(ek.public))
         offer = service.post("/v1/hosts/enrol", {"ek_public": b64(ek.public), "ek_certificate": None,
                                                  "ak_public": b64(ak)}, token=ticket).json

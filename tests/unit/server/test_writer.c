@@ -99,8 +99,8 @@ static void end(void)
 /* Enters the ticket whose digest begins with request->query[0]. */
 static int apply_ticket(struct db *db, struct request *request)
 {
-    uint8_t digest[STORE_DIGEST] = {(uint8_t)request->query[0]};
-    int rc = store_ticket_add(db, digest, none, 1000);
+    const struct store_ticket ticket = {{(uint8_t)request->query[0]}, {0}, 1000};
+    int rc = store_ticket_add(db, &ticket);
 
     if (!rc) {
         reply_text(request, 201, strdup(request->unsure ? "again" : "done"), 4);

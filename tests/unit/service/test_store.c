@@ -35,6 +35,15 @@ static void end(void)
     ck_assert_int_eq(system(command), 0);
 }
 
+static int add_ticket(const uint8_t *digest, const uint8_t *ek_digest, int64_t expires)
+{
+    struct store_ticket ticket = {.expires = expires};
+
+    memcpy(ticket.digest, digest, STORE_DIGEST);
+    memcpy(ticket.ek_digest, ek_digest, STORE_DIGEST);
+    return store_ticket_add(db, &ticket);
+}
+
 static int commit(int rc)
 {
     if (rc == -EIO) {
@@ -59,7 +68,7 @@ static int enrol(uint8_t number, const char *id, struct store_host *host)
     *host = (struct store_host){.enrolled = 5, .ek_digest = {number}, .ak_digest = {number, 2}};
     strcpy(host->id, id);
     memcpy(host->token_digest, token, sizeof(token));
-    ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 100)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(add_ticket(ticket, none, 100)), 0);
     return IN_TRANSACTION(store_host_enrol(db, ticket, 50, host->ek_digest, host));
 }
 
@@ -79,18 +88,60 @@ START_TEST(tickets)
     uint8_t got[STORE_DIGEST];
 
     ck_assert_int_eq(store_ticket_get(db, ticket, 0, got), -ENOENT);
-    ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, named, 100)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(add_ticket(ticket, named, 100)), 0);
     ck_assert_int_eq(store_ticket_get(db, ticket, 99, got), 0);
     ck_assert_mem_eq(got, named, sizeof(got));
     ck_assert_int_eq(store_ticket_get(db, ticket, 100, got), -ENOENT);
     ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 100, none, &host)), -ENOENT);
     ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, named, 1, none, &host)), -ENOENT);
-    ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 200)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(add_ticket(ticket, none, 200)), 0);
     ck_assert_int_eq(store_ticket_get(db, ticket, 99, got), 0);
     ck_assert_mem_eq(got, named, sizeof(got)); /* it stays as it was */
     ck_assert_int_eq(store_ticket_get(db, ticket, 100, got), -ENOENT);
     ck_assert_int_eq(IN_TRANSACTION(store_host_enrol(db, ticket, 1, none, &host)), 0);
     ck_assert_int_eq(store_ticket_get(db, ticket, 1, got), -ENOENT);
+}
+END_TEST
+
+struct tickets {
+    unsigned int count;
+    uint8_t digests[8];
+};
+
+static void note_ticket(void *context, const struct store_ticket *ticket)
+{
+    struct tickets *seen = context;
+
+    ck_assert_uint_lt(seen->count, 8);
+    ck_assert_int_gt(ticket->expires, 0);
+    ck_assert_mem_eq(ticket->ek_digest, none, STORE_DIGEST);
+    seen->digests[seen->count++] = ticket->digest[0];
+}
+
+START_TEST(listed_tickets)
+{
+    struct tickets seen = {0};
+
+    for (uint8_t number = 5; number > 0; number--) {
+        const uint8_t digest[STORE_DIGEST] = {number};
+
+        ck_assert_int_eq(IN_TRANSACTION(add_ticket(digest, none, 100 * number)), 0);
+    }
+    ck_assert_int_eq(store_ticket_list(db, NULL, 0, 8, note_ticket, &seen), 0);
+    ck_assert_uint_eq(seen.count, 5);
+    ck_assert_mem_eq(seen.digests, "\1\2\3\4\5", 5);
+    seen.count = 0; /* what has expired is not among them, nor what comes first */
+    ck_assert_int_eq(
+        store_ticket_list(db, (const uint8_t[STORE_DIGEST]){3}, 300, 1, note_ticket, &seen), 0);
+    ck_assert_uint_eq(seen.count, 1);
+    ck_assert_uint_eq(seen.digests[0], 4);
+    ck_assert_int_eq(IN_TRANSACTION(store_ticket_delete(db, (const uint8_t[STORE_DIGEST]){4})), 0);
+    ck_assert_int_eq(IN_TRANSACTION(store_ticket_delete(db, (const uint8_t[STORE_DIGEST]){4})),
+                     -ENOENT);
+    seen.count = 0;
+    ck_assert_int_eq(store_ticket_list(db, NULL, 300, 8, note_ticket, &seen), 0);
+    ck_assert_uint_eq(seen.count, 1);
+    ck_assert_uint_eq(seen.digests[0], 5);
 }
 END_TEST
 
@@ -125,7 +176,7 @@ static int enrol_former(uint8_t number, uint8_t former_number, const char *id,
 
     *host = (struct store_host){.enrolled = 6, .ek_digest = {number}, .ak_digest = {number, 2}};
     strcpy(host->id, id);
-    ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 100)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(add_ticket(ticket, none, 100)), 0);
     return IN_TRANSACTION(store_host_enrol(db, ticket, 50, former, host));
 }
 
@@ -271,7 +322,7 @@ START_TEST(swept)
     uint8_t got[STORE_DIGEST];
 
     ck_assert_int_eq(enrol(1, "host", &host), 0);
-    ck_assert_int_eq(IN_TRANSACTION(store_ticket_add(db, ticket, none, 2000)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(add_ticket(ticket, none, 2000)), 0);
     ck_assert_int_eq(attempt("host", token, nonce, 1000, 1, NULL), 0);
     ck_assert_int_eq(IN_TRANSACTION(store_sweep(db, late, 0)), 0);
     ck_assert_int_eq(attempt("host", token, nonce, 1000, 2, NULL), -EEXIST);
@@ -387,6 +438,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, start, end);
     tcase_add_test(tcase, key_stays);
     tcase_add_test(tcase, tickets);
+    tcase_add_test(tcase, listed_tickets);
     tcase_add_test(tcase, hosts);
     tcase_add_test(tcase, enrolled_again);
     tcase_add_test(tcase, former_digests);
