@@ -15,7 +15,7 @@ PARTS = [
                   "vault/identity vault/report vault/seal",
                   "tpm/tpm tpm/tpm_transport"]),
     Part("hv/xen", [("shim", "world", "lockdown", "glue")], below=["hv"]),
-    Part("hv/host", ["settings", "monitor", "log", "domains", "proof", "agents", "control", "", ("ctl", "tpm")],
+    Part("hv/host", ["settings", "monitor", "log", "domains", "proof", "agents", "control", "", ("ctl", "tpm", "attest")],
          below=["hv", "hv/include", "attest/include"],
          circles=["tpm/chip tpm/internal"]),
     Part("guest-agent", ["libcloister", ("agent", "command", "examples")], below=["hv", "hv/include", "enclave"],

@@ -127,6 +127,21 @@ static const struct command commands[] = {
      "in JSON,\n"
      "is {\"enrolment\", \"secret\"}.\n",
      1, 1, command_activate},
+    {"enrol", "URL --ticket TICKET [--ca FILE]", "enrol this host at an attestation service",
+     "Gives the TPM's keys to the cloister-attestd at URL (https://HOST:PORT), proves that they "
+     "are in one TPM,\n"
+     "and keeps the host's token. The service's operator makes TICKET for one host; - reads it "
+     "from standard\n"
+     "input. FILE has the CA of the service's certificate, where that is none of the system's. "
+     "Where an answer\n"
+     "was lost, the same command goes on. Then: systemctl restart cloister-attest.\n",
+     1, 1, command_enrol},
+    {"attest", "[status|now]", "is this host attested?",
+     "Shows where the host is enrolled, when it was attested, until when its token is good, and "
+     "what went\n"
+     "wrong last. Exit status 1 if there is no good token. 'now' attests at once: "
+     "cloister-attest(8).\n",
+     0, 1, command_attest},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -136,8 +151,9 @@ static void print_usage(FILE *stream)
     fputs("Usage: cloisterctl [OPTION]... COMMAND [ARGUMENT]...\n\n", stream);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(stream, "  %-10s %-23s %s\n", commands[i].name,
-                strlen(commands[i].synopsis) > 23 ? "--nonce HEX -o FILE ..."
-                                                  : commands[i].synopsis,
+                strlen(commands[i].synopsis) <= 23 ? commands[i].synopsis
+                : commands[i].run == command_enrol ? "URL --ticket TICKET ..."
+                                                   : "--nonce HEX -o FILE ...",
                 commands[i].summary);
     fputs("\n"
           "  --json         answer in JSON, for programs\n"
@@ -185,6 +201,10 @@ static void refuse_options(const struct command *command, const struct ctl_optio
         refuse_option(command, "evidence", "--report");
     if ((options->nonce || options->output) && strcmp(command->name, "heartbeat"))
         refuse_option(command, "evidence", options->nonce ? "--nonce" : "-o");
+    if (options->ticket || options->ca)
+        refuse_option(command, "enrol", options->ticket ? "--ticket" : "--ca");
+    if (options->helper && strcmp(command->name, "attest"))
+        refuse_option(command, "enrol", "--helper");
 }
 
 struct words {
@@ -233,6 +253,15 @@ static int take(char **argv, int option, void *context)
     case 'o':
         options->output = optarg;
         return 0;
+    case 't':
+        options->ticket = optarg;
+        return 0;
+    case 'C':
+        options->ca = optarg;
+        return 0;
+    case 'H':
+        options->helper = optarg;
+        return 0;
     case 'h':
         words->help = true;
         return 0;
@@ -243,12 +272,21 @@ static int take(char **argv, int option, void *context)
 }
 
 static const struct option table[] = {
-    {"json", no_argument, NULL, 'j'},         {"socket", required_argument, NULL, 's'},
-    {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
-    {"follow", no_argument, NULL, 'f'},       {"lines", required_argument, NULL, 'n'},
-    {"anchor", required_argument, NULL, 'a'}, {"monitor", required_argument, NULL, 'm'},
-    {"nonce", required_argument, NULL, 'c'},  {"report", required_argument, NULL, 'r'},
-    {"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0},
+    {"json", no_argument, NULL, 'j'},
+    {"socket", required_argument, NULL, 's'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"follow", no_argument, NULL, 'f'},
+    {"lines", required_argument, NULL, 'n'},
+    {"anchor", required_argument, NULL, 'a'},
+    {"monitor", required_argument, NULL, 'm'},
+    {"nonce", required_argument, NULL, 'c'},
+    {"report", required_argument, NULL, 'r'},
+    {"output", required_argument, NULL, 'o'},
+    {"ticket", required_argument, NULL, 't'},
+    {"ca", required_argument, NULL, 'C'},
+    {"helper", required_argument, NULL, 'H'},
+    {NULL, 0, NULL, 0},
 };
 /* (The help is that of the command, which is not known yet.) */
 static const struct options known = {

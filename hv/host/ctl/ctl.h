@@ -24,7 +24,8 @@ struct ctl_options {
     const char *reports[CTL_MAX_REPORTS]; /* evidence */
     unsigned int report_count;
     const char *socket;
-    char **arguments; /* what is no option, behind the command */
+    const char *ticket, *ca, *helper; /* enrol, attest */
+    char **arguments;                 /* what is no option, behind the command */
     int count;
 };
 
@@ -43,6 +44,8 @@ int command_evidence(const struct ctl_options *options);
 int command_heartbeat(const struct ctl_options *options);
 int command_tpm(const struct ctl_options *options);
 int command_activate(const struct ctl_options *options);
+int command_enrol(const struct ctl_options *options);
+int command_attest(const struct ctl_options *options);
 
 /* {"command": name} */
 json_object *ctl_request(const char *name);

@@ -47,7 +47,8 @@ def refusals(world, service):
                 noted.append((f"CN={WHO.get(role, role)}", f"{method} {path}", f"{role}, not {needed[0]}"))
             if not good:
                 wrong.append((role, method, path, repr(reply)))
-    tap.ok(tried >= 60 and not wrong, f"{tried} pairs of role and operation: refused exactly below the role that is named", str(wrong))
+    tap.ok(tried >= 60 and not wrong, f"{tried} pairs of role and operation: refused exactly below the role that is named",
+           str(wrong))
     found = [(event["administrator"], event["subject"], event["result"])
              for event in service.admin("GET", "/v1/audit").json["events"] if event["event"] == "forbidden"]
     tap.ok(found == noted and len(found) > 25, f"the audit has each of the {len(noted)} refusals, with who, what, and the roles",
@@ -99,7 +100,8 @@ def hang_up(service, wanted):
 
 def settings(world):
     """Files that nobody can have meant."""
-    for name, text, says in (("nobody", "# empty\n", "gives nobody a role"), ("twice", FILE + "viewer CN=administrator\n", "two lines"),
+    for name, text, says in (("nobody", "# empty\n", "gives nobody a role"),
+                             ("twice", FILE + "viewer CN=administrator\n", "two lines"),
                              ("slashes", "admin /CN=administrator\n", "RFC 4514"), ("no role", "CN=administrator\n", "line 1")):
         path = world.folder / "wrong-roles"
         path.write_text(text, encoding="ascii")

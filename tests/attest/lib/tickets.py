@@ -49,8 +49,10 @@ def tickets(world, service):
     tap.equal([one["id"] for one in listed(service)], [one["id"] for one in found if one["id"] != made["id"]], "it is not listed")
     host = world.enrol(service)
     tap.equal(len(listed(service)), 1, "a ticket that was used is not listed")
-    events = [(one["event"], one["result"]) for one in service.admin("GET", "/v1/audit").json["events"] if "ticket" in one["event"]]
-    tap.ok(("ticket", made["id"]) in events and events.count(("ticket-revoked", made["id"])) == 1, "the audit has both, by the id", str(events))
+    noted = service.admin("GET", "/v1/audit").json["events"]
+    events = [(one["event"], one["result"]) for one in noted if "ticket" in one["event"]]
+    tap.ok(("ticket", made["id"]) in events and events.count(("ticket-revoked", made["id"])) == 1,
+           "the audit has both, by the id", str(events))
     return host
 
 
@@ -84,7 +86,8 @@ def tokens(world, service, host):
     for name, body in (("nothing", b""), ("no token", b"a=b"), ("two tokens", b"token=a&token=b"), ("an empty one", b"token="),
                        ("half a percent", b"token=a%4"), ("no digits", b"token=%zz"), ("a zero byte", b"token=a%00"),
                        ("a blank", b"token=a+b"), ("JSON", b'{"token": "a"}')):
-        world.status(service.ask("POST", "/v1/introspect", body, identity="relying-party", headers=FORM), 400, f"introspection: {name}")
+        world.status(service.ask("POST", "/v1/introspect", body, identity="relying-party", headers=FORM), 400,
+                     f"introspection: {name}")
     more = urllib.parse.urlencode({"token_type_hint": "access_token", "token": jwt["token"], "x": "y"}).encode()
     reply = service.ask("POST", "/v1/introspect", more, identity="relying-party", headers=FORM)
     tap.ok(reply.json.get("active") is True, "introspection: other parameters are passed over", repr(reply))
