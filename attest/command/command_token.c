@@ -28,6 +28,7 @@ static const char help[] =
     "  --author HEX        its author, 32 bytes\n"
     "  --minimum-security-version N\n"
     "                      0 by default\n"
+    "  --nonce HEX         8 to 32 bytes that the host was given for this token\n"
     "  --leeway SECONDS    how far the issuer's clock may differ: 0 to 3600, 0 by default\n"
     "  --json              one JSON object\n\n"
     "Exit status: 0 accepted; 1 refused; 2 usage; 3 an input cannot be read or is not valid.\n";
@@ -35,6 +36,7 @@ static const char help[] =
 struct inputs {
     const char *token_path, *keys_path;
     uint8_t policy[32], report_data[64], measurement[48], author[32];
+    uint8_t nonce[CLOISTER_TOKEN_NONCE_MAX];
     struct cloister_token_expectation expectation;
     bool json;
     struct cloister_token_keys *keys;
@@ -57,6 +59,18 @@ static int take_number(char **argv, const char *option, uint32_t most, uint32_t 
 
     *number = (uint32_t)found;
     return rc;
+}
+
+static int take_nonce(char **argv, struct inputs *in)
+{
+    int size = hex_read(optarg, in->nonce, sizeof(in->nonce));
+
+    in->expectation.nonce = in->nonce;
+    in->expectation.nonce_size = (uint32_t)size;
+    return size >= (int)CLOISTER_TOKEN_NONCE_MIN
+               ? 0
+               : complain_usage(argv[0], "--nonce: %u to %u bytes in hexadecimal expected",
+                                CLOISTER_TOKEN_NONCE_MIN, CLOISTER_TOKEN_NONCE_MAX);
 }
 
 static int take_option(char **argv, int option, void *inputs)
@@ -90,6 +104,8 @@ static int take_option(char **argv, int option, void *inputs)
     case 'v':
         return take_number(argv, "--minimum-security-version", UINT32_MAX,
                            &expected->minimum_security_version);
+    case 'n':
+        return take_nonce(argv, in);
     case 'l':
         return take_number(argv, "--leeway", MAX_LEEWAY, &expected->leeway);
     default: /* 'j' */
@@ -211,6 +227,7 @@ int command_token(int argc, char **argv)
         {"measurement", required_argument, NULL, 'm'},
         {"author", required_argument, NULL, 'w'},
         {"minimum-security-version", required_argument, NULL, 'v'},
+        {"nonce", required_argument, NULL, 'n'},
         {"leeway", required_argument, NULL, 'l'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},

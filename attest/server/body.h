@@ -9,7 +9,7 @@
 #include "cloister/evidence.h"
 #include "server/request.h"
 
-#define BODY_FIELDS 6u
+#define BODY_FIELDS 8u
 
 enum field_type {
     FIELD_TEXT,   /* printable ASCII */

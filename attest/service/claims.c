@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloister/token.h"
 #include "verify/base64.h"
 #include "verify/refuse.h"
 
@@ -68,7 +69,19 @@ static void add_flags(struct writer *out, json_object *object, const char *key, 
     add(out, object, key, list);
 }
 
-static void add_host(struct writer *out, json_object *all, const struct cloister_claims *claims)
+static void add_pcrs(struct writer *out, json_object *object, const struct cloister_claims *claims)
+{
+    json_object *pcrs = add_object(out, object, "pcrs");
+    char index[16];
+
+    for (uint32_t i = 0; i < claims->pcr_count && !out->bad; i++) {
+        snprintf(index, sizeof(index), "%u", claims->pcrs[i].index);
+        add_hex(out, pcrs, index, claims->pcrs[i].value, sizeof(claims->pcrs[i].value));
+    }
+}
+
+static void add_host(struct writer *out, json_object *all, const struct claims_frame *frame,
+                     const struct cloister_claims *claims)
 {
     json_object *object = add_object(out, all, "cloister");
     char text[32];
@@ -94,8 +107,13 @@ static void add_host(struct writer *out, json_object *all, const struct cloister
     snprintf(text, sizeof(text), "%016" PRIx64, claims->boot_id);
     add_text(out, object, "boot_id", text);
     add_number(out, object, "tpm_reset_count", claims->tpm_reset_count);
+    add_number(out, object, "tpm_restart_count", claims->tpm_restart_count);
     if (claims->heartbeat) {
         add_number(out, object, "refusals", claims->refusals);
+        add_number(out, object, "boot_changes", claims->boot_changes);
+    }
+    if (frame->pcrs) {
+        add_pcrs(out, object, claims);
     }
 }
 
@@ -128,6 +146,52 @@ static void add_enclave(struct writer *out, json_object *submods, uint32_t index
     }
 }
 
+/* --- what all tokens have ------------------------------------------------------------------- */
+
+static void add_frame(struct writer *out, json_object *all, const struct claims_frame *frame,
+                      const char *profile)
+{
+    add_text(out, all, "iss", frame->issuer);
+    add_hex(out, all, "sub", frame->host, CLAIMS_ID);
+    if (frame->audience) {
+        add_text(out, all, "aud", frame->audience);
+    }
+    add_number(out, all, "iat", (uint64_t)frame->now);
+    add_number(out, all, "nbf", (uint64_t)(frame->now - CLAIMS_LEEWAY_S));
+    add_number(out, all, "exp", (uint64_t)frame->expires);
+    add_hex(out, all, "jti", frame->token, CLAIMS_ID);
+    add_text(out, all, "eat_profile", profile);
+}
+
+static void add_nonces(struct writer *out, json_object *all, const struct claims_frame *frame)
+{
+    char text[2 * 64 + 1];
+    json_object *list;
+
+    if (!frame->relying_nonce.size) {
+        add_hex(out, all, "eat_nonce", frame->nonce, sizeof(frame->nonce));
+        return;
+    }
+    list = json_object_new_array();
+    add(out, all, "eat_nonce", list);
+    if (!out->bad) {
+        hex_text(frame->nonce, sizeof(frame->nonce), text, sizeof(text));
+        json_object_array_add(list, json_object_new_string(text));
+        hex_text(frame->relying_nonce.data, frame->relying_nonce.size, text, sizeof(text));
+        json_object_array_add(list, json_object_new_string(text));
+    }
+}
+
+/* NULL after a failure. */
+static json_object *finish(const struct writer *out, json_object *all)
+{
+    if (out->bad) {
+        json_object_put(all);
+        return NULL;
+    }
+    return all;
+}
+
 json_object *claims_build(const struct claims_frame *frame, const struct cloister_claims *claims)
 {
     json_object *all = json_object_new_object(), *submods;
@@ -140,27 +204,99 @@ json_object *claims_build(const struct claims_frame *frame, const struct cloiste
     }
     memcpy(ueid + 1, frame->host, CLAIMS_ID);
     base64_encode(BASE64_URL, ueid, sizeof(ueid), text);
-    add_text(&out, all, "iss", frame->issuer);
-    add_hex(&out, all, "sub", frame->host, CLAIMS_ID);
-    if (frame->audience) {
-        add_text(&out, all, "aud", frame->audience);
-    }
-    add_number(&out, all, "iat", (uint64_t)frame->now);
-    add_number(&out, all, "nbf", (uint64_t)(frame->now - CLAIMS_LEEWAY_S));
-    add_number(&out, all, "exp", (uint64_t)frame->expires);
-    add_hex(&out, all, "jti", frame->token, CLAIMS_ID);
+    add_frame(&out, all, frame, CLOISTER_TOKEN_PROFILE);
     add_text(&out, all, "ueid", text);
-    add_hex(&out, all, "eat_nonce", frame->nonce, sizeof(frame->nonce));
-    add_host(&out, all, claims);
+    add_nonces(&out, all, frame);
+    add_number(&out, all, "bootcount", claims->tpm_reset_count);
+    add_host(&out, all, frame, claims);
     if (claims->enclave_count) {
         submods = add_object(&out, all, "submods");
         for (uint32_t i = 0; i < claims->enclave_count && !out.bad; i++) {
             add_enclave(&out, submods, i, &claims->enclaves[i]);
         }
     }
+    return finish(&out, all);
+}
+
+/* --- EAR ------------------------------------------------------------------------------------- */
+
+#define EAR_PROFILE "tag:github.com,2023:veraison/ear"
+
+/* AR4SI, 2.3.2 and 2.3.4: no claim, affirming, a warning, contraindicated. */
+enum { NOTHING = 0, AFFIRMING = 2, WARNING = 32, CONTRAINDICATED = 96 };
+
+/* What is not said here (memory that is encrypted, files, data) is NOTHING, and left out. */
+struct appraisal {
+    int identity, configuration, executables, hardware;
+};
+
+static const char *tier(const struct appraisal *appraisal)
+{
+    const int all[] = {appraisal->identity, appraisal->configuration, appraisal->executables,
+                       appraisal->hardware};
+    int worst = NOTHING;
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        worst = all[i] > worst ? all[i] : worst;
+    }
+    return worst >= CONTRAINDICATED ? "contraindicated"
+           : worst >= WARNING       ? "warning"
+                                    : "affirming";
+}
+
+static void add_appraisal(struct writer *out, json_object *submods, const char *name,
+                          const char *policy, const struct appraisal *appraisal)
+{
+    json_object *object = add_object(out, submods, name), *vector;
+
+    if (out->bad) {
+        return;
+    }
+    add_text(out, object, "ear.status", tier(appraisal));
+    add_text(out, object, "ear.appraisal-policy-id", policy);
+    vector = add_object(out, object, "ear.trustworthiness-vector");
+    if (out->bad) {
+        return;
+    }
+    add_number(out, vector, "instance-identity", (uint64_t)appraisal->identity);
+    add_number(out, vector, "configuration", (uint64_t)appraisal->configuration);
+    add_number(out, vector, "executables", (uint64_t)appraisal->executables);
+    add_number(out, vector, "hardware", (uint64_t)appraisal->hardware);
+}
+
+json_object *claims_build_ear(const struct claims_frame *frame,
+                              const struct cloister_claims *claims)
+{
+    /* A policy with a bypass says little: of the configuration a warning, of the code nothing. */
+    const struct appraisal host = {AFFIRMING, claims->insecure ? WARNING : AFFIRMING,
+                                   claims->insecure ? NOTHING : AFFIRMING, AFFIRMING};
+    const struct cloister_bytes nonce = frame->relying_nonce.size
+                                            ? frame->relying_nonce
+                                            : (struct cloister_bytes){frame->nonce, 32};
+    json_object *all = json_object_new_object(), *verifier, *submods;
+    char text[2 * CLOISTER_DIGEST_SIZE + 1], policy[32 + sizeof(text)], name[32];
+    struct writer out = {.bad = !all};
+
     if (out.bad) {
-        json_object_put(all);
         return NULL;
     }
-    return all;
+    hex_text(claims->policy_digest, CLOISTER_DIGEST_SIZE, text, sizeof(text));
+    snprintf(policy, sizeof(policy), "urn:cloister:policy:sha256:%s", text);
+    add_frame(&out, all, frame, EAR_PROFILE);
+    add_hex(&out, all, "eat_nonce", nonce.data, nonce.size);
+    verifier = add_object(&out, all, "ear.verifier-id");
+    submods = add_object(&out, all, "submods");
+    if (!out.bad) {
+        add_text(&out, verifier, "developer", "https://cloister.dev");
+        add_text(&out, verifier, "build", "cloister-attestd " CLOISTER_VERSION);
+        add_appraisal(&out, submods, "host", policy, &host);
+    }
+    for (uint32_t i = 0; i < claims->enclave_count && !out.bad; i++) {
+        struct appraisal enclave = host;
+
+        enclave.configuration = claims->enclaves[i].debug ? CONTRAINDICATED : host.configuration;
+        snprintf(name, sizeof(name), "enclave-%u", i);
+        add_appraisal(&out, submods, name, policy, &enclave);
+    }
+    return finish(&out, all);
 }

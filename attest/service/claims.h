@@ -6,9 +6,12 @@
  *   aud         whom the token is for, where the host asked for one
  *   sub         the host's id
  *   ueid        0x01 || the host's id, 16 bytes       RFC 9711, 4.2.1: RAND
- *   eat_nonce   the challenge's nonce
+ *   eat_profile CLOISTER_TOKEN_PROFILE                  4.3.2
+ *   eat_nonce   the challenge's nonce; where a relying party has one, a list of both
+ *   bootcount   the TPM's reset count                   4.2.12
  *   cloister    host: policy, policy_sha256, insecure, boot, attestation_key, record,
- *               monitor_version, monitor_flags, xen_version, boot_id, tpm_reset_count, refusals
+ *               monitor_version, monitor_flags, xen_version, boot_id, tpm_reset_count, tpm_restart_count, refusals,
+ *               boot_changes; pcrs: {"0": value, ...}, where they were asked for
  *   submods     {"enclave-0": {dbgstat, cloister: {name, measurement, author, family_id, image_id,
  *               image_version, security_version, debug, report_data, domain_uuid, age_ns}}, ...}
  *
@@ -31,10 +34,18 @@ struct claims_frame {
     uint8_t host[CLAIMS_ID];
     uint8_t token[CLAIMS_ID]; /* jti */
     uint8_t nonce[32];
-    int64_t now, expires; /* s */
+    struct cloister_bytes relying_nonce; /* that a relying party has given to the host; or none */
+    bool pcrs;                           /* they were asked for */
+    int64_t now, expires;                /* s */
 };
 
 /* To be released by json_object_put(). NULL: no memory. */
+/*
+ * The same as an EAT Attestation Result (draft-ietf-rats-ear, and AR4SI): what Veraison's and Trustee's
+ * clients read. eat_nonce is the relying party's, or the challenge's where there is none.
+ */
+json_object *claims_build_ear(const struct claims_frame *frame,
+                              const struct cloister_claims *claims);
 json_object *claims_build(const struct claims_frame *frame, const struct cloister_claims *claims);
 
 #endif

@@ -10,7 +10,9 @@
 #define TAG_SIGN1 18u
 #define HEADER_ALG 1u
 #define HEADER_KID 4u
-#define ALG_ES256 6u /* as a negative integer: -7 */
+#define HEADER_TYP 16u   /* RFC 9596 */
+#define ALG_ES256 6u     /* as a negative integer: -7 */
+#define TYP_EAT_CWT 263u /* CoAP content format of application/eat+cwt: RFC 9782, 8.2 */
 
 /* What does not fit, here or in `value`, sets `bad`. */
 struct output {
@@ -58,12 +60,19 @@ static const struct label {
     uint64_t number;
     enum form form;
 } labels[] = {
-    {"iss", 1, PLAIN},       {"sub", 2, PLAIN},
-    {"aud", 3, PLAIN},       {"exp", 4, PLAIN},
-    {"nbf", 5, PLAIN},       {"iat", 6, PLAIN},
-    {"jti", 7, HEX},         {"eat_nonce", 10, HEX},
-    {"ueid", 256, URL64},    {"dbgstat", 263, DEBUG_STATUS},
+    {"iss", 1, PLAIN},
+    {"sub", 2, PLAIN},
+    {"aud", 3, PLAIN},
+    {"exp", 4, PLAIN},
+    {"nbf", 5, PLAIN},
+    {"iat", 6, PLAIN},
+    {"jti", 7, HEX},
+    {"eat_nonce", 10, HEX},
+    {"ueid", 256, URL64},
+    {"dbgstat", 263, DEBUG_STATUS},
+    {"eat_profile", 265, PLAIN},
     {"submods", 266, PLAIN},
+    {"bootcount", 267, PLAIN},
 };
 
 static void put_value(struct output *out, json_object *value, bool claims);
@@ -83,6 +92,16 @@ static void put_hex(struct output *out, const char *text, size_t length)
     }
 }
 
+static void put_hex_list(struct output *out, json_object *list)
+{
+    PUT(out, cbor_encode_array_start, json_object_array_length(list));
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *one = json_object_array_get_idx(list, i);
+
+        put_hex(out, json_object_get_string(one), (size_t)json_object_get_string_len(one));
+    }
+}
+
 static void put_claim(struct output *out, const struct label *label, json_object *value)
 {
     const char *text = json_object_get_string(value);
@@ -93,7 +112,11 @@ static void put_claim(struct output *out, const struct label *label, json_object
     PUT(out, cbor_encode_uint, label->number);
     switch (label->form) {
     case HEX:
-        put_hex(out, text, length);
+        if (json_object_is_type(value, json_type_array)) { /* of nonces */
+            put_hex_list(out, value);
+        } else {
+            put_hex(out, text, length);
+        }
         break;
     case URL64:
         size = length < sizeof(bytes) ? base64_decode(BASE64_URL, text, length, bytes) : -1;
@@ -173,11 +196,13 @@ static void put_protected(struct output *out, const struct signer *signer)
     uint8_t header[64];
     struct output inner = {.data = header, .room = sizeof(header)};
 
-    PUT(&inner, cbor_encode_map_start, 2);
+    PUT(&inner, cbor_encode_map_start, 3);
     PUT(&inner, cbor_encode_uint, HEADER_ALG);
     PUT(&inner, cbor_encode_negint, ALG_ES256);
     PUT(&inner, cbor_encode_uint, HEADER_KID);
     put_bytes(&inner, signer->kid, strlen(signer->kid));
+    PUT(&inner, cbor_encode_uint, HEADER_TYP);
+    PUT(&inner, cbor_encode_uint, TYP_EAT_CWT);
     out->bad |= inner.bad;
     put_bytes(out, header, inner.used);
 }

@@ -14,14 +14,15 @@ static char *discovery(const char *issuer)
 {
     char *text;
 
-    return asprintf(&text,
-                    "{\"issuer\":\"%s\",\"jwks_uri\":\"%s/v1/jwks.json\","
-                    "\"response_types_supported\":[\"token\"],"
-                    "\"subject_types_supported\":[\"public\"],"
-                    "\"id_token_signing_alg_values_supported\":[\"ES256\"],"
-                    "\"claims_supported\":[\"iss\",\"sub\",\"aud\",\"iat\",\"nbf\",\"exp\",\"jti\","
-                    "\"ueid\",\"eat_nonce\",\"cloister\",\"submods\"]}",
-                    issuer, issuer) < 0
+    return asprintf(
+               &text,
+               "{\"issuer\":\"%s\",\"jwks_uri\":\"%s/v1/jwks.json\","
+               "\"response_types_supported\":[\"token\"],"
+               "\"subject_types_supported\":[\"public\"],"
+               "\"id_token_signing_alg_values_supported\":[\"ES256\"],"
+               "\"claims_supported\":[\"iss\",\"sub\",\"aud\",\"iat\",\"nbf\",\"exp\",\"jti\","
+               "\"ueid\",\"eat_nonce\",\"eat_profile\",\"bootcount\",\"cloister\",\"submods\"]}",
+               issuer, issuer) < 0
                ? NULL
                : text;
 }

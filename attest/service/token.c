@@ -19,7 +19,8 @@ static char *make_jwt(json_object *claims, const struct signer *signer, EVP_PKEY
     if (!payload) {
         return NULL;
     }
-    snprintf(head, sizeof(head), "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"%s\"}", signer->kid);
+    snprintf(head, sizeof(head), "{\"alg\":\"ES256\",\"typ\":\"eat+jwt\",\"kid\":\"%s\"}",
+             signer->kid);
     text = malloc(BASE64_ROOM(sizeof(head)) + BASE64_ROOM(size) + BASE64_ROOM(sizeof(signature)));
     if (!text) {
         return NULL;

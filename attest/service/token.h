@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Claims as signed tokens:
+ * Their "typ" says eat+jwt and eat+cwt (RFC 9782).
  *   JWT  JWS compact serialisation, ES256 (RFC 7515, 7.1; RFC 7518, 3.4)
  *   CWT  COSE_Sign1 with its tag, ES256 (RFC 8392; RFC 9052, 4.2). Claims have their registered
  *        numbers; eat_nonce, ueid and cti are bytes; the private claim keeps its name.

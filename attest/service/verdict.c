@@ -8,13 +8,14 @@
 
 #include <openssl/rand.h>
 
+#include "cloister/token.h"
 #include "server/body.h"
 #include "service/challenge.h"
 #include "service/claims.h"
 #include "verify/refuse.h"
 #include "service/token.h"
 
-enum { CHALLENGE, EVIDENCE, POLICY, FORMAT, AUDIENCE, FIELDS };
+enum { CHALLENGE, EVIDENCE, POLICY, FORMAT, AUDIENCE, NONCE, INCLUDE, FIELDS };
 
 static const struct field fields[FIELDS] = {
     [CHALLENGE] = {"challenge", FIELD_TEXT, false, 1, SEAL_MAX_TEXT},
@@ -22,6 +23,8 @@ static const struct field fields[FIELDS] = {
     [POLICY] = {"policy", FIELD_TEXT, false, 1, STORE_POLICY_SIZE - 1},
     [FORMAT] = {"format", FIELD_TEXT, true, 3, 3},
     [AUDIENCE] = {"audience", FIELD_TEXT, true, 1, 256},
+    [NONCE] = {"nonce", FIELD_HEX, true, CLOISTER_TOKEN_NONCE_MIN, CLOISTER_TOKEN_NONCE_MAX},
+    [INCLUDE] = {"include", FIELD_TEXT, true, 4, 4},
 };
 
 static void set_json(struct verdict *verdict, int status, json_object *object)
@@ -104,12 +107,15 @@ static int accept(struct worker *worker, struct verdict *verdict, const struct b
                   const struct cloister_claims *claims)
 {
     const struct service *service = worker->service;
-    bool cwt = body->fields[FORMAT].given && !strcmp(body->fields[FORMAT].text, "cwt");
+    const char *format = body->fields[FORMAT].given ? body->fields[FORMAT].text : "jwt";
+    const bool cwt = !strcmp(format, "cwt"), ear = !strcmp(format, "ear");
     struct claims_frame frame = {
         .issuer = service->config.issuer,
         .audience = body->fields[AUDIENCE].text,
         .now = verdict->now,
         .expires = verdict->now + service->config.token_lifetime,
+        .relying_nonce = body->fields[NONCE].bytes,
+        .pcrs = body->fields[INCLUDE].given,
     };
     json_object *object;
     char *token;
@@ -126,14 +132,14 @@ static int accept(struct worker *worker, struct verdict *verdict, const struct b
         return -EIO;
     }
     hex_text(frame.token, sizeof(frame.token), verdict->token, sizeof(verdict->token));
-    object = claims_build(&frame, claims);
+    object = (ear ? claims_build_ear : claims_build)(&frame, claims);
     token = object ? token_make(cwt ? TOKEN_CWT : TOKEN_JWT, object, &worker->material->signer,
                                 worker->signing)
                    : NULL;
     if (token) {
         size = asprintf(&verdict->answer.reply,
                         "{\"token\":\"%s\",\"format\":\"%s\",\"expires\":%lld,\"claims\":%s}",
-                        token, cwt ? "cwt" : "jwt", (long long)frame.expires,
+                        token, format, (long long)frame.expires,
                         json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
                                                                    JSON_C_TO_STRING_NOSLASHESCAPE));
     }
@@ -226,9 +232,12 @@ static const char *wrong_format(const struct body *body)
 {
     const char *format = body->fields[FORMAT].text;
 
-    return !format || !strcmp(format, "jwt") || !strcmp(format, "cwt")
-               ? NULL
-               : "format: jwt or cwt expected";
+    if (format && strcmp(format, "jwt") && strcmp(format, "cwt") && strcmp(format, "ear")) {
+        return "format: jwt, cwt or ear expected";
+    }
+    return body->fields[INCLUDE].given && strcmp(body->fields[INCLUDE].text, "pcrs")
+               ? "include: pcrs expected"
+               : NULL;
 }
 
 int verdict_reach(struct worker *worker, const char *id, const uint8_t *token_digest,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "verify/base64.h"
 #include "verify/crypto.h"
@@ -44,7 +45,7 @@ static void copy_printable(char *to, size_t room, const char *from)
 {
     size_t used = 0;
 
-    for (; *from && used + 1 < room; from++) {
+    for (; from && *from && used + 1 < room; from++) {
         to[used++] = *from < 0x20 || *from > 0x7e ? '?' : *from;
     }
     to[used] = 0;
@@ -133,6 +134,18 @@ static const char *text_of(json_object *object, const char *name)
                : NULL;
 }
 
+/* RFC 7515, 4.1.9: case does not matter, and application/ may be left out. Before 0.2 it was JWT. */
+static bool is_type(json_object *header)
+{
+    const char *type = text_of(header, "typ");
+
+    if (!type) {
+        return !json_object_object_get_ex(header, "typ", NULL);
+    }
+    type += strncasecmp(type, "application/", 12) ? 0 : 12;
+    return !strcasecmp(type, "eat+jwt") || !strcasecmp(type, "JWT");
+}
+
 static int check_header(const struct token_check *check, json_object *header, const uint8_t **point)
 {
     const char *algorithm = text_of(header, "alg");
@@ -142,6 +155,9 @@ static int check_header(const struct token_check *check, json_object *header, co
     }
     if (json_object_object_get_ex(header, "crit", NULL)) {
         return token_refuse(check, CLOISTER_TOKEN_ALGORITHM, "no \"crit\"", "crit");
+    }
+    if (!is_type(header)) {
+        return token_refuse(check, CLOISTER_TOKEN_TYPE, "eat+jwt", text_of(header, "typ"));
     }
     return token_check_key(check, text_of(header, "kid"), point);
 }
@@ -195,7 +211,9 @@ bool token_is_complete(const struct cloister_token_expectation *expected)
 {
     return expected->issuer && expected->audience && expected->leeway <= MAX_LEEWAY &&
            (expected->policy || expected->insecure_any_policy) && expected->report_data &&
-           (expected->measurement || expected->author);
+           (expected->measurement || expected->author) &&
+           (!expected->nonce || (expected->nonce_size >= CLOISTER_TOKEN_NONCE_MIN &&
+                                 expected->nonce_size <= CLOISTER_TOKEN_NONCE_MAX));
 }
 
 int cloister_token_verify(const char *token, size_t size, const struct cloister_token_keys *keys,

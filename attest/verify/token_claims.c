@@ -178,12 +178,47 @@ static int check_code(const struct token_check *check, json_object *enclave)
     return rc;
 }
 
+/* Tokens of before have no profile. */
+static int check_profile(const struct token_check *check, json_object *claims)
+{
+    return json_object_object_get_ex(claims, "eat_profile", NULL)
+               ? match(check, claims, "eat_profile", CLOISTER_TOKEN_PROFILE, CLOISTER_TOKEN_TYPE)
+               : 0;
+}
+
+/* RFC 9711, 4.1: one, or a list of them. */
+static int check_nonce(const struct token_check *check, json_object *claims)
+{
+    char wanted[HEX_TEXT];
+    json_object *list, *one;
+    bool found = false;
+
+    if (!check->expected->nonce) {
+        return 0;
+    }
+    hex_text(check->expected->nonce, check->expected->nonce_size, wanted, sizeof(wanted));
+    if (!json_object_object_get_ex(claims, "eat_nonce", &list)) {
+        return lacks(check, "eat_nonce");
+    }
+    if (!json_object_is_type(list, json_type_array)) {
+        return match(check, claims, "eat_nonce", wanted, CLOISTER_TOKEN_NONCE);
+    }
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        one = json_object_array_get_idx(list, i);
+        found = found || (json_object_is_type(one, json_type_string) &&
+                          !strcmp(json_object_get_string(one), wanted));
+    }
+    return found ? 0 : token_refuse(check, CLOISTER_TOKEN_NONCE, wanted, "others");
+}
+
 int token_check_claims(const struct token_check *check, json_object *claims)
 {
     json_object *enclave = NULL;
-    int rc = match(check, claims, "iss", check->expected->issuer, CLOISTER_TOKEN_ISSUER);
+    int rc = check_profile(check, claims);
 
+    rc = rc ? rc : match(check, claims, "iss", check->expected->issuer, CLOISTER_TOKEN_ISSUER);
     rc = rc ? rc : match(check, claims, "aud", check->expected->audience, CLOISTER_TOKEN_AUDIENCE);
+    rc = rc ? rc : check_nonce(check, claims);
     rc = rc ? rc : check_time(check, claims);
     rc = rc ? rc : check_policy(check, claims);
     rc = rc ? rc : find_enclave(check, claims, &enclave);

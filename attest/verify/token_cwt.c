@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "verify/items.h"
 #include "verify/refuse.h"
@@ -21,6 +22,9 @@
 #define HEADER_ALG "1"
 #define HEADER_CRIT "2"
 #define HEADER_KID "4"
+#define HEADER_TYP "16" /* RFC 9596 */
+#define TYP_CWT 61      /* of application/cwt: RFC 8392, 9.3.1 */
+#define TYP_EAT_CWT 263 /* CoAP content format of application/eat+cwt: RFC 9782, 8.2 */
 
 /* --- CBOR as JSON --- */
 
@@ -29,8 +33,9 @@ static const struct {
     uint64_t number;
     const char *name;
 } labels[] = {
-    {1, "iss"}, {2, "sub"},        {3, "aud"},    {4, "exp"},       {5, "nbf"},       {6, "iat"},
-    {7, "jti"}, {10, "eat_nonce"}, {256, "ueid"}, {263, "dbgstat"}, {266, "submods"},
+    {1, "iss"},           {2, "sub"},       {3, "aud"},         {4, "exp"},    {5, "nbf"},
+    {6, "iat"},           {7, "jti"},       {10, "eat_nonce"},  {256, "ueid"}, {263, "dbgstat"},
+    {265, "eat_profile"}, {266, "submods"}, {267, "bootcount"},
 };
 
 struct reading {
@@ -248,10 +253,25 @@ static bool read_id(json_object *header, char id[MAX_BYTES + 1])
     return true;
 }
 
+/* RFC 9596, 2: a CoAP content format, or a media type, of which application/ may be left out. */
+static bool is_type(json_object *type)
+{
+    const char *text = json_object_get_string(type);
+
+    if (json_object_is_type(type, json_type_int)) {
+        return json_object_get_int64(type) == TYP_EAT_CWT || json_object_get_int64(type) == TYP_CWT;
+    }
+    if (!json_object_is_type(type, json_type_string)) {
+        return false;
+    }
+    text += strncasecmp(text, "application/", 12) ? 0 : 12;
+    return !strcasecmp(text, "eat+cwt") || !strcasecmp(text, "cwt");
+}
+
 static int check_header(const struct token_check *check, json_object *header, const uint8_t **point)
 {
     char id[MAX_BYTES + 1] = "";
-    json_object *algorithm;
+    json_object *algorithm, *type;
 
     if (!json_object_object_get_ex(header, HEADER_ALG, &algorithm) ||
         !json_object_is_type(algorithm, json_type_int) ||
@@ -263,6 +283,10 @@ static int check_header(const struct token_check *check, json_object *header, co
     }
     if (json_object_object_get_ex(header, HEADER_CRIT, NULL)) {
         return token_refuse(check, CLOISTER_TOKEN_ALGORITHM, "no crit", "crit");
+    }
+    if (json_object_object_get_ex(header, HEADER_TYP, &type) && !is_type(type)) {
+        return token_refuse(check, CLOISTER_TOKEN_TYPE, "263 (eat+cwt)",
+                            json_object_get_string(type));
     }
     return token_check_key(check, read_id(header, id) ? id : NULL, point);
 }

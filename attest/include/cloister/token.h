@@ -13,8 +13,10 @@
  *                 protected
  *   2  key        its "kid" is in the issuer's key set, and that key is for verifying
  *   3  signature  that key signed it
- *   4  issuer     "iss" is the one expected
+ *   4  issuer     it is a token of this kind: "typ" (RFC 9782, 8.1; JWT is taken, too) and
+ *                 "eat_profile" (RFC 9711, 4.3.2), where it has them; "iss" is the one expected
  *   5  audience   "aud" is the one expected: a token for somebody else is worth nothing here
+ *      nonce      "eat_nonce" has the one expected, where one is
  *   6  time       "nbf" <= now + leeway, "exp" > now - leeway, both whole seconds from 1970 to 9999
  *   7  policy     the evidence was judged by the policy expected, and that has no bypass
  *   8  enclave    one of "submods" carries the report data expected
@@ -33,7 +35,10 @@
 #include <stdint.h>
 
 #define CLOISTER_TOKEN_MAX_SIZE (64u * 1024u) /* bytes */
-#define CLOISTER_TOKEN_MAX_KEYS 16u           /* on P-256 in a key set; others do not count */
+#define CLOISTER_TOKEN_NONCE_MIN 8u           /* bytes of a nonce: RFC 9711, 4.1 */
+#define CLOISTER_TOKEN_NONCE_MAX 32u
+#define CLOISTER_TOKEN_PROFILE "tag:cloister.dev,2026:host" /* "eat_profile" */
+#define CLOISTER_TOKEN_MAX_KEYS 16u /* on P-256 in a key set; others do not count */
 
 /* Why a token is refused: the code, its name, and what it means. */
 #define CLOISTER_TOKEN_REFUSALS(X)                                                                 \
@@ -43,8 +48,10 @@
     X(KEY_USE, "token-key-use", "the token's key is not for verifying")                            \
     X(SIGNATURE_WRONG, "token-signature-wrong", "the token is not signed by its key")              \
     X(CLAIMS, "token-claims", "the token lacks a claim, or one is not what it must be")            \
+    X(TYPE, "token-type", "this is another kind of token")                                         \
     X(ISSUER, "token-issuer", "the token is by another issuer")                                    \
     X(AUDIENCE, "token-audience", "the token is for somebody else")                                \
+    X(NONCE, "token-nonce", "the token was not made for this nonce")                               \
     X(NOT_YET_VALID, "token-not-yet-valid", "the token is not valid yet")                          \
     X(EXPIRED, "token-expired", "the token has expired")                                           \
     X(POLICY, "token-policy", "the evidence was judged by another policy")                         \
@@ -95,6 +102,9 @@ struct cloister_token_expectation {
     const uint8_t *measurement; /* [48]; may be NULL if author is not */
     const uint8_t *author;      /* [32]; may be NULL if measurement is not */
     uint32_t minimum_security_version;
+    const uint8_t
+        *nonce;          /* that the relying party has given to the host; NULL: none is asked for */
+    uint32_t nonce_size; /* CLOISTER_TOKEN_NONCE_MIN to _MAX */
     bool insecure_any_policy; /* the policy is not looked at, nor whether it has a bypass */
     bool insecure_allow_debug;
 };

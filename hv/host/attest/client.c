@@ -19,8 +19,8 @@
 static bool read_format(const struct setting *setting, void *field, const char *value,
                         char expected[SETTINGS_EXPECTED])
 {
-    if (strcmp(value, "jwt") && strcmp(value, "cwt")) {
-        snprintf(expected, SETTINGS_EXPECTED, "jwt or cwt");
+    if (strcmp(value, "jwt") && strcmp(value, "cwt") && strcmp(value, "ear")) {
+        snprintf(expected, SETTINGS_EXPECTED, "jwt, cwt or ear");
         return false;
     }
     return setting_text(setting, field, value, expected);

@@ -17,7 +17,7 @@
 struct client_settings {
     char policy[CLIENT_POLICY];     /* what the service shall judge by */
     char audience[CLIENT_AUDIENCE]; /* whom the token is for; "": nobody in particular */
-    char format[8];                 /* jwt or cwt */
+    char format[8];                 /* jwt, cwt or ear */
     uint32_t interval;              /* seconds between attestations; 0: half of the token's time */
 };
 

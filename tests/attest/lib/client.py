@@ -158,7 +158,8 @@ def refused(world, cloister, service, proxy, host):
                                ("another boot", {"policy": "other"}, "refused in step .*, boot-not-accepted")):
         cloister.settings(**values)
         tried(name, says)
-    for name, text, says in (("an unknown setting", "polcy = x\n", "no setting"), ("no format", "format = xml\n", "jwt or cwt"),
+    for name, text, says in (("an unknown setting", "polcy = x\n", "no setting"),
+                             ("no format", "format = xml\n", "jwt, cwt or ear"),
                              ("an interval", "interval = 86401\n", "0 to 86400")):
         cloister.config.write_text(text, encoding="ascii")
         got, said = cloister.run("now")
@@ -169,7 +170,7 @@ def refused(world, cloister, service, proxy, host):
     host.problem = None
     for name, reply, says in (
             ("no JSON", (200, {}, b"<html>"), "not as cloister-attestd does"),
-                              ("a list", (200, {}, b"[]"), "not as cloister-attestd"),
+            ("a list", (200, {}, b"[]"), "not as cloister-attestd"),
             ("a redirection", (302, {"Location": "https://localhost:1/"}, b"{}"), "answers 302"),
             ("no challenge", (200, {}, b'{"nonce": "00"}'), "has no challenge"),
             ("too much", (200, {}, b'{"a": "' + b"x" * 600000 + b'"}'), "more than 512 KiB"),

@@ -25,8 +25,8 @@ def message(world, service, host):
         ("/v1/hosts/enrol", {"ek_public": b64(ek.public), "ek_certificate": b64(b"x"), "ak_public": b64(ak)},
          16 << 10, {"token": ticket}, ["ek_certificate"], []),
         ("/v1/hosts/activate", {"enrolment": offer["enrolment"], "secret": b64(secret)}, 4 << 10, {}, [], []),
-        ("/v1/attest", host.body(challenge, format="jwt", audience="a"), 384 << 10, {"token": host.token},
-         ["format", "audience"], ["audience"]),
+        ("/v1/attest", host.body(challenge, format="jwt", audience="a", nonce="ab" * 8, include="pcrs"), 384 << 10,
+         {"token": host.token}, ["format", "audience", "nonce", "include"], ["audience"]),
         ("/v1/tickets", {"ek_sha256": "00" * 32, "lifetime": 60}, 1 << 10, {"identity": "administrator"},
          ["ek_sha256", "lifetime"], []),
         ("/v1/challenge", {}, 1 << 10, {"token": host.token}, [], []),
@@ -116,6 +116,10 @@ def evidence(world, service, host):
     world.status(host.attest(policy="x" * 65), 400, "a policy's name too long")
     world.status(host.attest(format="xml"), 400, "an unknown format")
     world.status(host.attest(audience="x" * 257), 400, "an audience too long")
+    for nonce in "0A" * 8, "0a" * 7, "0a" * 33, "0a" * 7 + "0", "0a" * 7 + "0g", "0x" + "0a" * 8:
+        world.status(host.attest(nonce=nonce), 400, f"a nonce of a relying party's: {nonce[:20]}")
+    world.status(host.attest(include="pcr"), 400, "include what is not there")
+    world.status(host.attest(include="logs"), 400, "include something else")
 
 
 def policies(world, service):

@@ -81,12 +81,17 @@ KINDS = {"object": dict, "array": list, "string": str, "integer": int, "boolean"
 
 def misfits(whole, schema, value, where):
     """What of the value is not as the schema has it."""
+    if "oneOf" in schema:
+        all_found = [misfits(whole, one, value, where) for one in schema["oneOf"]]
+        return [] if [] in all_found else all_found[0]
     if "$ref" in schema:
         schema = whole["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
     if not isinstance(value, KINDS[schema["type"]]):
         return [f"{where}: no {schema['type']}"]
     if "enum" in schema and value not in schema["enum"] or "pattern" in schema and not re.match(schema["pattern"], value):
         return [f"{where}: {value}"]
+    if isinstance(value, list) and "items" in schema:
+        return [wrong for one in value for wrong in misfits(whole, schema["items"], one, where + "[]")]
     if not isinstance(value, dict):
         return []
     known, found = schema.get("properties", {}), [f"{where}: {name} is missing" for name in schema.get("required", [])
@@ -108,6 +113,9 @@ def described(world, service, host):
                  "OpenAPI: each has a tag, and there is a server", str(tags))
     reply, schema = host.attest(audience="me").json, {"$ref": "#/components/schemas/AttestReply"}
     world.tap.equal(misfits(whole, schema, reply, "reply"), [], "OpenAPI: a verdict is as it is described")
+    for name, changes in (("a nonce and PCRs", {"nonce": "0a" * 8, "include": "pcrs"}), ("an EAR", {"format": "ear"})):
+        more = host.attest(**changes).json
+        world.tap.equal(misfits(whole, schema, more, "reply"), [], f"OpenAPI: a verdict with {name} is as it is described")
     reply["claims"]["cloister"].pop("boot")
     reply["claims"]["cloister"].update(boot_id="x", more=1)
     world.tap.equal(len(misfits(whole, schema, reply, "reply")), 3, "OpenAPI: what is not as described is noticed")

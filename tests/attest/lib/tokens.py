@@ -83,7 +83,9 @@ def jwt(world, service, host):
     tap.ok(all(kid == thumbprint(key) for kid, key in keys.items()), "JWKS: kid is the thumbprint of RFC 7638")
     first, second, third = reply.json["token"].split(".")
     header, claims = json.loads(unurl(first)), json.loads(unurl(second))
-    tap.equal((header["alg"], header["kid"] in keys), ("ES256", True), "JWT: its header")
+    tap.equal((header["alg"], header["kid"] in keys, header["typ"]), ("ES256", True, "eat+jwt"), "JWT: its header")
+    tap.equal((claims["eat_profile"], claims["bootcount"]), ("tag:cloister.dev,2026:host", claims["cloister"]["tpm_reset_count"]),
+              "JWT: profile, and how often the host was booted")
     signed = f"{first}.{second}".encode()
     tap.ok(verifies(keys[header["kid"]], signed, unurl(third)), "JWT: an independent ES256 verifies it")
     tap.ok(not verifies(keys[header["kid"]], signed[:-1] + b"A", unurl(third)), "JWT: changed, it does not verify")
@@ -161,7 +163,8 @@ def cwt(world, service, host):
     data = base64.b64decode(reply.json["token"], validate=True)
     (_, tag, (protected, unprotected, payload, signature)), end = cbor(data)
     header, claims, said = cbor(protected)[0], cbor(payload)[0], reply.json["claims"]
-    tap.equal((end, tag, unprotected, header[1]), (len(data), 18, {}, -7), "CWT: COSE_Sign1, ES256, nothing behind")
+    tap.equal((end, tag, unprotected, header[1], header[16]), (len(data), 18, {}, -7, 263),
+              "CWT: COSE_Sign1, ES256, nothing behind")
     checked(world, service, reply, "CWT")
     keys = {key["kid"]: key for key in service.get("/v1/jwks.json").json["keys"]}
     structure = b"\x84" + head(3, 10) + b"Signature1" + head(2, len(protected)) + protected + b"\x40" + \
@@ -173,8 +176,82 @@ def cwt(world, service, host):
               [said[name] for name in ("iss", "sub", "aud", "exp", "nbf", "iat")], "CWT: registered claims")
     tap.equal((claims[7].hex(), claims[10].hex(), claims[256].hex()),
               (said["jti"], challenge["nonce"], "01" + host.id), "CWT: cti, eat_nonce, ueid are bytes")
+    tap.equal((claims[265], claims[267]), (said["eat_profile"], said["bootcount"]), "CWT: profile and bootcount have their numbers")
     tap.equal((claims["cloister"], claims[266]["enclave-0"]["cloister"], claims[266]["enclave-0"][263]),
               (said["cloister"], said["submods"]["enclave-0"]["cloister"], 2), "CWT: host and enclave")
+
+
+def nonces(world, service, host):
+    """A relying party's own nonce, PCRs on request; and who asks for another nonce is told so."""
+    tap, nonce = world.tap, "c0" * 31 + "de"
+    plain = host.attest(audience=AUDIENCE).json["claims"]
+    tap.ok("pcrs" not in plain["cloister"] and isinstance(plain["eat_nonce"], str), "no PCRs, one nonce, where nobody asks",
+           str(plain))
+    for kind in "jwt", "cwt":
+        challenge = host.challenge()
+        reply = host.attest(challenge, audience=AUDIENCE, format=kind, nonce=nonce, include="pcrs")
+        if not world.status(reply, 200, f"{kind}: with a nonce and PCRs"):
+            continue
+        claims = reply.json["claims"]
+        tap.equal(claims["eat_nonce"], [challenge["nonce"], nonce], f"{kind}: eat_nonce has both")
+        pcrs = claims["cloister"]["pcrs"]
+        tap.ok(set(pcrs) == {"0", "2", "4", "7", "8", "9", "13"} and all(len(value) == 64 for value in pcrs.values()) and
+               {pcr: pcrs[pcr] for pcr in json.loads(world.maker.ask("policy"))["boot"][0]["pcrs"]} ==
+               json.loads(world.maker.ask("policy"))["boot"][0]["pcrs"], f"{kind}: the PCRs are those of the policy's boot",
+               str(pcrs))
+        for wanted, code in ((nonce, None), (challenge["nonce"], None), ("c0" * 32, "token-nonce"), (nonce[:62], "token-nonce")):
+            done = judged(world, service, reply.json, "--nonce", wanted)
+            tap.ok((done.returncode, "token-nonce" in done.stdout) == (int(bool(code)), bool(code)),
+                   f"{kind}: cloister-verify token --nonce {wanted[:4]}...: {code or 'accepted'}", done.stdout + done.stderr)
+    done = judged(world, service, host.attest(audience=AUDIENCE).json, "--nonce", nonce)
+    tap.ok(done.returncode == 1 and "token-nonce" in done.stdout, "a token without the nonce is refused", done.stdout)
+    for wrong in "c0" * 7, "c0" * 33, "c", "":
+        done = judged(world, service, reply.json, "--nonce", wrong)
+        tap.ok(done.returncode == 2 and "--nonce" in done.stderr, f"--nonce of {len(wrong)} digits: usage", done.stderr)
+
+
+def judged(world, service, reply, *more):
+    """What cloister-verify says of it."""
+    token, keys, claims = world.folder / "token", world.folder / "jwks", reply["claims"]
+    enclave = claims.get("submods", {}).get("enclave-0", {}).get("cloister", {})
+    token.write_text(reply["token"], encoding="ascii")
+    keys.write_bytes(service.get("/v1/jwks.json").data)
+    return subprocess.run([world.build / "attest/command/cloister-verify", "token", "--token", token, "--keys", keys, "--issuer",
+                           claims["iss"], "--audience", claims["aud"], "--policy",
+                           claims.get("cloister", {}).get("policy_sha256", "00" * 32),
+                           "--report-data", enclave.get("report_data", "00" * 64), "--measurement",
+                           enclave.get("measurement", "00" * 48), *more], capture_output=True, text=True, check=False)
+
+
+def ear(world, service, host):
+    """An EAT Attestation Result: what Veraison's library demands of one, and that it is no token for our own."""
+    tap = world.tap
+    challenge = host.challenge()
+    reply = host.attest(challenge, format="ear", audience=AUDIENCE, nonce="0a" * 16)
+    world.status(reply, 200, "EAR")
+    first, second, third = reply.json["token"].split(".")
+    keys = {key["kid"]: key for key in service.get("/v1/jwks.json").json["keys"]}
+    claims = json.loads(unurl(second))
+    tap.ok(verifies(keys[json.loads(unurl(first))["kid"]], f"{first}.{second}".encode(), unurl(third)), "EAR: its signature")
+    tap.ok(claims["eat_profile"] == "tag:github.com,2023:veraison/ear" and isinstance(claims["iat"], int) and
+           set(claims["ear.verifier-id"]) == {"developer", "build"} and claims["eat_nonce"] == "0a" * 16, "EAR: its frame",
+           str(claims))
+    good = {"instance-identity": 2, "configuration": 2, "executables": 2, "hardware": 2}
+    tap.equal({name: (one["ear.status"], one["ear.trustworthiness-vector"]) for name, one in claims["submods"].items()},
+              {"host": ("affirming", good), "enclave-0": ("affirming", good)}, "EAR: host and enclave are affirmed")
+    policy = sha256(service.admin("GET", "/v1/policies/good").data)
+    tap.ok(all(one["ear.appraisal-policy-id"].endswith(policy) for one in claims["submods"].values()), "EAR: by which policy")
+    tap.equal(json.loads(unurl(host.attest(challenge := host.challenge(), format="ear").json["token"].split(".")[1]))["eat_nonce"],
+              challenge["nonce"], "EAR: without a nonce of its own, the challenge's")
+    done = judged(world, service, reply.json)
+    tap.ok(done.returncode == 1 and "token-type" in done.stdout, "EAR: no token for cloister-verify: token-type", done.stdout)
+    world.put_policy(service, "open", **{"insecure-any-boot": True, "insecure-allow-debug": True})
+    world.maker.ask("debug", "01")
+    reply = host.attest(policy="open", format="ear")
+    world.maker.ask("debug", "00")
+    world.status(reply, 200, "EAR: a policy with bypasses, a debug enclave")
+    found = {name: one["ear.status"] for name, one in reply.json.get("claims", {}).get("submods", {}).items()}
+    tap.equal(found, {"host": "warning", "enclave-0": "contraindicated"}, "EAR: it warns, and of the debug enclave more")
 
 
 def challenges(world, service, host, stranger):
@@ -251,6 +328,8 @@ def run(world):
     host, stranger = world.enrol(service), world.enrol(service)
     jwt(world, service, host)
     cwt(world, service, host)
+    nonces(world, service, host)
+    ear(world, service, host)
     challenges(world, service, host, stranger)
     refusals(world, service, host)
     expiry(world)

@@ -98,6 +98,49 @@ START_TEST(good)
 }
 END_TEST
 
+/* RFC 9596: what kind of token it is, as a CoAP content format or a media type. */
+START_TEST(types)
+{
+    static const struct {
+        const char *type;
+        size_t size;
+        bool good;
+    } cases[] = {
+        {"\x19\x01\x07", 3, true}, /* 263: application/eat+cwt */
+        {"\x18\x3d", 2, true},     /* 61: application/cwt */
+        {"\x67"
+         "EAT+cwt",
+         8, true},
+        {"\x19\x01\x08", 3, false}, /* 264: application/eat+jwt */
+        {"\x10", 1, false},         /* 16 */
+        {"\x20", 1, false},         /* -1 */
+        {"\x67"
+         "eat+jwt",
+         8, false},
+        {"\x60", 1, false}, /* nothing */
+        {"\x43"
+         "cwt",
+         4, false}, /* bytes */
+        {"\x80", 1, false},
+        {"\xf5", 1, false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put(header, &header_size,
+            "\xa3\x01\x26\x04\x45"
+            "first\x10",
+            11);
+        memcpy(header + header_size, cases[i].type, cases[i].size);
+        header_size += cases[i].size;
+        if (cases[i].good) {
+            accepted();
+        } else {
+            refused(CLOISTER_TOKEN_TYPE);
+        }
+    }
+}
+END_TEST
+
 START_TEST(each_byte_counts)
 {
     sign_token();
@@ -350,6 +393,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, good);
+    tcase_add_test(tests, types);
     tcase_add_test(tests, each_byte_counts);
     tcase_add_loop_test(tests, header_cases, 0, sizeof(headers) / sizeof(headers[0]));
     tcase_add_test(tests, signature);

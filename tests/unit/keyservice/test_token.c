@@ -152,6 +152,11 @@ START_TEST(test_header)
         {"{\"alg\":\"ES256\",\"kid\":[\"first\"]}", CLOISTER_TOKEN_KEY_UNKNOWN},
         {"{\"alg\":\"ES256\",\"kid\":\"second\"}", CLOISTER_TOKEN_SIGNATURE_WRONG},
         {"{\"alg\":\"none\",\"alg\":\"ES256\",\"kid\":\"first\"}", CLOISTER_TOKEN_MALFORMED},
+        {"{\"alg\":\"ES256\",\"kid\":\"first\",\"typ\":\"at+jwt\"}", CLOISTER_TOKEN_TYPE},
+        {"{\"alg\":\"ES256\",\"kid\":\"first\",\"typ\":\"eat+cwt\"}", CLOISTER_TOKEN_TYPE},
+        {"{\"alg\":\"ES256\",\"kid\":\"first\",\"typ\":\"\"}", CLOISTER_TOKEN_TYPE},
+        {"{\"alg\":\"ES256\",\"kid\":\"first\",\"typ\":[\"eat+jwt\"]}", CLOISTER_TOKEN_TYPE},
+        {"{\"alg\":\"ES256\",\"kid\":\"first\",\"typ\":\"text/eat+jwt\"}", CLOISTER_TOKEN_TYPE},
         {"[]", CLOISTER_TOKEN_MALFORMED},
         {"{", CLOISTER_TOKEN_MALFORMED},
     };
@@ -160,6 +165,99 @@ START_TEST(test_header)
         refused(token_sign(&issuers[0], cases[i].header, claims_make()), cases[i].code);
     }
     refused(token_sign(&issuers[2], NULL, claims_make()), CLOISTER_TOKEN_SIGNATURE_WRONG);
+}
+END_TEST
+
+/* RFC 7515, 4.1.9: letters' case does not matter, nor application/; tokens of before say JWT, or nothing. */
+START_TEST(test_types)
+{
+    static const char *const headers[] = {
+        "{\"alg\":\"ES256\",\"kid\":\"first\",\"typ\":\"eat+jwt\"}",
+        "{\"alg\":\"ES256\",\"kid\":\"first\",\"typ\":\"Application/EAT+JWT\"}",
+        "{\"alg\":\"ES256\",\"kid\":\"first\",\"typ\":\"JWT\"}",
+        "{\"alg\":\"ES256\",\"kid\":\"first\"}",
+    };
+    const struct cloister_token_expectation expectation = expectation_make();
+
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        char *token = token_sign(&issuers[0], headers[i], claims_make());
+
+        ck_assert_int_eq(cloister_token_verify(token, strlen(token), keys, &expectation, NULL), 0);
+        free(token);
+    }
+}
+END_TEST
+
+START_TEST(test_profile)
+{
+    const struct cloister_token_expectation expectation = expectation_make();
+    json_object *claims = claims_make();
+    char *token;
+
+    json_object_object_add(claims, "eat_profile", json_object_new_string(CLOISTER_TOKEN_PROFILE));
+    token = token_sign(&issuers[0], NULL, claims);
+    ck_assert_int_eq(cloister_token_verify(token, strlen(token), keys, &expectation, NULL), 0);
+    free(token);
+    claims = claims_make();
+    json_object_object_add(claims, "eat_profile",
+                           json_object_new_string("tag:github.com,2023:veraison/ear"));
+    claims_refused(claims, CLOISTER_TOKEN_TYPE);
+    claims = claims_make();
+    json_object_object_add(claims, "eat_profile", json_object_new_string(""));
+    claims_refused(claims, CLOISTER_TOKEN_TYPE);
+    claims = claims_make();
+    json_object_object_add(claims, "eat_profile", json_object_new_int(1));
+    claims_refused(claims, CLOISTER_TOKEN_CLAIMS);
+}
+END_TEST
+
+/* What the relying party has given, alone or among others, whole, as text. */
+START_TEST(test_nonce)
+{
+    static const struct {
+        const char *nonces;
+        enum cloister_token_refusal_code code;
+    } cases[] = {
+        {"\"0102030405060708\"", CLOISTER_TOKEN_ACCEPTED},
+        {"[\"0102030405060708\"]", CLOISTER_TOKEN_ACCEPTED},
+        {"[\"ff\", \"0102030405060708\"]", CLOISTER_TOKEN_ACCEPTED},
+        {"\"0102030405060709\"", CLOISTER_TOKEN_NONCE},
+        {"\"010203040506070800\"", CLOISTER_TOKEN_NONCE},
+        {"\"01020304050607\"", CLOISTER_TOKEN_NONCE},
+        {"[]", CLOISTER_TOKEN_NONCE},
+        {"[\"01020304\", \"05060708\"]", CLOISTER_TOKEN_NONCE},
+        {"[[\"0102030405060708\"]]", CLOISTER_TOKEN_NONCE},
+        {"7", CLOISTER_TOKEN_CLAIMS},
+        {"null", CLOISTER_TOKEN_CLAIMS},
+    };
+    static const uint8_t nonce[33] = {1, 2, 3, 4, 5, 6, 7, 8};
+    struct cloister_token_expectation expectation = expectation_make();
+    struct cloister_token_refusal why;
+    char *token;
+
+    expectation.nonce = nonce;
+    expectation.nonce_size = 8;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_object *claims = claims_make();
+
+        json_object_object_add(claims, "eat_nonce", json_tokener_parse(cases[i].nonces));
+        token = token_sign(&issuers[0], NULL, claims);
+        ck_assert_int_eq(cloister_token_verify(token, strlen(token), keys, &expectation, &why),
+                         cases[i].code ? -EACCES : 0);
+        ck_assert_msg(why.code == cases[i].code, "%s: %u", cases[i].nonces, why.code);
+        free(token);
+    }
+    token = token_sign(&issuers[0], NULL, claims_make());
+    ck_assert_int_eq(cloister_token_verify(token, strlen(token), keys, &expectation, &why),
+                     -EACCES);
+    ck_assert_int_eq(why.code, CLOISTER_TOKEN_CLAIMS);
+    for (expectation.nonce_size = 0; expectation.nonce_size <= 33; expectation.nonce_size++) {
+        const bool good = expectation.nonce_size >= 8 && expectation.nonce_size <= 32;
+
+        ck_assert_int_eq(cloister_token_verify(token, strlen(token), keys, &expectation, &why),
+                         good ? -EACCES : -EINVAL);
+    }
+    free(token);
 }
 END_TEST
 
@@ -352,6 +450,9 @@ int main(void)
     tcase_add_test(tests, test_form);
     tcase_add_test(tests, test_each_byte_counts);
     tcase_add_test(tests, test_header);
+    tcase_add_test(tests, test_types);
+    tcase_add_test(tests, test_profile);
+    tcase_add_test(tests, test_nonce);
     tcase_add_test(tests, test_claims_missing);
     tcase_add_test(tests, test_issuer_and_audience);
     tcase_add_test(tests, test_time);
