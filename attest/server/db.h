@@ -65,7 +65,7 @@ void db_close(struct db *db);
  * values[0], and so on; in `sql` they appear first in this order. `id` names the statement, which
  * is prepared once: 0 .. DB_MAX_STATEMENTS - 1.
  */
-#define DB_MAX_STATEMENTS 64u
+#define DB_MAX_STATEMENTS 96u
 __attribute__((warn_unused_result)) int db_run(struct db *db, unsigned int id, const char *sql,
                                                const struct db_value *values, size_t count,
                                                db_row *row, void *context);

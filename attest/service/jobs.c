@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/say.h"
+#include "service/instances.h"
 #include "service/verdict.h"
 
 #define POLL_MS 250
@@ -14,6 +15,7 @@
 struct jobs {
     struct service *service;
     struct worker worker;
+    struct instances instances;
     pthread_t thread;
 };
 
@@ -96,6 +98,9 @@ static void *run(void *argument)
     while (!atomic_load(&jobs->service->stopping)) {
         int64_t now = service_seconds();
 
+        if (atomic_load(&jobs->service->ready)) {
+            instances_tick(&jobs->instances, jobs->service, jobs->worker.db);
+        }
         if (!atomic_load(&jobs->service->ready) ||
             store_job_take(jobs->worker.db, now, now + JOBS_LEASE_S, &job)) {
             nanosleep(&pause, NULL);
@@ -106,6 +111,7 @@ static void *run(void *argument)
             free(job.content);
         }
     }
+    instances_leave(&jobs->instances, jobs->worker.db);
     return NULL;
 }
 
@@ -117,7 +123,12 @@ struct jobs *jobs_start(struct service *service)
         return NULL;
     }
     jobs->service = service;
-    if (!worker_prepare(&jobs->worker, service) || pthread_create(&jobs->thread, NULL, run, jobs)) {
+    bool good = worker_prepare(&jobs->worker, service);
+
+    if (good && atomic_load(&service->ready)) { /* before anything is served */
+        instances_tick(&jobs->instances, service, jobs->worker.db);
+    }
+    if (!good || pthread_create(&jobs->thread, NULL, run, jobs)) {
         worker_release(&jobs->worker);
         free(jobs);
         return NULL;

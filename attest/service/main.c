@@ -119,10 +119,12 @@ static int run(struct http *http, const char *config_path, const sigset_t *signa
     struct jobs *jobs = workers ? jobs_start(&service) : NULL;
     int rc = EXIT_FAILED;
 
-    if (jobs && http_start(http, workers)) {
+    if (jobs && atomic_load(&service.misfit)) {
+        rc = EXIT_CONFIG;
+    } else if (jobs && http_start(http, workers)) {
         say_info("listening at %s", service.config.listen);
         supervise(&(struct supervised){&service, config_path, http, workers, writer}, signals);
-        rc = 0;
+        rc = atomic_load(&service.misfit) ? EXIT_CONFIG : 0;
     } else {
         say_error("out of memory or threads");
     }

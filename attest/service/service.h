@@ -31,6 +31,7 @@ struct service {
     _Atomic bool ready;                 /* the store has been prepared */
     _Atomic bool store_works;           /* the last change was committed */
     _Atomic bool stopping;
+    _Atomic bool misfit;        /* instances.h: it must not serve */
     _Atomic uint32_t in_flight; /* requests that are not answered yet, */
     _Atomic uint32_t strangers; /* of them those without a token that is known */
     _Atomic int64_t mean_ns;    /* what a request has taken of a worker lately */

@@ -64,6 +64,13 @@
                  "ON CONFLICT (id) DO NOTHING")                                                    \
     X(EVENT_LIST, "SELECT id, time, event, host, administrator, address, subject, result, token "  \
                   "FROM audit WHERE id > $1 ORDER BY id LIMIT $2")                                 \
+    X(INSTANCE_PUT, "INSERT INTO instances (id, issuer, current, next, seen) VALUES "              \
+                    "($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET issuer = "                \
+                    "excluded.issuer, current = excluded.current, next = excluded.next, "          \
+                    "seen = excluded.seen")                                                        \
+    X(INSTANCE_LIST, "SELECT id, issuer, current, next, seen FROM instances WHERE seen >= $1")     \
+    X(INSTANCE_DELETE, "DELETE FROM instances WHERE id = $1")                                      \
+    X(SWEEP_INSTANCES, "DELETE FROM instances WHERE seen < $1")                                    \
     X(SWEEP_EVENTS, "DELETE FROM audit WHERE time < $1")                                           \
     X(JOB_COUNT, "SELECT id FROM jobs WHERE host = $1 AND status = 0")                             \
     X(JOB_ADD, "INSERT INTO jobs (id, host, content, expires) VALUES ($1, $2, $3, $4) "            \
@@ -101,6 +108,8 @@ static const char *const tables[] = {
     "event TEXT NOT NULL, host TEXT NOT NULL, administrator TEXT NOT NULL, "
     "address TEXT NOT NULL, subject TEXT NOT NULL, result TEXT NOT NULL, token TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS audit_time ON audit (time)",
+    "CREATE TABLE IF NOT EXISTS instances (id TEXT PRIMARY KEY, issuer TEXT NOT NULL, "
+    "current TEXT NOT NULL, next TEXT NOT NULL, seen BIGINT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, host TEXT NOT NULL, "
     "status BIGINT NOT NULL DEFAULT 0, lease BIGINT NOT NULL DEFAULT 0, content %s NOT NULL, "
     "expires BIGINT NOT NULL)",
@@ -715,6 +724,49 @@ int store_event_list(struct db *db, const char *after, uint32_t limit, store_eve
     struct event_list list = {row, context};
 
     return done(RUN(db, EVENT_LIST, event_list_row, &list, DB_STRING(after), DB_INT(limit)));
+}
+
+/* --- instances ----------------------------------------------------------------------------- */
+
+int store_instance_put(struct db *db, const struct store_instance *instance, int64_t before)
+{
+    int rc = done(RUN(db, SWEEP_INSTANCES, NULL, NULL, DB_INT(before)));
+
+    return rc ? rc
+              : done(RUN(db, INSTANCE_PUT, NULL, NULL, DB_STRING(instance->id),
+                         DB_STRING(instance->issuer), DB_STRING(instance->key),
+                         DB_STRING(instance->next_key), DB_INT(instance->seen)));
+}
+
+int store_instance_delete(struct db *db, const char *id)
+{
+    return done(RUN(db, INSTANCE_DELETE, NULL, NULL, DB_STRING(id)));
+}
+
+struct instance_list {
+    store_instance_row *row;
+    void *context;
+};
+
+static void instance_list_row(void *context, const struct db_value *columns, size_t count)
+{
+    const struct instance_list *list = context;
+    struct store_instance instance;
+
+    (void)count;
+    take_text(&columns[0], instance.id, sizeof(instance.id));
+    take_text(&columns[1], instance.issuer, sizeof(instance.issuer));
+    take_text(&columns[2], instance.key, sizeof(instance.key));
+    take_text(&columns[3], instance.next_key, sizeof(instance.next_key));
+    instance.seen = columns[4].number;
+    list->row(list->context, &instance);
+}
+
+int store_instance_list(struct db *db, int64_t since, store_instance_row *row, void *context)
+{
+    struct instance_list list = {row, context};
+
+    return done(RUN(db, INSTANCE_LIST, instance_list_row, &list, DB_INT(since)));
 }
 
 int store_sweep(struct db *db, int64_t now, int64_t events_before)

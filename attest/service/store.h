@@ -19,6 +19,8 @@
 #define STORE_POLICY_SIZE 65u /* of a policy's id, with its zero */
 #define STORE_DIGEST 32u
 #define STORE_REASON_SIZE 64u
+#define STORE_ISSUER_SIZE 512u
+#define STORE_KID_SIZE 64u
 
 struct store_host {
     char id[STORE_ID_SIZE];
@@ -164,6 +166,22 @@ typedef void store_event_row(void *context, const struct store_event *event);
 /* At most `limit`, by id, after `after` ("": from the first). */
 STORE_ACTION store_event_list(struct db *db, const char *after, uint32_t limit,
                               store_event_row *row, void *context);
+
+/* An instance of the service. */
+struct store_instance {
+    char id[STORE_ID_SIZE];
+    char issuer[STORE_ISSUER_SIZE];
+    char key[STORE_KID_SIZE], next_key[STORE_KID_SIZE]; /* "kid"s; next_key: or "" */
+    int64_t seen;                                       /* when it said so last */
+};
+/* What was not seen since `before` is forgotten. */
+STORE_ACTION store_instance_put(struct db *db, const struct store_instance *instance,
+                                int64_t before);
+STORE_ACTION store_instance_delete(struct db *db, const char *id);
+typedef void store_instance_row(void *context, const struct store_instance *instance);
+/* Those that were seen since then. */
+STORE_ACTION store_instance_list(struct db *db, int64_t since, store_instance_row *row,
+                                 void *context);
 
 /*
  * Forgets what has expired; used challenges only a day later, should the clock be set back; events

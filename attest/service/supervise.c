@@ -38,6 +38,7 @@ static void merge(struct config *to, const struct config *fresh)
     memcpy(to->certificate_key, fresh->certificate_key, sizeof(to->certificate_key));
     memcpy(to->administrator_ca, fresh->administrator_ca, sizeof(to->administrator_ca));
     memcpy(to->administrator_crl, fresh->administrator_crl, sizeof(to->administrator_crl));
+    memcpy(to->administrator_roles, fresh->administrator_roles, sizeof(to->administrator_roles));
     memcpy(to->signing_key, fresh->signing_key, sizeof(to->signing_key));
     memcpy(to->next_signing_key, fresh->next_signing_key, sizeof(to->next_signing_key));
     memcpy(to->ek_roots, fresh->ek_roots, sizeof(to->ek_roots));
@@ -85,7 +86,7 @@ void supervise(const struct supervised *all, const sigset_t *signals)
 
     warn_of_end(all->service, &next_warning);
     sd_notify(0, "READY=1");
-    while (number != SIGTERM && number != SIGINT) {
+    while (number != SIGTERM && number != SIGINT && !atomic_load(&all->service->misfit)) {
         number = sigtimedwait(signals, NULL, &second);
         if (number == SIGHUP) {
             reload(all);
@@ -103,5 +104,5 @@ void supervise(const struct supervised *all, const sigset_t *signals)
         }
     }
     sd_notify(0, "STOPPING=1");
-    say_info("ending: %s", strsignal(number));
+    say_info("ending: %s", number > 0 ? strsignal(number) : "it does not fit to other instances");
 }

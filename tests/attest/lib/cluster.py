@@ -40,6 +40,17 @@ class Cluster:
         self.run("pg_ctl", "-w", "-l", self.folder / "log", "-o",
                  f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1", "start")
 
+    def use_tls(self, certificate, key):
+        for name, source in (("server.crt", certificate), ("server.key", key)):
+            shutil.copy(source, self.data / name)
+            os.chmod(self.data / name, 0o600)
+            if os.getuid() == 0:
+                user = pwd.getpwnam("postgres")
+                os.chown(self.data / name, user.pw_uid, user.pw_gid)
+        self.execute("ALTER SYSTEM SET ssl = on")
+        self.stop("fast")
+        self.start()
+
     def stop(self, how="immediate"):
         self.run("pg_ctl", "-w", "-m", how, "stop")
 

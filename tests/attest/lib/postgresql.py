@@ -209,12 +209,40 @@ def restarts(world, cluster, first, second, host):
         used_up(world, first, client)
 
 
+def by_the_manual(world, cluster):
+    """A role that owns its database and nothing else, over TLS, as cloister-attestd(8) has it; and who is refused."""
+    cluster.execute("CREATE ROLE cloister LOGIN PASSWORD 'x'", "CREATE DATABASE cloister OWNER cloister")
+
+    def tried(name, address, good, says=""):
+        service = world.service(start=False, name="manual", store=address)
+        service.write_config()
+        status, said = service.run("--config", service.config, "--check")
+        world.tap.ok((status == 0) == good and says in said, f"TLS to the database, {name}: {'taken' if good else 'refused'}",
+                     f"{status} {said}")
+        return service
+
+    ours, others = (world.keys.path(f"{name}.pem") for name in ("ca", "strange-ca"))
+    place = f"postgresql://cloister@localhost:{cluster.port}/cloister?sslmode=verify-full&sslrootcert="
+    tried("a server without it", place + str(ours), False, "SSL")
+    cluster.use_tls(world.keys.path("service.pem"), world.keys.path("service.key"))
+    tried("another CA", place + str(others), False, "certificate verify failed")
+    other = place.replace("@localhost", "@db.example").replace("?", "?hostaddr=127.0.0.1&")
+    tried("another name", other + str(ours), False, "does not match host name")
+    tried("a CA that is not there", place + "/nonexistent", False, "/nonexistent")
+    service = tried("its CA and name", place + str(ours), True)
+    service.start()
+    world.put_policy(service)
+    world.status(world.enrol(service).attest(), 200, "a role without other rights: enrol, attest")
+    world.tap.equal(service.stop(), 0, "a role without other rights: it ends well")
+
+
 def run(world):
     cluster = Cluster(world.folder / "cluster")
     if not world.tap.ok(cluster.usable, "PostgreSQL is there"):
         return
     cluster.make()
     try:
+        by_the_manual(world, cluster)
         first = world.service(start=False, name="first", store=cluster.url)
         second = world.service(start=False, name="second", store=cluster.url)
         starts = [threading.Thread(target=service.start, daemon=True) for service in (first, second)]

@@ -86,6 +86,16 @@ def reload(world, service):
             break
     world.status(reply, 403, "after SIGHUP: the role is gone", "forbidden")
     world.tap.equal(reply.json.get("role_held"), "none", "it says none")
+    (world.folder / "roles-2").write_text(FILE, encoding="ascii")
+    service.settings["administrator-roles"] = world.folder / "roles-2"
+    service.write_config()
+    for _ in range(50):
+        service.process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        reply = ask(service, "viewer", "GET", "/v1/hosts")
+        if reply.status == 200:
+            break
+    world.status(reply, 200, "after SIGHUP: another file is named, and counts")
 
 
 def hang_up(service, wanted):

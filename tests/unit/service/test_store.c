@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "service/instances.h"
 #include "service/store.h"
 #include "../suite.h"
 
@@ -430,6 +431,75 @@ START_TEST(unusable)
 }
 END_TEST
 
+static struct store_instance instance(const char *issuer, const char *key, const char *next)
+{
+    struct store_instance made = {.seen = 100};
+
+    strcpy(made.issuer, issuer);
+    strcpy(made.key, key);
+    strcpy(made.next_key, next);
+    return made;
+}
+
+/* Each signs by a key that the other announces. */
+START_TEST(fitting_instances)
+{
+    static const struct {
+        const char *issuer, *key, *next, *differs;
+    } cases[] = {
+        {"i", "a", "", NULL},           {"i", "a", "b", NULL},
+        {"i", "b", "a", NULL},          {"j", "a", "b", "issuer"},
+        {"", "a", "b", "issuer"},       {"i", "b", "", "signing-key"},
+        {"i", "c", "a", "signing-key"}, {"i", "b", "c", "signing-key"},
+        {"i", "", "", "signing-key"},
+    };
+    const struct store_instance ours = instance("i", "a", "b");
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct store_instance other = instance(cases[i].issuer, cases[i].key, cases[i].next);
+        const char *found = instances_differ(&ours, &other),
+                   *back = instances_differ(&other, &ours);
+
+        ck_assert_pstr_eq(found, cases[i].differs);
+        ck_assert_pstr_eq(back, cases[i].differs);
+    }
+}
+END_TEST
+
+static void count_instance(void *context, const struct store_instance *found)
+{
+    ck_assert_str_eq(found->issuer, "https://i");
+    (*(unsigned int *)context)++;
+}
+
+START_TEST(instances_come_and_go)
+{
+    struct store_instance one = instance("https://i", "a", ""), other = one;
+    unsigned int count = 0;
+
+    strcpy(one.id, "1");
+    strcpy(other.id, "2");
+    other.seen = 200;
+    ck_assert_int_eq(IN_TRANSACTION(store_instance_put(db, &one, 0)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(store_instance_put(db, &one, 0)), 0);
+    ck_assert_int_eq(IN_TRANSACTION(store_instance_put(db, &other, 100)), 0);
+    ck_assert_int_eq(store_instance_list(db, 100, count_instance, &count), 0);
+    ck_assert_uint_eq(count, 2);
+    count = 0;
+    ck_assert_int_eq(store_instance_list(db, 101, count_instance, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(IN_TRANSACTION(store_instance_put(db, &other, 101)),
+                     0); /* forgets the first */
+    count = 0;
+    ck_assert_int_eq(store_instance_list(db, 0, count_instance, &count), 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(IN_TRANSACTION(store_instance_delete(db, "2")), 0);
+    count = 0;
+    ck_assert_int_eq(store_instance_list(db, 0, count_instance, &count), 0);
+    ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store");
@@ -439,6 +509,8 @@ int main(void)
     tcase_add_test(tcase, key_stays);
     tcase_add_test(tcase, tickets);
     tcase_add_test(tcase, listed_tickets);
+    tcase_add_test(tcase, instances_come_and_go);
+    tcase_add_test(tcase, fitting_instances);
     tcase_add_test(tcase, hosts);
     tcase_add_test(tcase, enrolled_again);
     tcase_add_test(tcase, former_digests);
