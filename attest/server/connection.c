@@ -90,7 +90,7 @@ static void on_arrival(evutil_socket_t fd, short events, void *argument)
                 sizeof(connection->address_text), NULL, 0, NI_NUMERICHOST);
     connection->counted = shares_take(http->addresses, &connection->address);
     if (!connection->counted) {
-        if (quiet_may_say(&http->crowded, service_nanoseconds() / 1000000000, CROWDED_S, &more)) {
+        if (quiet_may_say(&http->crowded, clock_nanoseconds() / 1000000000, CROWDED_S, &more)) {
             say_warning("an address has its %u connections (connections-per-address); more are "
                         "closed%s",
                         http->service->config.connections_per_address,

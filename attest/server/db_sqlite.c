@@ -12,7 +12,7 @@
 #include "server/db.h"
 #include "base/say.h"
 #include "server/quiet.h"
-#include "service/service.h"
+#include "server/clock.h"
 
 #define BUSY_MS 3000
 #define SAY_S 10
@@ -43,7 +43,7 @@ static int failed(struct sqlite *lite, const char *what)
     unsigned int code = lite->handle ? (unsigned int)sqlite3_extended_errcode(lite->handle) : 0;
     uint64_t more;
 
-    if (quiet_may_say(&quiet[code % QUIETS], service_nanoseconds() / 1000000000, SAY_S, &more)) {
+    if (quiet_may_say(&quiet[code % QUIETS], clock_nanoseconds() / 1000000000, SAY_S, &more)) {
         say_error("store: %s: %s%s", what,
                   lite->handle ? sqlite3_errmsg(lite->handle) : "out of memory",
                   more ? ", as several times since this was said last" : "");

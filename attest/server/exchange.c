@@ -221,7 +221,7 @@ bool exchange_must_look_up(const struct request *request)
 
 static void submit(struct request *request)
 {
-    request->queued = service_nanoseconds();
+    request->queued = clock_nanoseconds();
     workers_submit(request->loop->http->workers, request);
 }
 

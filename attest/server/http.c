@@ -205,7 +205,7 @@ static void on_accept_error(struct evconnlistener *listener, void *argument)
     loop->paused = true;
     evconnlistener_disable(listener);
     event_add(loop->pause, &pause);
-    if (quiet_may_say(&loop->http->exhausted, service_nanoseconds() / 1000000000, EXHAUSTED_S,
+    if (quiet_may_say(&loop->http->exhausted, clock_nanoseconds() / 1000000000, EXHAUSTED_S,
                       &more)) {
         say_error("no connection can be accepted: %s; it was tried %llu times since this was said "
                   "last",
@@ -219,7 +219,7 @@ static void on_beat(evutil_socket_t fd, short events, void *argument)
 
     (void)fd;
     (void)events;
-    atomic_store(&loop->beaten, service_nanoseconds() / 1000000000);
+    atomic_store(&loop->beaten, clock_nanoseconds() / 1000000000);
 }
 
 bool http_is_alive(const struct http *http, int64_t since)

@@ -15,8 +15,10 @@
 #include "server/head.h"
 #include "server/roles.h"
 #include "server/shares.h"
-#include "service/store.h"
 
+#define REQUEST_ID 33u       /* of an event: 16 bytes as hexadecimal, with its zero */
+#define REQUEST_ARGUMENT 65u /* of a path, with its zero */
+#define REQUEST_DIGEST 32u
 #define REQUEST_ADDRESS 46u             /* INET6_ADDRSTRLEN */
 #define REQUEST_MAX_BODY (384u * 1024u) /* of any route */
 
@@ -25,6 +27,7 @@ struct worker;
 struct loop;
 struct connection;
 struct evhttp_request;
+struct db;
 
 /* Where a request waits. Nobody who is not known can fill the place of those who are. */
 enum request_lane { LANE_KNOWN, LANE_STRANGER, LANE_NONE };
@@ -38,15 +41,15 @@ struct request {
     enum request_lane lane;         /* in which it has a place of the queue */
     struct shares_key address, token_key;
     char address_text[REQUEST_ADDRESS];
-    char event[STORE_ID_SIZE];   /* the id of what the audit notes of it, or "" */
-    uint8_t shown[STORE_DIGEST]; /* SHA-256 of its bearer token, as it was shown */
-    bool looks_up;               /* a worker shall only say whether its body is to be read */
-    bool authenticated;          /* the store has known its token */
-    bool unsure;                 /* apply() may have been committed before */
-    int64_t queued;              /* ns, CLOCK_MONOTONIC */
+    char event[REQUEST_ID];        /* the id of what the audit notes of it, or "" */
+    uint8_t shown[REQUEST_DIGEST]; /* SHA-256 of its bearer token, as it was shown */
+    bool looks_up;                 /* a worker shall only say whether its body is to be read */
+    bool authenticated;            /* the store has known its token */
+    bool unsure;                   /* apply() may have been committed before */
+    int64_t queued;                /* ns, CLOCK_MONOTONIC */
     bool respond_async, continues;
     bool head_only;                    /* HEAD: the reply's body is not sent */
-    char argument[STORE_POLICY_SIZE];  /* the {id} of its path */
+    char argument[REQUEST_ARGUMENT];   /* the {id} of its path */
     char query[HEAD_QUERY];            /* behind '?', as it came */
     char token[HEAD_TOKEN];            /* its bearer token, or "" */
     char if_match[HEAD_TAG];           /* or "" */

@@ -25,6 +25,17 @@ struct route {
     bool begins; /* another request shall follow: see has_room() in http.c */
 };
 
+/* What the service above has: it defines this one, and the linker finds it. */
+struct routes {
+    const struct route *list;
+    size_t count;
+    /* Does the store know the token of this request, of which only the head is here? */
+    void (*look_up)(struct worker *worker, struct request *request);
+    /* Refuses an administrator whose role is not enough. */
+    void (*forbidden)(struct worker *worker, struct request *request);
+};
+extern const struct routes server_routes;
+
 /*
  * The route, with request->argument set; NULL: 404, or, if *other, 405. `allow` gets the methods
  * that the path knows, as the header Allow has them (RFC 9110, 10.2.1); "" if it knows none.

@@ -18,47 +18,47 @@ static int no_passphrase(char *buffer, int size, int writing, void *context)
 }
 
 /* Their CA, and the list of those of its certificates that it has revoked (RFC 5280, 5). */
-static const char *load_administrators(SSL_CTX *context, const struct config *config,
+static const char *load_administrators(SSL_CTX *context, const struct tls_files *files,
                                        const char **what)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(context);
     X509_LOOKUP *lookup;
     STACK_OF(X509_NAME) * names;
 
-    *what = config->administrator_ca;
-    if (!*config->administrator_ca) {
-        return *config->administrator_crl     ? "administrator-crl: there is no administrator-ca"
-               : *config->administrator_roles ? "administrator-roles: there is no administrator-ca"
-                                              : NULL;
+    *what = files->administrator_ca;
+    if (!*files->administrator_ca) {
+        return *files->administrator_crl     ? "administrator-crl: there is no administrator-ca"
+               : *files->administrator_roles ? "administrator-roles: there is no administrator-ca"
+                                             : NULL;
     }
-    names = SSL_load_client_CA_file(config->administrator_ca);
-    if (!names || SSL_CTX_load_verify_file(context, config->administrator_ca) != 1) {
+    names = SSL_load_client_CA_file(files->administrator_ca);
+    if (!names || SSL_CTX_load_verify_file(context, files->administrator_ca) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
         return "administrator-ca: %s: no certificates in PEM";
     }
     SSL_CTX_set_client_CA_list(context, names);
     /* A client without a certificate is welcome, one with a wrong one is not. */
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    if (!*config->administrator_crl) {
+    if (!*files->administrator_crl) {
         return NULL;
     }
-    *what = config->administrator_crl;
+    *what = files->administrator_crl;
     lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-    return lookup && X509_load_crl_file(lookup, config->administrator_crl, X509_FILETYPE_PEM) > 0 &&
+    return lookup && X509_load_crl_file(lookup, files->administrator_crl, X509_FILETYPE_PEM) > 0 &&
                    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1
                ? NULL
                : "administrator-crl: %s: no revocation lists in PEM";
 }
 
 /* NULL, or what is wrong with the file in *what. */
-static const char *load(SSL_CTX *context, const struct config *config, const char **what)
+static const char *load(SSL_CTX *context, const struct tls_files *files, const char **what)
 {
-    *what = config->certificate;
-    if (SSL_CTX_use_certificate_chain_file(context, config->certificate) != 1) {
+    *what = files->certificate;
+    if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1) {
         return "certificate: %s: no certificate in PEM that TLS can use, its issuers behind it";
     }
-    *what = config->certificate_key;
-    if (SSL_CTX_use_PrivateKey_file(context, config->certificate_key, SSL_FILETYPE_PEM) != 1) {
+    *what = files->certificate_key;
+    if (SSL_CTX_use_PrivateKey_file(context, files->certificate_key, SSL_FILETYPE_PEM) != 1) {
         return ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH
                    ? "certificate-key: %s: it is not the key of the certificate"
                    : "certificate-key: %s: no private key in PEM, without a passphrase";
@@ -66,10 +66,10 @@ static const char *load(SSL_CTX *context, const struct config *config, const cha
     if (SSL_CTX_check_private_key(context) != 1) {
         return "certificate-key: %s: it is not the key of the certificate";
     }
-    return load_administrators(context, config, what);
+    return load_administrators(context, files, what);
 }
 
-SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size)
+SSL_CTX *tls_context(const struct tls_files *files, char *why, size_t why_size)
 {
     static const unsigned char session_id[] = "cloister-attestd";
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -82,7 +82,7 @@ SSL_CTX *tls_context(const struct config *config, char *why, size_t why_size)
         return NULL;
     }
     SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-    wrong = load(context, config, &what);
+    wrong = load(context, files, &what);
     ERR_clear_error();
     if (wrong) {
         const char *hole = strstr(wrong, "%s");

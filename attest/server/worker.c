@@ -7,7 +7,6 @@
 #include "server/http.h"
 #include "server/route.h"
 #include "server/writer.h"
-#include "service/api.h"
 
 #define STRANGERS_TURN 4u /* of so many requests one is a stranger's, while others wait */
 
@@ -110,8 +109,8 @@ static void answer(struct worker *worker, struct request *request)
         reply_unavailable(request);
         return;
     }
-    (request->forbidden  ? api_forbidden
-     : request->looks_up ? api_look_up
+    (request->forbidden  ? server_routes.forbidden
+     : request->looks_up ? server_routes.look_up
                          : request->route->handle)(worker, request);
     if (request->authenticated && request->route->who == WHO_HOST) {
         known_add(known, request->shown);
@@ -128,11 +127,11 @@ static void *run(void *argument)
     int64_t began;
 
     while ((request = take(member->all))) {
-        began = service_nanoseconds();
+        began = clock_nanoseconds();
         atomic_store(&member->began, began);
         answer(&member->worker, request);
         atomic_store(&member->began, 0);
-        note_time(service, service_nanoseconds() - began);
+        note_time(service, clock_nanoseconds() - began);
         if (request->apply) {
             writer_submit(member->all->writer, request);
         } else {

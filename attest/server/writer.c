@@ -8,6 +8,7 @@
 
 #include "server/http.h"
 #include "base/say.h"
+#include "service/store.h"
 
 #define MAX_BATCH 256u
 #define SWEEP_S 30
@@ -29,7 +30,7 @@ struct writer {
 
 static int64_t monotonic(void)
 {
-    return service_nanoseconds() / 1000000000;
+    return clock_nanoseconds() / 1000000000;
 }
 
 static void prepare(struct writer *writer)
@@ -46,7 +47,7 @@ static void prepare(struct writer *writer)
 /* Whoever asks for /v1/health shall hear that the store works again, though nobody else asks. */
 static void probe(struct writer *writer)
 {
-    bool works = !store_begin(writer->db) && !store_probe(writer->db, service_seconds()) &&
+    bool works = !store_begin(writer->db) && !store_probe(writer->db, clock_seconds()) &&
                  !store_commit(writer->db);
 
     if (!works) {
@@ -64,7 +65,7 @@ static void probe(struct writer *writer)
  */
 static void sweep(struct writer *writer)
 {
-    int64_t now = monotonic(), clock = service_seconds(), offset = clock - now;
+    int64_t now = monotonic(), clock = clock_seconds(), offset = clock - now;
 
     if (now < writer->next_sweep) {
         return;
@@ -195,7 +196,7 @@ struct writer *writer_start(struct service *service)
     }
     writer->service = service;
     writer->last = &writer->first;
-    writer->offset = service_seconds() - monotonic();
+    writer->offset = clock_seconds() - monotonic();
     writer->next_sweep = monotonic() + SWEEP_S;
     writer->beaten = monotonic();
     pthread_mutex_init(&writer->lock, NULL);

@@ -4,6 +4,11 @@
 #define CLOISTER_SERVICE_API_H
 
 #include "server/worker.h"
+#include "service/store.h"
+
+_Static_assert(REQUEST_ID == STORE_ID_SIZE && REQUEST_ARGUMENT == STORE_POLICY_SIZE &&
+                   REQUEST_DIGEST == STORE_DIGEST,
+               "what a request has fits into the store");
 
 typedef void api_handler(struct worker *worker, struct request *request);
 

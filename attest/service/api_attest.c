@@ -45,7 +45,7 @@ static void judge_now(struct worker *worker, struct request *request, const char
 {
     struct verdict *verdict = malloc(sizeof(*verdict));
     int rc = verdict ? verdict_reach(worker, id, digest, request->body, request->size,
-                                     service_seconds(), verdict)
+                                     clock_seconds(), verdict)
                      : -EIO;
 
     request->authenticated = !rc && verdict->answer.status != 400; /* which is said before */
@@ -69,7 +69,7 @@ static int apply_later(struct db *db, struct request *request)
 {
     struct store_job *job = request->context;
     json_object *object;
-    int rc = store_job_add(db, job, service_seconds() + JOBS_LIFETIME_S);
+    int rc = store_job_add(db, job, clock_seconds() + JOBS_LIFETIME_S);
 
     if (rc == -EDQUOT) {
         reply_error(request, 429, "too-many-requests", "%d verifications of this host wait already",
@@ -115,7 +115,7 @@ static bool job_id(const char *host, const struct request *request, uint8_t dige
 static void judge_later(struct worker *worker, struct request *request)
 {
     struct store_job *job = calloc(1, sizeof(*job));
-    int64_t now = service_seconds();
+    int64_t now = clock_seconds();
     struct store_host host;
     uint8_t id[STORE_DIGEST];
 
@@ -141,7 +141,7 @@ static void judge_later(struct worker *worker, struct request *request)
 
 void api_attest(struct worker *worker, struct request *request)
 {
-    int64_t waited = service_nanoseconds() - request->queued;
+    int64_t waited = clock_nanoseconds() - request->queued;
     uint8_t digest[STORE_DIGEST];
     char id[STORE_ID_SIZE];
 

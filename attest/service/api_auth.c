@@ -66,7 +66,7 @@ void api_look_up(struct worker *worker, struct request *request)
         (void)!api_authenticate(worker, request, &host);
         return;
     }
-    rc = store_ticket_get(worker->db, request->shown, service_seconds(), named);
+    rc = store_ticket_get(worker->db, request->shown, clock_seconds(), named);
     if (rc == -EIO) {
         reply_unavailable(request);
     } else if (rc) {

@@ -24,7 +24,7 @@ void api_challenge(struct worker *worker, struct request *request)
     }
     memset(&challenge, 0, sizeof(challenge));
     memcpy(challenge.host, host.id, sizeof(challenge.host));
-    challenge.made = service_seconds();
+    challenge.made = clock_seconds();
     challenge.expires = challenge.made + worker->service->config.challenge_lifetime;
     object = json_object_new_object();
     if (!object || challenge_make(worker->service->sealing_key, &challenge, text)) {

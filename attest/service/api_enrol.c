@@ -76,7 +76,7 @@ static bool believe(struct worker *worker, struct request *request, const struct
     const struct taken *certificate = &body->fields[EK_CERTIFICATE];
     uint8_t named[STORE_DIGEST];
     char why[400];
-    int rc = store_ticket_get(worker->db, enrolment->ticket, service_seconds(), named);
+    int rc = store_ticket_get(worker->db, enrolment->ticket, clock_seconds(), named);
 
     if (rc == -EIO) {
         reply_unavailable(request);
@@ -113,7 +113,7 @@ static void offer(struct worker *worker, struct request *request, EVP_PKEY *ek,
     json_object *object = json_object_new_object();
     size_t size;
 
-    enrolment->expires = service_seconds() + worker->service->config.enrolment_lifetime;
+    enrolment->expires = clock_seconds() + worker->service->config.enrolment_lifetime;
     if (!object || RAND_bytes(secret, sizeof(secret)) != 1 ||
         !sha256(secret, sizeof(secret), enrolment->secret_digest) ||
         credential_make(ek, enrolment->ak_digest, secret, blob, encrypted, &size) ||
@@ -175,7 +175,7 @@ static int apply_activation(struct db *db, struct request *request)
     char token[STORE_ID_SIZE + sizeof(activation->secret)];
     json_object *object;
     char ek[2 * STORE_DIGEST + 1];
-    int rc = store_host_enrol(db, activation->enrolment.ticket, service_seconds(),
+    int rc = store_host_enrol(db, activation->enrolment.ticket, clock_seconds(),
                               activation->enrolment.sent_digest, &host);
     bool repeated = rc == -EALREADY;
 
@@ -215,7 +215,7 @@ static bool read_enrolment(struct worker *worker, const struct body *body,
         return false;
     }
     memcpy(enrolment, content, sizeof(*enrolment));
-    return service_seconds() < enrolment->expires && sha256(secret.data, secret.size, digest) &&
+    return clock_seconds() < enrolment->expires && sha256(secret.data, secret.size, digest) &&
            !CRYPTO_memcmp(digest, enrolment->secret_digest, sizeof(digest));
 }
 
@@ -251,7 +251,7 @@ void api_activate(struct worker *worker, struct request *request)
         hex_text(id, sizeof(id), host->id, sizeof(host->id));
         memcpy(host->ek_digest, activation->enrolment.ek_digest, STORE_DIGEST);
         memcpy(host->ak_digest, activation->enrolment.ak_digest, STORE_DIGEST);
-        host->enrolled = service_seconds();
+        host->enrolled = clock_seconds();
         request->context = activation;
         request->apply = apply_activation;
     }

@@ -114,7 +114,7 @@ static bool time_of(json_object *claims, const char *name, int64_t *time)
 /* 0, -EACCES, -EIO. */
 static int check_now(struct worker *worker, json_object *claims)
 {
-    int64_t now = service_seconds(), issued, begins, ends;
+    int64_t now = clock_seconds(), issued, begins, ends;
     struct store_host host;
     int rc;
 

@@ -118,7 +118,7 @@ static int apply_put(struct db *db, struct request *request)
         return rc == -EIO ? rc : 0;
     }
     rc = store_policy_put(db, request->argument, request->body, request->size, change->digest,
-                          service_seconds());
+                          clock_seconds());
     digest_text(change->digest, text);
     if (!rc) {
         rc = api_note(db, request,

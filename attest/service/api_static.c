@@ -63,7 +63,7 @@ static void write_metrics(FILE *stream, struct service *service)
             (unsigned long long)atomic_load(&counts->turned_away),
             (unsigned long long)atomic_load(&counts->crowded), atomic_load(&service->in_flight),
             atomic_load(&service->ready) && atomic_load(&service->store_works),
-            (long long)(material->end.time - service_seconds()));
+            (long long)(material->end.time - clock_seconds()));
     material_put(material);
 }
 

@@ -107,7 +107,7 @@ void api_ticket(struct worker *worker, struct request *request)
             memcpy(ticket->row.ek_digest, body.fields[0].bytes.data, STORE_DIGEST);
         }
         ticket->row.expires =
-            service_seconds() + (body.fields[1].given ? body.fields[1].number : TICKET_DEFAULT_S);
+            clock_seconds() + (body.fields[1].given ? body.fields[1].number : TICKET_DEFAULT_S);
         request->context = ticket;
         request->apply = apply_ticket;
     }
@@ -171,7 +171,7 @@ void api_tickets(struct worker *worker, struct request *request)
     page.list = json_object_new_array();
     object = json_object_new_object();
     if (!page.list || !object ||
-        store_ticket_list(worker->db, *after ? digest : NULL, service_seconds(), PAGE, list_row,
+        store_ticket_list(worker->db, *after ? digest : NULL, clock_seconds(), PAGE, list_row,
                           &page)) {
         json_object_put(page.list);
         json_object_put(object);
@@ -190,7 +190,7 @@ static int apply_delete(struct db *db, struct request *request)
 {
     struct store_ticket row = {.expires = 0};
     int rc = read_id(request->argument, row.digest)
-                 ? store_ticket_get(db, row.digest, service_seconds(), row.ek_digest)
+                 ? store_ticket_get(db, row.digest, clock_seconds(), row.ek_digest)
                  : -ENOENT;
 
     rc = rc ? rc : store_ticket_delete(db, row.digest);

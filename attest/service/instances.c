@@ -44,7 +44,7 @@ static void describe(const struct instances *instances, struct service *service,
 {
     struct material *material = service_material(service);
 
-    *ours = (struct store_instance){.seen = service_seconds()};
+    *ours = (struct store_instance){.seen = clock_seconds()};
     snprintf(ours->id, sizeof(ours->id), "%s", instances->id);
     snprintf(ours->issuer, sizeof(ours->issuer), "%s", service->config.issuer);
     snprintf(ours->key, sizeof(ours->key), "%s", material->signer.kid);
@@ -68,7 +68,7 @@ static int meet(struct instances *instances, struct db *db, struct search *searc
 
 void instances_tick(struct instances *instances, struct service *service, struct db *db)
 {
-    int64_t now = service_nanoseconds() / 1000000000;
+    int64_t now = clock_nanoseconds() / 1000000000;
     struct store_instance ours;
     struct search search = {.ours = &ours};
     int rc = 0;

@@ -96,7 +96,7 @@ static void *run(void *argument)
     struct store_job job;
 
     while (!atomic_load(&jobs->service->stopping)) {
-        int64_t now = service_seconds();
+        int64_t now = clock_seconds();
 
         if (atomic_load(&jobs->service->ready)) {
             instances_tick(&jobs->instances, jobs->service, jobs->worker.db);

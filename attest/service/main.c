@@ -13,6 +13,7 @@
 #include "service/jobs.h"
 #include "base/say.h"
 #include "service/service.h"
+#include "service/store.h"
 #include "service/supervise.h"
 #include "server/writer.h"
 

@@ -77,7 +77,13 @@ static bool load_certificates(struct material *material, const struct config *co
         !(material->roles = roles_load(config->administrator_roles, why, why_size))) {
         return false;
     }
-    material->tls = tls_context(config, why, why_size);
+    material->tls =
+        tls_context(&(struct tls_files){.certificate = config->certificate,
+                                        .certificate_key = config->certificate_key,
+                                        .administrator_ca = config->administrator_ca,
+                                        .administrator_crl = config->administrator_crl,
+                                        .administrator_roles = config->administrator_roles},
+                    why, why_size);
     return material->tls != NULL;
 }
 

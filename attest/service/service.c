@@ -3,28 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
-
-int64_t service_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec;
-}
-
-int64_t service_nanoseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 int service_load(struct service *service, char *why, size_t why_size)
 {
     pthread_mutex_init(&service->lock, NULL);
-    service->material = material_load(&service->config, service_seconds(), why, why_size);
+    service->material = material_load(&service->config, clock_seconds(), why, why_size);
     if (!service->material) {
         return -EINVAL;
     }
@@ -40,7 +23,7 @@ int service_load(struct service *service, char *why, size_t why_size)
 bool service_reload(struct service *service, const struct config *config, char *why,
                     size_t why_size)
 {
-    struct material *fresh = material_load(config, service_seconds(), why, why_size), *former;
+    struct material *fresh = material_load(config, clock_seconds(), why, why_size), *former;
 
     if (!fresh) {
         return false;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "server/clock.h"
 #include "server/known.h"
 #include "service/config.h"
 #include "service/material.h"
@@ -55,8 +56,5 @@ enum role service_role(struct service *service, const char *subject);
 /* Was this session begun with the certificates and lists that are used now? */
 bool service_is_current(struct service *service, const SSL *ssl);
 void service_count_reply(struct service *service, int status);
-
-int64_t service_seconds(void);     /* since 1970 */
-int64_t service_nanoseconds(void); /* monotonic */
 
 #endif

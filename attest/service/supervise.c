@@ -19,9 +19,9 @@
 static void warn_of_end(struct service *service, int64_t *next)
 {
     struct material *material = service_material(service);
-    int64_t now = service_seconds(), left = material->end.time - now;
+    int64_t now = clock_seconds(), left = material->end.time - now;
 
-    *next = service_nanoseconds() / 1000000000 + DAY_S;
+    *next = clock_nanoseconds() / 1000000000 + DAY_S;
     if (left < 0) {
         say_error("%s: the certificate has expired", material->end.name);
     } else if (left < (int64_t)service->config.expiry_warning * DAY_S) {
@@ -48,7 +48,7 @@ static void reload(const struct supervised *all)
 {
     struct config fresh, merged = all->service->config;
     char why[700];
-    int64_t now = service_nanoseconds() / 1000;
+    int64_t now = clock_nanoseconds() / 1000;
 
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now);
     config_initialise(&fresh);
@@ -71,7 +71,7 @@ static void reload(const struct supervised *all)
 /* Is each thread doing something, or has nothing to do? */
 static bool is_alive(const struct supervised *all)
 {
-    int64_t since = service_nanoseconds() / 1000000000 - STUCK_S;
+    int64_t since = clock_nanoseconds() / 1000000000 - STUCK_S;
 
     return http_is_alive(all->http, since) && workers_are_alive(all->workers, since) &&
            writer_is_alive(all->writer, since);
@@ -92,7 +92,7 @@ void supervise(const struct supervised *all, const sigset_t *signals)
             reload(all);
             next_warning = 0;
         }
-        if (service_nanoseconds() / 1000000000 >= next_warning) {
+        if (clock_nanoseconds() / 1000000000 >= next_warning) {
             warn_of_end(all->service, &next_warning);
         }
         if (is_alive(all)) {

@@ -250,7 +250,7 @@ int verdict_reach(struct worker *worker, const char *id, const uint8_t *token_di
 
     memset(verdict, 0, sizeof(*verdict));
     snprintf(verdict->host, sizeof(verdict->host), "%s", id);
-    verdict->now = service_seconds();
+    verdict->now = clock_seconds();
     if (EVP_Digest(text, size, verdict->answer.request, NULL, EVP_sha256(), NULL) != 1) {
         return -EIO;
     }

@@ -4,6 +4,7 @@
 #define CLOISTER_SERVICE_VERDICT_H
 
 #include "server/worker.h"
+#include "service/store.h"
 
 struct verdict {
     struct store_answer answer; /* its reply is freed by verdict_release() */

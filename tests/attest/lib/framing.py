@@ -221,7 +221,7 @@ def methods(world, service):
         world.tap.ok(reply.status == status and reply.headers.get("Allow") == allow, f"OPTIONS {path}: {allow}",
                      f"{reply!r} {reply.headers.get('Allow')}")
     for method, path, allow in (("PUT", "/v1/health", "GET, HEAD, OPTIONS"), ("GET", "/v1/attest", "POST, OPTIONS"),
-                                ("HEAD", "/v1/tickets", "POST, OPTIONS"),
+                                ("HEAD", "/v1/introspect", "POST, OPTIONS"),
                                 ("POST", "/v1/policies/x", "GET, HEAD, PUT, DELETE, OPTIONS")):
         reply = service.ask(method, path)
         world.tap.ok(reply.status == 405 and reply.headers.get("Allow") == allow, f"{method} {path}: 405, Allow: {allow}",

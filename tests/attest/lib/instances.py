@@ -10,7 +10,8 @@ def refused(world, store, name, says, **settings):
     made = world.service(start=False, name=name, store=store, **settings)
     made.write_config()
     status, said = made.run("--config", made.config)
-    world.tap.ok(status == 3 and re.search(says, said) and "this one" in said, f"{name}: it ends with 3, and says why", f"{status} {said}")
+    world.tap.ok(status == 3 and re.search(says, said) and "this one" in said,
+                 f"{name}: it ends with 3, and says why", f"{status} {said}")
 
 
 def good(world, store, name, **settings):
@@ -26,7 +27,8 @@ def run(world):
     first = good(world, store, "first")
     refused(world, store, "another key", "signing-key: .*each must be", signing_key=other)
     refused(world, store, "another key, which knows ours", "signing-key: ", signing_key=other, next_signing_key=key)
-    refused(world, store, "another issuer", "issuer: .*https://attest.example.*https://other.example", issuer="https://other.example")
+    refused(world, store, "another issuer", "issuer: .*https://attest.example.*https://other.example",
+            issuer="https://other.example")
     same = good(world, store, "the same key")
     world.tap.equal(same.stop(), 0, "it ends")
     world.tap.equal(first.stop(), 0, "and the first")

@@ -25,7 +25,8 @@ def run(world):
     service, copy = world.service(name="restored"), world.folder / "copy.sqlite"
     host, ticket = world.enrol(service), world.ticket(service)
     challenge = host.challenge()
-    statement = next(line.strip() for line in MANUAL.read_text(encoding="ascii").splitlines() if "DELETE FROM meta" in line).replace("\\-", "-")
+    lines = MANUAL.read_text(encoding="ascii").splitlines()
+    statement = next(line.strip() for line in lines if "DELETE FROM meta" in line).replace("\\-", "-")
     with sqlite3.connect(service.folder / "restored.sqlite") as store, sqlite3.connect(copy) as target:
         store.backup(target)
     target.close()

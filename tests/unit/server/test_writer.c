@@ -13,6 +13,7 @@
 
 #include "server/http.h"
 #include "server/writer.h"
+#include "service/store.h"
 #include "../suite.h"
 
 static struct service service;
