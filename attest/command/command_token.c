@@ -63,14 +63,13 @@ static int take_number(char **argv, const char *option, uint32_t most, uint32_t 
 
 static int take_nonce(char **argv, struct inputs *in)
 {
-    int size = hex_read(optarg, in->nonce, sizeof(in->nonce));
+    size_t size = 0;
+    int rc = option_hex(argv[0], "--nonce", in->nonce, CLOISTER_TOKEN_NONCE_MIN,
+                        CLOISTER_TOKEN_NONCE_MAX, &size);
 
     in->expectation.nonce = in->nonce;
     in->expectation.nonce_size = (uint32_t)size;
-    return size >= (int)CLOISTER_TOKEN_NONCE_MIN
-               ? 0
-               : complain_usage(argv[0], "--nonce: %u to %u bytes in hexadecimal expected",
-                                CLOISTER_TOKEN_NONCE_MIN, CLOISTER_TOKEN_NONCE_MAX);
+    return rc;
 }
 
 static int take_option(char **argv, int option, void *inputs)

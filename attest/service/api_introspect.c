@@ -7,20 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "service/api.h"
 #include "verify/base64.h"
 #include "verify/json.h"
 #include "verify/token_check.h"
 
 /* --- the form (RFC 7662, 2.1; application/x-www-form-urlencoded) --------------------------- */
-
-static int digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
 
 /* Decodes in place; false: a '%' without two digits, or what is no character of a token. */
 static bool decode(char *text, size_t *size)
@@ -31,8 +24,8 @@ static bool decode(char *text, size_t *size)
         char c = text[i];
 
         if (c == '%') {
-            int high = i + 2 < *size ? digit(text[i + 1]) : -1,
-                low = high < 0 ? -1 : digit(text[i + 2]);
+            int high = i + 2 < *size ? hex_digit(text[i + 1]) : -1,
+                low = high < 0 ? -1 : hex_digit(text[i + 2]);
 
             if (low < 0) {
                 return false;

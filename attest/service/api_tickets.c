@@ -9,6 +9,7 @@
 
 #include <openssl/rand.h>
 
+#include "base/hex.h"
 #include "service/api.h"
 #include "verify/base64.h"
 #include "server/body.h"
@@ -139,18 +140,11 @@ static void list_row(void *context, const struct store_ticket *row)
     }
 }
 
-/* A text of exactly this many digits, as bytes. */
+/* Digits in lower case: an id has one spelling. */
 static bool read_id(const char *text, uint8_t digest[STORE_DIGEST])
 {
-    if (strlen(text) != 2 * STORE_DIGEST || strspn(text, "0123456789abcdef") != strlen(text)) {
-        return false;
-    }
-    for (size_t i = 0; i < STORE_DIGEST; i++) {
-        char pair[3] = {text[2 * i], text[2 * i + 1], 0};
-
-        digest[i] = (uint8_t)strtoul(pair, NULL, 16);
-    }
-    return true;
+    return strspn(text, "0123456789abcdef") == 2 * STORE_DIGEST &&
+           hex_decode(text, digest, STORE_DIGEST);
 }
 
 /* ?after=ID: what follows this one. */

@@ -38,8 +38,9 @@ static const struct setting list[] = {
 bool client_settings(const struct client *client, struct client_settings *settings,
                      char why[STATE_WHY])
 {
-    static const struct settings table = {list, sizeof(list) / sizeof(list[0]),
-                                          sizeof(struct client_settings)};
+    static const struct settings table = {.list = list,
+                                          .count = sizeof(list) / sizeof(list[0]),
+                                          .size = sizeof(struct client_settings)};
 
     settings_initialise(&table, settings);
     if (!client->config && access(CLIENT_CONFIG, F_OK) && errno == ENOENT)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/textfile.h"
 
 #define FILE_MAX (1024u * 1024u)
@@ -64,8 +65,8 @@ int state_lock(char why[STATE_WHY])
 
 json_object *state_read(const char *name, char why[STATE_WHY])
 {
-    char path[STATE_PATH + 32], *text;
-    json_object *object;
+    char path[STATE_PATH + 32], detail[120], *text;
+    json_object *object = NULL;
     size_t size;
     int rc;
 
@@ -78,11 +79,10 @@ json_object *state_read(const char *name, char why[STATE_WHY])
         snprintf(why, STATE_WHY, "%s cannot be read: %s", path, strerror(-rc));
         return NULL;
     }
-    object = json_tokener_parse(text);
+    rc = json_read(text, size, &object, detail, sizeof(detail));
     free(text);
-    if (json_object_is_type(object, json_type_object))
+    if (!rc)
         return object;
-    json_object_put(object);
     snprintf(why, STATE_WHY, "%s is damaged: remove it and enrol again, with a new ticket", path);
     return NULL;
 }
@@ -128,8 +128,12 @@ const char *state_text(json_object *object, const char *key)
 int64_t state_number(json_object *object, const char *key)
 {
     json_object *member;
+    int64_t number;
 
-    return json_object_object_get_ex(object, key, &member) ? json_object_get_int64(member) : 0;
+    return json_object_object_get_ex(object, key, &member) &&
+                   json_object_is_type(member, json_type_int) && json_whole(member, &number)
+               ? number
+               : 0;
 }
 
 void state_add(json_object *object, const char *key, const char *text)

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/number.h"
+
 #define REPLY_MAX (512u * 1024u)
 #define CONNECT_S 10L
 #define WHOLE_S 60L
-#define RETRY_MOST 3600L
+#define RETRY_MOST 3600u /* also where it is no number of seconds */
 
 struct answer {
     char *text;
@@ -178,27 +181,21 @@ static void read_headers(CURL *curl, struct web_reply *reply)
         strlen(header->value) < sizeof(reply->location))
         strcpy(reply->location, header->value);
     if (curl_easy_header(curl, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-        reply->retry_after = strtol(header->value, NULL, 10);
-        if (reply->retry_after < 0 || reply->retry_after > RETRY_MOST)
-            reply->retry_after = RETRY_MOST;
+        uint64_t seconds = RETRY_MOST;
+
+        (void)!number_read(header->value, 10, 0, RETRY_MOST, &seconds);
+        reply->retry_after = (long)seconds;
     }
 }
 
 static json_object *parse(const struct answer *answer)
 {
-    json_tokener *tokener = json_tokener_new_ex(16);
     json_object *object = NULL;
+    char why[120];
 
-    if (tokener && answer->size) {
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        object = json_tokener_parse_ex(tokener, answer->text, (int)answer->size + 1);
-    }
-    if (tokener)
-        json_tokener_free(tokener);
-    if (json_object_is_type(object, json_type_object))
-        return object;
-    json_object_put(object);
-    return NULL;
+    return answer->size && !json_read(answer->text, answer->size, &object, why, sizeof(why))
+               ? object
+               : NULL;
 }
 
 static void set_body(CURL *curl, json_object *body)
