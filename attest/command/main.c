@@ -86,12 +86,14 @@ int option_hex(const char *command, const char *option, uint8_t *bytes, size_t l
 int option_number(const char *command, const char *option, uint64_t least, uint64_t most,
                   uint64_t *number)
 {
+    char wanted[48];
+
     if (number_read(optarg, 10, least, most, number)) {
         return 0;
     }
-    return complain_usage(command,
-                          "%s: a number from %" PRIu64 " to %" PRIu64 " expected, not '%.40s'",
-                          option, least, most, optarg);
+    snprintf(wanted, sizeof(wanted),
+             most == UINT64_MAX ? "%" PRIu64 " or more" : "%" PRIu64 " to %" PRIu64, least, most);
+    return complain_usage(command, "%s: %s expected, not '%.40s'", option, wanted, optarg);
 }
 
 int main(int argc, char **argv)
