@@ -4,40 +4,39 @@
  * for `enrol` and `attest`, the unit cloister-attest.service runs `run`. It alone on the host speaks
  * with the network.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "attest/client.h"
+#include "base/options.h"
 #include "base/output.h"
 #include "settings/config.h"
 
-struct options {
+#define PROGRAM "cloister-attest"
+
+struct arguments {
     struct client client;
     const char *state, *ticket, *ca;
 };
 
-static void print_usage(FILE *stream)
-{
-    fputs("Usage: cloister-attest [OPTION]... enrol URL --ticket TICKET [--ca FILE]\n"
-          "       cloister-attest [OPTION]... now|status|run\n"
-          "\n"
-          "  --config FILE  settings, in place of " CLIENT_CONFIG "\n"
-          "  --state DIR    what is kept, in place of " STATE_FOLDER "\n"
-          "  --socket PATH  where cloisterd listens (" CONFIG_SOCKET ")\n"
-          "  --json         answer in JSON, for programs\n"
-          "  -h, --help, -V, --version\n",
-          stream);
-}
+static const char help[] =
+    "Usage: cloister-attest [OPTION]... enrol URL --ticket TICKET [--ca FILE]\n"
+    "       cloister-attest [OPTION]... now|status|run\n"
+    "\n"
+    "  --config FILE  settings, in place of " CLIENT_CONFIG "\n"
+    "  --state DIR    what is kept, in place of " STATE_FOLDER "\n"
+    "  --socket PATH  where cloisterd listens (" CONFIG_SOCKET ")\n"
+    "  --json         answer in JSON, for programs\n"
+    "  -h, --help, -V, --version\n";
 
-static int usage(const struct options *options, const char *why)
+static int usage(const struct arguments *options, const char *why)
 {
     return client_fail(&options->client, CLIENT_USAGE, "%s", why);
 }
 
-static int run(const struct options *options, int count, char **arguments)
+static int run(const struct arguments *options, int count, char **arguments)
 {
     const char *name = count ? arguments[0] : "";
     char why[STATE_WHY];
@@ -74,60 +73,69 @@ static void block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+static int take(char **argv, int option, void *context)
+{
+    struct arguments *arguments = context;
+
+    (void)argv;
+    switch (option) {
+    case 'c':
+        arguments->client.config = optarg;
+        return 0;
+    case 'd':
+        arguments->state = optarg;
+        return 0;
+    case 's':
+        arguments->client.socket = optarg;
+        return 0;
+    case 't':
+        arguments->ticket = optarg;
+        return 0;
+    case 'a':
+        arguments->ca = optarg;
+        return 0;
+    case 'j':
+        arguments->client.json = true;
+        return 0;
+    default: /* --version */
+        puts(PROGRAM " " CLOISTER_VERSION);
+        return OPTIONS_DONE;
+    }
+}
+
+static const struct option table[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"state", required_argument, NULL, 'd'},
+    {"socket", required_argument, NULL, 's'},
+    {"ticket", required_argument, NULL, 't'},
+    {"ca", required_argument, NULL, 'a'},
+    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+static const struct options known = {.program = PROGRAM,
+                                     .letters = "V",
+                                     .list = table,
+                                     .help = help,
+                                     .arguments = true,
+                                     .take = take};
+
 int main(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"state", required_argument, NULL, 'd'},
-        {"socket", required_argument, NULL, 's'},
-        {"ticket", required_argument, NULL, 't'},
-        {"ca", required_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-    };
-    struct options options = {.client = {.socket = CONFIG_SOCKET}, .state = STATE_FOLDER};
-    int option, status;
+    struct arguments arguments = {.client = {.socket = CONFIG_SOCKET}, .state = STATE_FOLDER};
+    int status;
 
     if (output_begin())
         return CLIENT_PROBLEM;
-    while ((option = getopt_long(argc, argv, "hV", table, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            options.client.config = optarg;
-            break;
-        case 'd':
-            options.state = optarg;
-            break;
-        case 's':
-            options.client.socket = optarg;
-            break;
-        case 't':
-            options.ticket = optarg;
-            break;
-        case 'a':
-            options.ca = optarg;
-            break;
-        case 'j':
-            options.client.json = true;
-            break;
-        case 'h':
-            print_usage(stdout);
-            return output_end("cloister-attest", CLIENT_OK, CLIENT_PROBLEM);
-        case 'V':
-            puts("cloister-attest " CLOISTER_VERSION);
-            return output_end("cloister-attest", CLIENT_OK, CLIENT_PROBLEM);
-        default:
-            fputs("Try 'cloister-attest --help'.\n", stderr);
-            return CLIENT_USAGE;
-        }
-    }
+    status = options_take(&known, argc, argv, &arguments);
+    if (status)
+        return status == OPTIONS_DONE ? output_end(PROGRAM, CLIENT_OK, CLIENT_PROBLEM) : status;
     umask(077);
     block_signals();
     if (!web_initialise())
-        return client_fail(&options.client, CLIENT_PROBLEM, "libcurl does not start");
-    status = run(&options, argc - optind, argv + optind);
+        return client_fail(&arguments.client, CLIENT_PROBLEM, "libcurl does not start");
+    status = run(&arguments, argc - optind, argv + optind);
     web_finalise();
-    return output_end("cloister-attest", status, CLIENT_PROBLEM);
+    return output_end(PROGRAM, status, CLIENT_PROBLEM);
 }

@@ -171,6 +171,11 @@ def refused(world, cloister, service, proxy, host):
     for name, reply, says in (
             ("no JSON", (200, {}, b"<html>"), "not as cloister-attestd does"),
             ("a list", (200, {}, b"[]"), "not as cloister-attestd"),
+            ("a zero byte behind it", (200, {}, b'{"nonce": "00"}\0'), "not as cloister-attestd"),
+            ("a zero byte in a text", (200, {}, b'{"nonce": "00", "challenge": "a\\u0000b"}'), "not as cloister-attestd"),
+            ("a zero byte in a name", (200, {}, b'{"challenge\\u0000": "a"}'), "not as cloister-attestd"),
+            ("a number beyond 64 bits", (200, {}, b'{"expires": 18446744073709551616}'), "not as cloister-attestd"),
+            ("a member twice", (200, {}, b'{"challenge": "a", "challenge": "b"}'), "not as cloister-attestd"),
             ("a redirection", (302, {"Location": "https://localhost:1/"}, b"{}"), "answers 302"),
             ("no challenge", (200, {}, b'{"nonce": "00"}'), "has no challenge"),
             ("too much", (200, {}, b'{"a": "' + b"x" * 600000 + b'"}'), "more than 512 KiB"),
