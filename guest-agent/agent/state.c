@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "base/say.h"
 
 #define FORMAT "1 %" PRIu32 " %d %" PRIu64 " %" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIu64 " .\n"
@@ -67,14 +68,16 @@ void state_remove(const char *folder, uint32_t id)
 
 static bool load_one(int folder, const char *name, struct state_entry *entry)
 {
-    char line[256], end, dot;
+    char line[256], dot;
     uint32_t uid;
+    uint64_t id;
     int pid, file;
     ssize_t size;
 
     memset(entry, 0, sizeof(*entry));
-    if (sscanf(name, "%" SCNu32 "%c", &entry->id, &end) != 1 || !entry->id)
+    if (!number_read(name, 10, 1, UINT32_MAX, &id))
         return false;
+    entry->id = (uint32_t)id;
     file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file < 0)
         return false;
@@ -83,6 +86,8 @@ static bool load_one(int folder, const char *name, struct state_entry *entry)
     if (size <= 0)
         return false;
     line[size] = '\0';
+    if (strlen(line) != (size_t)size) /* what stands behind a zero byte would not be looked at */
+        return false;
     if (sscanf(line, SCAN, &uid, &pid, &entry->process.start, &entry->handle[0], &entry->handle[1],
                &entry->frames, &entry->balloon_kb, &dot) != 8 ||
         dot != '.')

@@ -278,15 +278,18 @@ END_TEST
 
 START_TEST(removes_state_that_is_none)
 {
-    static const char *const names[] = {"0", "x", "5x", "7.new", "99999999999999999999x",
-                                        "8", "9", "10"};
+    static const char *const names[] = {"0",          "x",  "5x", "7.new", "99999999999999999999x",
+                                        "4294967297", "+5", " 6", "-1",    "8",
+                                        "9",          "10", "11"};
     struct stat status;
 
     start();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        write_text(names[i], i < 5 ? "1 0 1 1 1 1 1 1 .\n" : "");
+        write_text(names[i], i < 9 ? "1 0 1 1 1 1 1 1 .\n" : "");
     write_text("9", "1 0 1 1 1 1 1 1");      /* cut off */
     write_text("10", "2 0 1 1 1 1 1 1 .\n"); /* another version */
+    FILE *file = fopen(path("11"), "w");     /* more behind a zero byte */
+    REQUIRE(file && fwrite("1 0 1 1 1 1 1 1 .\n\0 x", 21, 1, file) == 1 && !fclose(file));
     entry_count = 0;
     state_load(folder, found, NULL);
     ck_assert_uint_eq(entry_count, 0);
