@@ -44,19 +44,34 @@ static struct enclave *find_by_handle(struct tenant *tenant, const uint64_t hand
     return enclave;
 }
 
-/* What ENTER (else RESUME) does with a thread in its state. */
-static struct call_refusal decode_claim(const struct thread *thread, bool enter)
+/* The thread of an enclave that is called; NULL: it has none such. */
+static inline struct thread *find_thread(const struct enclave *enclave,
+                                         const struct thread_call *call)
 {
-    uint32_t id = thread->enclave->id;
+    const uint32_t count = enclave->header.launch.thread_count;
 
-    switch (thread_state(thread)) {
+    return call->thread < count ? &enclave->threads[index_nospec(call->thread, count)] : NULL;
+}
+
+/* ENTER (else RESUME) may have a thread in this state. */
+static inline bool is_claimable(enum cloister_thread_state state, bool enter)
+{
+    return enter ? state == CLOISTER_THREAD_IDLE
+                 : state == CLOISTER_THREAD_INTERRUPTED || state == CLOISTER_THREAD_OCALL;
+}
+
+/* What ENTER (else RESUME) does with a thread in its state. */
+static struct call_refusal decode_claim(enum cloister_thread_state state, bool enter, uint32_t id)
+{
+    if (is_claimable(state, enter)) {
+        return refusal(0, CLOISTER_REASON_NONE, id);
+    }
+    switch (state) {
     case CLOISTER_THREAD_IDLE:
-        return enter ? refusal(0, CLOISTER_REASON_NONE, id)
-                     : refusal(-EINVAL, CLOISTER_REASON_THREAD_IDLE, id);
+        return refusal(-EINVAL, CLOISTER_REASON_THREAD_IDLE, id);
     case CLOISTER_THREAD_INTERRUPTED:
     case CLOISTER_THREAD_OCALL:
-        return enter ? refusal(-EBUSY, CLOISTER_REASON_THREAD_INTERRUPTED, id)
-                     : refusal(0, CLOISTER_REASON_NONE, id);
+        return refusal(-EBUSY, CLOISTER_REASON_THREAD_INTERRUPTED, id);
     case CLOISTER_THREAD_RUNNING:
         return refusal(-EBUSY, CLOISTER_REASON_THREAD_BUSY, id);
     case CLOISTER_THREAD_DEAD:
@@ -66,9 +81,11 @@ static struct call_refusal decode_claim(const struct thread *thread, bool enter)
 }
 
 /* Makes an IDLE, INTERRUPTED or OCALL thread RUNNING on the caller's vCPU. */
-static void perform_claim(struct thread *thread, const struct thread_call *call)
+static inline __attribute__((__always_inline__)) void
+perform_claim(struct thread *thread, enum cloister_thread_state state,
+              const struct thread_call *call)
 {
-    enum cloister_thread_state state = thread_state(thread);
+    struct enclave *enclave = thread->enclave;
 
     if (state == CLOISTER_THREAD_IDLE) {
         host_world_start(thread, call->arg[0], call->arg[1]);
@@ -77,8 +94,8 @@ static void perform_claim(struct thread *thread, const struct thread_call *call)
     }
     thread->vcpu = call->vcpu;
     __atomic_store_n(&thread->state, CLOISTER_THREAD_RUNNING, __ATOMIC_RELEASE);
-    count_add(&thread->enclave->entries, 1);
-    count_add(&thread->enclave->tenant->entries, 1);
+    count_add(&enclave->entries, 1);
+    count_add(&enclave->tenant->entries, 1);
 }
 
 /* Under tenant.lock. */
@@ -92,27 +109,26 @@ static struct call_refusal serve(struct tenant *tenant, const struct thread_call
     if (!enclave) {
         return refusal(-ENOENT, CLOISTER_REASON_RANDOM_HANDLE, CLOISTER_NO_ENCLAVE);
     }
-    if (call->thread >= enclave->header.launch.thread_count) {
+    struct thread *thread = find_thread(enclave, call);
+    if (!thread) {
         return refusal(-EINVAL, CLOISTER_REASON_NO_SUCH_THREAD, enclave->id);
     }
-    struct thread *thread =
-        &enclave->threads[index_nospec(call->thread, enclave->header.launch.thread_count)];
-
+    const enum cloister_thread_state state = thread_state(thread);
     switch (call->operation) {
     case CLOISTER_CALL_ENTER:
     case CLOISTER_CALL_RESUME:
-        refused = decode_claim(thread, call->operation == CLOISTER_CALL_ENTER);
+        refused = decode_claim(state, call->operation == CLOISTER_CALL_ENTER, enclave->id);
         break;
     case CLOISTER_CALL_STATUS:
         result->outcome = 0;
-        result->value[0] = thread_state(thread);
+        result->value[0] = state;
         result->value[1] = count_read(&thread->interruptions);
         return refusal(0, CLOISTER_REASON_NONE, enclave->id);
     default:
         return refusal(-EINVAL, CLOISTER_REASON_UNKNOWN_OP, enclave->id);
     }
     if (!refused.error) {
-        perform_claim(thread, call);
+        perform_claim(thread, state, call);
         *enter = thread;
         result->outcome = -EAGAIN;
     }
@@ -145,18 +161,23 @@ struct thread *thread_call(struct tenant *tenant, const struct thread_call *call
 
 struct thread *thread_call_try(struct tenant *tenant, const struct thread_call *call)
 {
-    struct thread_result unused;
-    struct thread *enter = NULL;
+    const bool enter = call->operation == CLOISTER_CALL_ENTER;
 
-    if (!call->user_mode || !call->flags_ok || !host_lock_try(&tenant->lock)) {
+    if (!call->user_mode || !call->flags_ok ||
+        !(enter || call->operation == CLOISTER_CALL_RESUME) || !host_lock_try(&tenant->lock)) {
         return NULL;
     }
-    (void)serve(tenant, call, &enter, &unused);
-    if (enter) {
+    struct enclave *enclave = find_by_handle(tenant, call->handle);
+    struct thread *thread = enclave ? find_thread(enclave, call) : NULL;
+    const enum cloister_thread_state state = thread ? thread_state(thread) : CLOISTER_THREAD_DEAD;
+    if (is_claimable(state, enter)) {
+        perform_claim(thread, state, call);
         count_add(&tenant->fast_entries, 1);
+    } else {
+        thread = NULL;
     }
     host_unlock(&tenant->lock);
-    return enter;
+    return thread;
 }
 
 static void trace_thread(struct thread *thread, enum cloister_reason reason, uint64_t vector,

@@ -176,8 +176,7 @@ const struct world_ops world_ops_svm = {
  * flushes all, for those who take the next ones. A flush that the tenant was to begin with is done here for
  * both, because its next entry will not ask for it again.
  */
-static void asid_prepare(const struct vcpu *v, struct world *world, struct vmcb_struct *vmcb,
-                         const struct vmcb_struct *tenant)
+static noinline void asid_renew(struct world *world, struct vmcb_struct *vmcb, const struct vmcb_struct *tenant)
 {
     const uint8_t flush = cpu_has_svm_flushbyasid ? TLB_CTRL_FLUSH_ASID : TLB_CTRL_FLUSH_ALL;
     uint64_t generation;
@@ -188,11 +187,6 @@ static void asid_prepare(const struct vcpu *v, struct world *world, struct vmcb_
         world_move(world);
         vmcb->cleanbits.raw = 0;
     }
-    else if ( tenant->tlb_control == TLB_CTRL_NO_FLUSH && world_tags(&v->arch.hvm.n1asid, &world->asid) )
-    {
-        vmcb->tlb_control = TLB_CTRL_NO_FLUSH;
-        return;
-    }
     generation = world->asid.generation;
     first = hvm_asid_handle_vmenter(&world->asid);
     mine = world->asid.generation != generation || !world->asid.asid;
@@ -200,6 +194,16 @@ static void asid_prepare(const struct vcpu *v, struct world *world, struct vmcb_
     vmcb->tlb_control = first || tenant->tlb_control != TLB_CTRL_NO_FLUSH ? TLB_CTRL_FLUSH_ALL
                         : mine                                            ? flush
                                                                           : TLB_CTRL_NO_FLUSH;
+}
+
+static always_inline void asid_prepare(const struct vcpu *v, struct world *world, struct vmcb_struct *vmcb,
+                                       const struct vmcb_struct *tenant)
+{
+    if ( world_is_here(world) && tenant->tlb_control == TLB_CTRL_NO_FLUSH &&
+         world_tags(&v->arch.hvm.n1asid, &world->asid) )
+        vmcb->tlb_control = TLB_CTRL_NO_FLUSH;
+    else
+        asid_renew(world, vmcb, tenant);
 }
 
 /* Parks the tenant, whose VMCB is complete. */
@@ -211,8 +215,7 @@ static always_inline void enter(struct vcpu *v, struct world *world, uint64_t pa
 
     ASSERT(v->arch.hvm.svm.vmcb_sync_state == vmcb_needs_vmsave);
     svm_vmsave_pa(v->arch.hvm.svm.vmcb_pa);
-    world_registers_enter(world, regs);
-    world_fpu_enter(v, world, parks);
+    world_park(v, world, regs, parks);
 
     asid_prepare(v, world, vmcb, tenant);
     vmcb->rax = regs->rax;
@@ -242,10 +245,9 @@ static always_inline void leave(struct vcpu *v, struct world *world, bool keep)
     if ( keep )
         svm_vmsave_pa(world->control_pa);
     regs->rax = vmcb->rax;
-    world_registers_leave(world, regs, keep);
     v->arch.hvm.svm.vmcb_pa = world->tenant_pa;
     v->arch.hvm.svm.vmcb_sync_state = vmcb_needs_vmload;
-    world_fpu_leave(v, world, keep);
+    world_unpark(v, world, regs, keep);
     world_barrier(v, true);
     v->arch.cloister.state = CLOISTER_VCPU_CALLS;
 }

@@ -147,14 +147,13 @@ static always_inline void enter(struct vcpu *v, struct world *world, uint64_t pa
     struct world_vmx *vmx = &world->vmx;
     const bool moved = !world_is_here(world);
 
-    world_registers_enter(world, guest_cpu_user_regs());
     vmx->tenant_cr2 = v->arch.hvm.guest_cr[2];
     v->arch.hvm.guest_cr[2] = vmx->cr2;
     vmx->tenant_launched = v->arch.hvm.vmx.launched;
     v->arch.hvm.vmx.launched = 0;
     vmx->tenant_shadow_gs = read_gs_shadow();
     write_gs_shadow(vmx->shadow_gs);
-    world_fpu_enter(v, world, parks);
+    world_park(v, world, guest_cpu_user_regs(), parks);
 
     if ( moved )
         world_move(world);
@@ -257,7 +256,6 @@ static always_inline void leave(struct vcpu *v, struct world *world, bool keep, 
     __vmpclear(world->control_pa);
     __vmptrld(v->arch.hvm.vmx.vmcs_pa);
 
-    world_registers_leave(world, guest_cpu_user_regs(), keep);
     if ( keep )
     {
         vmx->cr2 = v->arch.hvm.guest_cr[2];
@@ -266,7 +264,7 @@ static always_inline void leave(struct vcpu *v, struct world *world, bool keep, 
     v->arch.hvm.guest_cr[2] = vmx->tenant_cr2;
     v->arch.hvm.vmx.launched = vmx->tenant_launched;
     write_gs_shadow(vmx->tenant_shadow_gs);
-    world_fpu_leave(v, world, keep);
+    world_unpark(v, world, guest_cpu_user_regs(), keep);
     world_barrier(v, behind_exit);
     v->arch.cloister.state = CLOISTER_VCPU_CALLS;
 }

@@ -5,12 +5,10 @@
 #include <xen/init.h>
 
 #include <asm/cloister.h>
-#include <asm/cpufeature.h>
 #include <asm/hvm/hvm.h>
 #include <asm/i387.h>
 #include <asm/msr-index.h>
 #include <asm/spec_ctrl.h>
-#include <asm/xstate.h>
 
 #include "glue/compat.h"
 
@@ -21,8 +19,7 @@ struct world_ops __ro_after_init world_ops;
 
 uint64_t __ro_after_init world_xcr0, __ro_after_init world_room;
 bool __ro_after_init world_has_barrier;
-/* All of the enclave's features at their reset values. */
-static uint8_t xsave_reset[WORLD_XSAVE_SIZE] __aligned(64);
+uint8_t world_xsave_reset[WORLD_XSAVE_SIZE] __aligned(64);
 
 /* --- TLB tags --------------------------------------------------------------------------------------- */
 
@@ -59,7 +56,7 @@ bool __init world_init(void)
     if ( xstate_uncompressed_size(world_room) > WORLD_TENANT_XSAVE_SIZE )
         world_room = world_xcr0;
     world_has_barrier = boot_cpu_has(X86_FEATURE_IBPB) || boot_cpu_has(X86_FEATURE_IBRSB);
-    *(uint32_t *)(xsave_reset + XSAVE_MXCSR_OFFSET) = MXCSR_RESET;
+    *(uint32_t *)(world_xsave_reset + XSAVE_MXCSR_OFFSET) = MXCSR_RESET;
 
     if ( cpu_has_svm )
         world_ops = world_ops_svm;
@@ -71,90 +68,39 @@ bool __init world_init(void)
 
 /* --- FPU -------------------------------------------------------------------------------------------- */
 
-static void xsave_to(void *area, uint64_t states)
-{
-    asm volatile ( "xsave64 (%0)"
-                   :
-                   : "r" (area), "a" ((uint32_t)states), "d" (0)
-                   : "memory" );
-}
-
-static void xrstor_from(const void *area, uint64_t states)
-{
-    asm volatile ( "xrstor64 (%0)"
-                   :
-                   : "r" (area), "a" ((uint32_t)states), "d" (0)
-                   : "memory" );
-}
-
-/* For the tenant, and for all that it ever had switched on. */
-static bool xcr0_is_shared(const struct vcpu *v)
-{
-    return v->arch.xcr0 == world_xcr0 && !(v->arch.xcr0_accum & ~world_xcr0);
-}
-
 static void xcr0_set(uint64_t xcr0)
 {
     if ( !set_xcr0(xcr0) )
         host_panic("XCR0");
 }
 
-/*
- * AMD CPUs neither save nor restore the pointers to the last x87 instruction and its operand while no
- * exception is pending (APM vol. 2, 11.4.4.3): an x87 load replaces the enclave's, as Xen's xrstor() does.
- */
-static void x87_pointers_scrub(const void *area)
+/* XCR0 has all that the tenant ever set while it is saved: what it has switched off since is still there. */
+void world_fpu_park(struct vcpu *v, struct world *world)
 {
-    const struct { uint16_t control, status; uint32_t rest; } *x87 = area;
-
-    if ( cpu_bug_fpu_ptrs && !(x87->status & ~x87->control & 0x3f) )
-        asm volatile ( "fnclex; ffree %%st(7); fildl %0" : : "m" (x87->rest) );
-}
-
-/*
- * A tenant whose registers are live and hold nothing that has no place here is parked; for Xen they stay live all the
- * time. Any other goes through Xen's own save and restore. XCR0 has all that the tenant ever set while it is saved:
- * what it has switched off since is still there. Most tenants have the same as the enclave.
- */
-void world_fpu_enter(struct vcpu *v, struct world *world, uint64_t parks)
-{
-    const bool shared = xcr0_is_shared(v);
-
-    world->parked = parks;
-    if ( parks )
+    if ( world->parked )
     {
-        if ( !shared )
-            xcr0_set(v->arch.xcr0_accum | world_xcr0);
-        xsave_to(world->tenant_xsave, parks);
+        xcr0_set(v->arch.xcr0_accum | world_xcr0);
+        world_xsave(world->tenant_xsave, world->parked);
     }
     else
     {
         vcpu_save_fpu(v);
         clts();
     }
-    if ( !shared )
-        xcr0_set(world_xcr0);
-    xrstor_from(world->fresh ? xsave_reset : world->xsave, world_xcr0);
+    xcr0_set(world_xcr0);
 }
 
-void world_fpu_leave(struct vcpu *v, struct world *world, bool keep)
+void world_fpu_unpark(struct vcpu *v, struct world *world)
 {
-    const bool shared = xcr0_is_shared(v);
-
-    if ( keep )
-        xsave_to(world->xsave, world_xcr0);
-    world->fresh = !keep;
     if ( world->parked )
     {
-        x87_pointers_scrub(world->tenant_xsave);
-        if ( !shared )
-            xcr0_set(v->arch.xcr0_accum | world_xcr0);
-        xrstor_from(world->tenant_xsave, world->parked); /* all that the enclave could touch */
+        world_x87_scrub(world->tenant_xsave);
+        xcr0_set(v->arch.xcr0_accum | world_xcr0);
+        world_xrstor(world->tenant_xsave, world->parked);
     }
     else
-        xrstor_from(xsave_reset, world_xcr0);
-    if ( !shared )
-        xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
+        world_xrstor(world_xsave_reset, world_xcr0);
+    xcr0_set(v->arch.xcr0 ?: XSTATE_FP_SSE);
     if ( world->parked )
         return;
     vcpu_restore_fpu_nonlazy(v, false);

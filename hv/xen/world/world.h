@@ -18,9 +18,11 @@
 #include <xen/trace.h>
 
 #include <asm/cloister.h>
+#include <asm/cpufeature.h>
 #include <asm/hvm/asid.h>
 #include <asm/hvm/domain.h>
 #include <asm/hvm/irq.h>
+#include <asm/xstate.h>
 
 #include "glue/glue.h"
 #include "world/fast.h"
@@ -157,26 +159,56 @@ static inline bool world_is_here(const struct world *world)
 /* It comes to this CPU. */
 void world_move(struct world *world);
 
-/* Common parts of an entry and an exit, interrupts off. */
+/* --- common parts of an entry and an exit, interrupts off ---------------------------------------------- */
+
 /* Features of the enclave's XCR0, and states for which tenant_xsave has room. */
 extern uint64_t world_xcr0, world_room;
+/* All of the enclave's features at their reset values. */
+extern uint8_t world_xsave_reset[WORLD_XSAVE_SIZE];
+
+static inline void world_xsave(void *area, uint64_t states)
+{
+    asm volatile ( "xsave64 (%0)" : : "r" (area), "a" ((uint32_t)states), "d" (0) : "memory" );
+}
+
+static inline void world_xrstor(const void *area, uint64_t states)
+{
+    asm volatile ( "xrstor64 (%0)" : : "r" (area), "a" ((uint32_t)states), "d" (0) : "memory" );
+}
+
 /* What of the tenant's FPU state can be parked; 0: Xen has to save it. */
 static inline uint64_t world_parks(const struct vcpu *v)
 {
     return fast_fpu(v->fpu_dirtied, v->arch.xcr0_accum, world_xcr0, world_room);
 }
 
-void world_fpu_enter(struct vcpu *v, struct world *world, uint64_t parks);
-/* keep: the enclave goes on where it is; else it starts afresh, and its state is lost. */
-void world_fpu_leave(struct vcpu *v, struct world *world, bool keep);
+/* XCR0 is the enclave's for the tenant, too (0: it never wrote it), and for all that it ever had switched on. */
+static inline bool world_xcr0_is_shared(const struct vcpu *v)
+{
+    return (v->arch.xcr0 ?: XSTATE_FP_SSE) == world_xcr0 && !(v->arch.xcr0_accum & ~world_xcr0);
+}
 
-/* The general registers. Of a thread that starts, all are zero that are not arguments. */
+/*
+ * The general registers, through those of SSE: between XSAVE and XRSTOR these hold nothing, and nothing that is in them
+ * then stays there. Half as many instructions as a register at a time.
+ */
+static inline void world_registers_copy(struct world_gprs *to, const struct world_gprs *from)
+{
+    BUILD_BUG_ON(sizeof(*to) != 120);
+    asm volatile ( "movups 0(%1), %%xmm0; movups 16(%1), %%xmm1; movups 32(%1), %%xmm2; movups 48(%1), %%xmm3;"
+                   "movups 64(%1), %%xmm4; movups 80(%1), %%xmm5; movups 96(%1), %%xmm6; movups 104(%1), %%xmm7;"
+                   "movups %%xmm0, 0(%0); movups %%xmm1, 16(%0); movups %%xmm2, 32(%0); movups %%xmm3, 48(%0);"
+                   "movups %%xmm4, 64(%0); movups %%xmm5, 80(%0); movups %%xmm6, 96(%0); movups %%xmm7, 104(%0)"
+                   : : "r" (to), "r" (from) : "memory" );
+}
+
+/* Of a thread that starts, all are zero that are not arguments. */
 static inline void world_registers_enter(struct world *world, struct cpu_user_regs *regs)
 {
-    memcpy(&world->tenant, &regs->r15, sizeof(world->tenant));
+    world_registers_copy(&world->tenant, (struct world_gprs *)&regs->r15);
     if ( !world->fresh )
     {
-        memcpy(&regs->r15, &world->enclave, sizeof(world->enclave));
+        world_registers_copy((struct world_gprs *)&regs->r15, &world->enclave);
         return;
     }
     regs->r15 = regs->r14 = regs->r13 = regs->r12 = regs->rbp = regs->rbx = 0;
@@ -186,11 +218,54 @@ static inline void world_registers_enter(struct world *world, struct cpu_user_re
     regs->rdx = world->thread->index;
 }
 
-static inline void world_registers_leave(struct world *world, struct cpu_user_regs *regs, bool keep)
+/*
+ * AMD CPUs neither save nor restore the pointers to the last x87 instruction and its operand while no
+ * exception is pending (APM vol. 2, 11.4.4.3): an x87 load replaces the enclave's, as Xen's xrstor() does.
+ */
+static inline void world_x87_scrub(const void *area)
+{
+    const struct { uint16_t control, status; uint32_t rest; } *x87 = area;
+
+    if ( cpu_bug_fpu_ptrs && !(x87->status & ~x87->control & 0x3f) )
+        asm volatile ( "fnclex; ffree %%st(7); fildl %0" : : "m" (x87->rest) );
+}
+
+/* What is rare of the two below: XCR0 changes, or Xen saves the tenant's FPU state, or saved it. */
+void world_fpu_park(struct vcpu *v, struct world *world);
+void world_fpu_unpark(struct vcpu *v, struct world *world);
+
+/*
+ * The tenant's registers give way to the enclave's. A tenant whose FPU is live and holds nothing that has no place here
+ * (parks: world_parks()) is parked; for Xen it stays live all the time. Any other goes through Xen's own save and restore.
+ */
+static always_inline void world_park(struct vcpu *v, struct world *world, struct cpu_user_regs *regs, uint64_t parks)
+{
+    world->parked = parks;
+    if ( likely(parks && world_xcr0_is_shared(v)) )
+        world_xsave(world->tenant_xsave, parks);
+    else
+        world_fpu_park(v, world);
+    world_registers_enter(world, regs);
+    world_xrstor(world->fresh ? world_xsave_reset : world->xsave, world_xcr0);
+}
+
+/* The reverse. keep: the enclave goes on where it is; else it starts afresh, and its state is lost. */
+static always_inline void world_unpark(struct vcpu *v, struct world *world, struct cpu_user_regs *regs, bool keep)
 {
     if ( keep )
-        memcpy(&world->enclave, &regs->r15, sizeof(world->enclave));
-    memcpy(&regs->r15, &world->tenant, sizeof(world->tenant));
+    {
+        world_xsave(world->xsave, world_xcr0);
+        world_registers_copy(&world->enclave, (struct world_gprs *)&regs->r15);
+    }
+    world_registers_copy((struct world_gprs *)&regs->r15, &world->tenant);
+    world->fresh = !keep;
+    if ( likely(world->parked && world_xcr0_is_shared(v)) )
+    {
+        world_x87_scrub(world->tenant_xsave);
+        world_xrstor(world->tenant_xsave, world->parked); /* all that the enclave could touch */
+    }
+    else
+        world_fpu_unpark(v, world);
 }
 
 extern bool world_has_barrier;
