@@ -17,6 +17,7 @@
 #define ENTRY_WRITE (UINT64_C(1) << 1)
 #define ENTRY_ACCESSED (UINT64_C(1) << 5)
 #define ENTRY_DIRTY (UINT64_C(1) << 6)
+#define ENTRY_LARGE (UINT64_C(1) << 7)
 #define ENTRY_NX (UINT64_C(1) << 63)
 #define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 
@@ -124,8 +125,9 @@ static uint32_t append_table(struct pages *pages, int *result)
     return pages->count++;
 }
 
-/* Maps one linear address; the tables' entries have every permission, the leaf decides. */
-static int map(struct pages *pages, uint32_t root, uint64_t address, uint64_t leaf)
+/* Maps one linear address at a level; the tables' entries have every permission, the leaf decides. */
+static int map(struct pages *pages, uint32_t root, uint64_t address, unsigned int last,
+               uint64_t leaf)
 {
     uint32_t table = root;
     int result = 0;
@@ -135,7 +137,7 @@ static int map(struct pages *pages, uint32_t root, uint64_t address, uint64_t le
         uint64_t *entries = (void *)pages->pages[table].content;
         uint32_t next;
 
-        if (level == 0) {
+        if (level == last) {
             entries[slot] = leaf;
             return 0;
         }
@@ -160,20 +162,39 @@ static uint64_t leaf_of(uint64_t page, uint32_t flags)
            (flags & CLOISTER_PAGE_X ? 0 : ENTRY_NX);
 }
 
+/* A leaf of 2 MiB can begin at this page: there are so many with its permissions, and none is code. The monitor makes
+ * large leaves of its own of the same pages. */
+static bool begins_large(const struct pages *pages, uint32_t page, uint32_t mapped)
+{
+    const uint32_t flags = pages->pages[page].flags;
+    uint32_t same = 0;
+
+    if (page % ENTRIES || mapped - page < ENTRIES || !flags || flags & CLOISTER_PAGE_X) {
+        return false;
+    }
+    while (same < ENTRIES && pages->pages[page + same].flags == flags) {
+        same++;
+    }
+    return same == ENTRIES;
+}
+
 int tables_build(struct pages *pages, uint64_t shared_count, uint32_t *root)
 {
     const uint32_t mapped = pages->count;
     int result = 0;
 
     *root = append_table(pages, &result);
-    for (uint32_t page = 0; !result && page < mapped; page++) {
+    for (uint32_t page = 0, step; !result && page < mapped; page += step) {
+        const bool large = begins_large(pages, page, mapped);
+
+        step = large ? ENTRIES : 1;
         if (pages->pages[page].flags) {
-            result = map(pages, *root, CLOISTER_ENCLAVE_BASE + page * PAGE,
-                         leaf_of(page, pages->pages[page].flags));
+            result = map(pages, *root, CLOISTER_ENCLAVE_BASE + page * PAGE, large,
+                         leaf_of(page, pages->pages[page].flags) | (large ? ENTRY_LARGE : 0));
         }
     }
     for (uint64_t page = 0; !result && page < shared_count; page++) {
-        result = map(pages, *root, CLOISTER_SHARED_BASE + page * PAGE,
+        result = map(pages, *root, CLOISTER_SHARED_BASE + page * PAGE, 0,
                      leaf_of(CLOISTER_SHARED_GPFN + page, CLOISTER_PAGE_R | CLOISTER_PAGE_W));
     }
     pages->present = pages->with_content = 0;

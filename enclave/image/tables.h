@@ -31,8 +31,9 @@ CLOISTER_IMAGE_CHECKED int pages_write(struct pages *pages, uint64_t address, co
 void pages_squeeze(struct pages *pages);
 
 /*
- * Appends page tables (4 levels, 4 KiB pages; Intel SDM vol. 3, 4.5) that map every page there is now at
- * its linear address with its permissions, and the shared window. *root: page number of the highest.
+ * Appends page tables (4 levels; Intel SDM vol. 3, 4.5) that map every page there is now at its linear address
+ * with its permissions, and the shared window. 512 pages from a multiple of 512 on, with one permission that is not
+ * execution, are one page of 2 MiB. *root: page number of the highest.
  *   -ENOMEM
  *   -E2BIG  more than CLOISTER_MAX_PAGES
  */

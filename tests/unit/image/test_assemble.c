@@ -77,7 +77,10 @@ static const uint8_t *content_of(uint64_t page)
     return cloister_image_page(&image, record) ?: zeros;
 }
 
-/* The leaf entry of a linear address, 0: none. Tables must be writable pages. */
+/* The last walk ended in a page of 2 MiB. */
+static bool was_large;
+
+/* The leaf entry of a linear address, as it would be of 4 KiB; 0: none. Tables must be writable pages. */
 static uint64_t walk(uint64_t address)
 {
     uint64_t page = image.header->launch.cr3_page, entry = 0;
@@ -89,7 +92,12 @@ static uint64_t walk(uint64_t address)
             return 0;
         }
         REQUIRE(entry & 0x20);    /* accessed */
-        REQUIRE(!(entry & 0x9c)); /* no large page, no user, no cache attributes */
+        REQUIRE(!(entry & 0x1c)); /* no user, no cache attributes */
+        was_large = entry & 0x80;
+        if (was_large) {
+            REQUIRE(shift == 21 && !(entry & 0x1ff000) && entry & NX);
+            return (entry & ~UINT64_C(0x80)) + (address & 0x1ff000);
+        }
         page = (entry & UINT64_C(0xffffffffff000)) / 4096;
     }
     return entry;
@@ -131,6 +139,37 @@ START_TEST(tables_say_what_records_say)
         }
     }
     ck_assert_uint_eq(unmapped, 7); /* one root; three more for each of enclave and window */
+}
+END_TEST
+
+/* Large where all pages of 2 MiB are the heap's, and nowhere else. */
+static void heap_of(uint64_t heap_size)
+{
+    uint64_t large = 0;
+
+    options.heap_size = heap_size;
+    make();
+    const struct cloister_layout *layout = at(elf.start.layout);
+    const uint64_t heap = layout->heap_base, end = heap + layout->heap_size;
+    for (uint64_t page = 0; page < image.header->launch.page_count; page++) {
+        const uint64_t address = BASE + page * 4096, group = address & ~UINT64_C(0x1fffff);
+        const uint32_t flags = flags_at(address);
+
+        REQUIRE((flags && was_large) == (group >= heap && group + (2 << 20) <= end));
+        large += flags && was_large;
+    }
+    ck_assert_uint_ge(large / 512 + 1, heap_size / (2 << 20));
+    /* One root; three more for each of enclave and window; one for each 2 MiB that are not large. Before: a guard. */
+    ck_assert_uint_eq(image.header->launch.page_count - (end - BASE) / 4096 - 1,
+                      7 + (end - BASE - 1) / (2 << 20) - large / 512);
+}
+
+START_TEST(a_heap_of_large_pages)
+{
+    heap_of(511 * 4096);
+    heap_of(1023 * 4096);
+    heap_of(5 << 20);
+    heap_of((8 << 20) + 4096);
 }
 END_TEST
 
@@ -316,8 +355,10 @@ START_TEST(limits)
     refused("the enclave would have");
     options.stack_size = UINT64_C(2) << 30;
     refused("the enclave would have");
-    /* Room for all but the page tables. */
-    options.heap_size = (UINT64_C(1) << 32) - 100 * 4096;
+    /* Room for all but the page tables: those of so small a heap are seven. */
+    make();
+    options.heap_size +=
+        (CLOISTER_MAX_PAGES - (image.header->launch.page_count - 7)) * UINT64_C(4096);
     refused("page tables");
 }
 END_TEST
@@ -337,5 +378,5 @@ START_TEST(extremes)
 }
 END_TEST
 
-SUITE_MAIN("image assemble", setup, tables_say_what_records_say, shared_window, program_is_there,
-           threads, gates, header, reproducible, limits, extremes)
+SUITE_MAIN("image assemble", setup, tables_say_what_records_say, a_heap_of_large_pages,
+           shared_window, program_is_there, threads, gates, header, reproducible, limits, extremes)
