@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EPT entries of a view: 4 KiB pages, write-back whatever the enclave's PAT says. Section numbers are of the
- * Intel SDM, volume 3. tests/unit/xen/world/test_ept.c builds views of them.
+ * EPT entries of a view: write-back whatever the enclave's PAT says. A leaf with HOST_VIEW_LARGE is a large one. Section
+ * numbers are of the Intel SDM, volume 3. tests/unit/xen/world/test_ept.c builds views of them.
  *
  * No entry can be misconfigured (29.3.3.1): all are readable, the memory type is one that exists, and no
  * reserved bit is set as long as the frame is one of the machine's. No leaf is both writable and executable,

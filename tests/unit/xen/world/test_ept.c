@@ -45,8 +45,10 @@ bool host_view_entry_frame(uint64_t entry, frame_t *frame)
 static bool is_reserved_set(uint64_t entry, bool leaf)
 {
     const uint64_t high = entry & EPT_ADDRESS & ~((UINT64_C(1) << ADDRESS_BITS) - 1);
+    const uint64_t inside = leaf && entry & HOST_VIEW_LARGE ? entry & 0x1ff000 : 0; /* table 29-5 */
 
-    return high || (!leaf && entry & 0xf8); /* table 29-6: bits 7:3 of a reference to a table */
+    return high || inside ||
+           (!leaf && entry & 0xf8); /* table 29-6: bits 7:3 of a reference to a table */
 }
 
 static bool is_misconfigured(uint64_t entry, bool leaf)
@@ -60,9 +62,10 @@ static bool is_misconfigured(uint64_t entry, bool leaf)
            (leaf && (type == 2 || type == 3 || type == 7));
 }
 
-static bool is_leaf_as_must_be(uint64_t entry)
+static bool is_leaf_as_must_be(uint64_t entry, bool may_be_large)
 {
-    const bool large = entry & (1u << 7), supervisor_shadow = entry & (UINT64_C(1) << 60);
+    const bool large = entry & (1u << 7) && !may_be_large,
+               supervisor_shadow = entry & (UINT64_C(1) << 60);
 
     return entry & EPT_READ && (entry >> 3 & 7) == 6 && entry & EPT_IGNORE_PAT && !large &&
            !supervisor_shadow && entry >> 63 == 0 /* no #VE */ &&
@@ -79,15 +82,19 @@ static unsigned int check_table(frame_t table, unsigned int level)
     for (unsigned int slot = 0; slot < ENTRIES; slot++) {
         frame_t below = {entries[slot] >> EPT_FRAME_SHIFT & UINT32_MAX};
 
-        ck_assert_msg(!is_misconfigured(entries[slot], level == 0), "level %u: %#lx", level,
-                      (unsigned long)entries[slot]);
+        const bool large = level == 1 && entries[slot] & HOST_VIEW_LARGE;
+
+        ck_assert_msg(!is_misconfigured(entries[slot], level == 0 || large), "level %u: %#lx",
+                      level, (unsigned long)entries[slot]);
         if (!entries[slot]) {
             continue;
         }
-        if (level > 0) {
+        if (level > 0 && !large) {
             leaves += check_table(below, level - 1);
         } else {
-            ck_assert_msg(is_leaf_as_must_be(entries[slot]), "%#lx", (unsigned long)entries[slot]);
+            ck_assert_msg(is_leaf_as_must_be(entries[slot], large), "%#lx",
+                          (unsigned long)entries[slot]);
+            ck_assert(!large || !(entries[slot] & EPT_EXECUTE));
             leaves++;
         }
     }
@@ -129,6 +136,33 @@ START_TEST(no_entry_of_a_view_is_misconfigured)
 }
 END_TEST
 
+START_TEST(a_large_leaf_is_well_formed)
+{
+    const uint32_t flags = _i ? CLOISTER_PAGE_R : CLOISTER_PAGE_R | CLOISTER_PAGE_W;
+    struct view view;
+    uint64_t cursor = 0;
+    frame_t first, found;
+
+    fake_start(1);
+    ck_assert_int_eq(view_init(&view, ENCLAVE), 0);
+    ck_assert_int_eq(host_frame_alloc_large(&first), 0);
+    for (uint32_t i = 0; i < HOST_LARGE_FRAMES; i++) {
+        frame_t frame = {first.number + i};
+
+        ck_assert_int_eq(frame_adopt(frame, FRAME_SEALED, ENCLAVE, i), 0);
+        ck_assert_int_eq(view_map(&view, i, frame, flags), 0);
+    }
+    ck_assert_uint_eq(check_table(view.root, VIEW_LEVELS - 1), HOST_LARGE_FRAMES);
+    ck_assert(view_merge(&view, 0, flags));
+    ck_assert_uint_eq(check_table(view.root, VIEW_LEVELS - 1), 1);
+    ck_assert(view_lookup_writable(&view, 300, &found) == !_i);
+    ck_assert_uint_eq(found.number, first.number + 300);
+    while (!view_unmap_all(&view, &cursor, release, NULL)) {
+    }
+    fake_end();
+}
+END_TEST
+
 /* Also flags that the image's checks refuse, and bits that mean nothing. */
 START_TEST(no_flags_make_a_bad_leaf)
 {
@@ -137,7 +171,7 @@ START_TEST(no_flags_make_a_bad_leaf)
             uint64_t entry = ept_leaf(frame, flags), found;
 
             ck_assert(!is_misconfigured(entry, true));
-            ck_assert(is_leaf_as_must_be(entry));
+            ck_assert(is_leaf_as_must_be(entry, false));
             ck_assert(!(entry & EPT_EXECUTE) || flags & CLOISTER_PAGE_X);
             ck_assert(!(entry & EPT_WRITE) || flags & CLOISTER_PAGE_W);
             ck_assert(ept_frame(entry, &found));
@@ -167,13 +201,15 @@ START_TEST(a_misconfiguration_would_be_found)
                                    EPT_READ | 2 << 3,
                                    EPT_READ | 3 << 3,
                                    EPT_READ | 7 << 3,
-                                   EPT_READ | UINT64_C(1) << 40};
+                                   EPT_READ | UINT64_C(1) << 40,
+                                   EPT_READ | HOST_VIEW_LARGE | UINT64_C(1) << 12};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         ck_assert(is_misconfigured(bad[i], true));
     }
     ck_assert(is_misconfigured(ept_leaf(1, 0), false));
-    ck_assert(!is_leaf_as_must_be(ept_leaf(1, CLOISTER_PAGE_W) | EPT_EXECUTE));
+    ck_assert(!is_leaf_as_must_be(ept_leaf(1, CLOISTER_PAGE_W) | EPT_EXECUTE, false));
+    ck_assert(!is_leaf_as_must_be(ept_leaf(1, CLOISTER_PAGE_W) | HOST_VIEW_LARGE, false));
 }
 END_TEST
 
@@ -183,6 +219,7 @@ int main(void)
     TCase *cases = suite_case(suite, "ept", 60);
 
     tcase_add_loop_test(cases, no_entry_of_a_view_is_misconfigured, 0, 3);
+    tcase_add_loop_test(cases, a_large_leaf_is_well_formed, 0, 2);
     tcase_add_test(cases, no_flags_make_a_bad_leaf);
     tcase_add_test(cases, the_pointer_is_valid);
     tcase_add_test(cases, a_misconfiguration_would_be_found);
