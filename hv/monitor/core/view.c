@@ -18,8 +18,7 @@ static uint64_t span_of(unsigned int level)
 
 int view_init(struct view *view, uint32_t enclave)
 {
-    view->enclave = enclave;
-    view->tables = 0;
+    *view = (struct view){.enclave = enclave};
     int rc = frame_take(FRAME_TABLE, enclave, 0, &view->root);
     if (!rc) {
         view->tables = 1;

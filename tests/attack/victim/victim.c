@@ -21,7 +21,7 @@ uint64_t victim_spin(const uint64_t *words);
 struct victim_result victim_mode(uint64_t number, uint64_t address, uint64_t user);
 
 /* The image tool finds it by its name: its page number goes into victim.json. */
-__attribute__((aligned(CLOISTER_PAGE_SIZE)))
+__attribute__((aligned(CLOISTER_PAGE_SIZE), section(".secret")))
 uint64_t victim_secret[VICTIM_SECRET_PAGES * PAGE_WORDS];
 /* For reports; victim.json has its page number, too. */
 __attribute__((aligned(CLOISTER_PAGE_SIZE))) uint8_t victim_buffer[CLOISTER_PAGE_SIZE];
