@@ -219,7 +219,8 @@ class Attested:
     def refuse_evidence(self, services):
         attested, _ = services
         self.note("replayed evidence", attested.judge(attested.challenge(), self.evidence), "nonce-differs")
-        self.note("replayed challenge", attested.judge(self.replay, self.evidence), "challenge-replayed")
+        # (The same request again has the same answer, for whoever lost it: another is asked.)
+        self.note("replayed challenge", attested.judge(self.replay, self.evidence, "another service"), "challenge-replayed")
 
     def refuse_forged(self, machine, services):
         attested, keyservice = services
