@@ -413,7 +413,7 @@ END_TEST
 
 /* --- in steps ------------------------------------------------------------------------------- */
 
-#define CHECKS 33 /* behind each step of a verification but the last */
+#define CHECKS 66 /* behind each step of a verification but the last */
 
 /* One CREATE that is preempted at its n-th check. */
 static void begin_create(unsigned long n)

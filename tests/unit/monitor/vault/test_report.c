@@ -483,7 +483,7 @@ END_TEST
 
 /* --- in steps ------------------------------------------------------------------------------- */
 
-#define CHECKS 33 /* behind each step of a signature but the last */
+#define CHECKS 66 /* behind each step of a signature but the last */
 
 /* Asks once, to be preempted at the n-th check. */
 static enum thread_next ask_once(struct thread *who, uint64_t address, unsigned long n,
