@@ -86,6 +86,22 @@ def test_plan(tap, run):
     del os.environ["CLOISTER_BUILD"]
 
 
+def test_lanes(tap, run):
+    def lanes(*suites, on=None, everything=False):
+        arguments = argparse.Namespace(all=everything, xen="4.17", on=on, suites=list(suites))
+        (_, _, runs), = run.plan(arguments, run.suites())
+        first, side_by_side = run.lanes_of(runs)
+        tap.equal(sorted(map(str, first + sum(side_by_side, []))), sorted(map(str, runs)), f"each runs once: {suites} {on}")
+        return [one.name for one in first], [[(one.name, one.machine) for one in lane] for lane in side_by_side]
+
+    first, (qemu, bochs) = lanes(everything=True)
+    tap.equal(first, ["lint", "unit"], "what takes both CPUs comes first")
+    tap.equal({machine for _, machine in qemu}, {"qemu"}, "then QEMU's have one for themselves")
+    tap.equal([machine for _, machine in bochs], ["bochs"] * 3 + [None] * 4, "and what needs no machine is behind Bochs'")
+    tap.equal(lanes("fuzz", "boot", on="qemu"), ([], [[("boot", "qemu")], [("fuzz", None)]]), "also where nothing runs there")
+    tap.equal(lanes("unit"), (["unit"], []), "one suite alone has no lane")
+
+
 def test_listed(tap):
     def output(*arguments):
         return subprocess.run([SOURCE / "tests/run", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -103,6 +119,7 @@ def main():
     os.environ.pop("CLOISTER_BUILD", None)
     tap.run("what a suite declares", test_declared, tap)
     tap.run("what is planned", test_plan, tap, load())
+    tap.run("what runs beside what", test_lanes, tap, load())
     tap.run("what is listed", test_listed, tap)
     return tap.done()
 
