@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/outfile.h"
 #include "cloister/report.h"
 #include "cloister/update.h"
 #include "cloister/verify.h"
@@ -503,11 +504,10 @@ static int floor_set(struct inputs *in)
 
 static int statements_write(const struct inputs *in)
 {
-    FILE *file = fopen(in->out, "we");
-    bool written = file && fwrite(&in->update, sizeof(in->update), 1, file) == 1;
+    const char *why = outfile_write(in->out, &in->update, sizeof(in->update));
 
-    if ((file && fclose(file)) || !written) {
-        complain("%s cannot be written: %s", in->out, strerror(errno));
+    if (why) {
+        complain("%s cannot be written: %s", in->out, why);
         return STATUS_INPUT;
     }
     return 0;

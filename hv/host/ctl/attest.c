@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/jsonbytes.h"
+#include "base/outfile.h"
 #include "cloister/evidence.h"
 #include "ctl/ctl.h"
 #include "base/digest.h"
@@ -19,22 +20,17 @@ static bool is_stdio(const char *path)
     return !strcmp(path, "-");
 }
 
-/* What cannot be written whole does not stay. */
 static int write_file(const struct ctl_options *options, const uint8_t *data, size_t size)
 {
-    const char *path = options->output;
-    FILE *file = is_stdio(path) ? stdout : fopen(path, "wbe");
-    bool good = file && fwrite(data, 1, size, file) == size;
+    const char *path = options->output, *why = NULL;
 
-    if (file && (file == stdout ? fflush(file) : fclose(file)))
-        good = false;
-    if (good)
-        return CTL_OK;
-    int error = errno;
-    if (file && file != stdout)
-        (void)unlink(path);
-    return ctl_fail(options, CTL_PROBLEM, strerrorname_np(error), "%s cannot be written: %s", path,
-                    strerror(error));
+    if (!is_stdio(path))
+        why = outfile_write(path, data, size);
+    else if (fwrite(data, 1, size, stdout) != size || fflush(stdout))
+        why = strerror(errno);
+    return !why ? CTL_OK
+                : ctl_fail(options, CTL_PROBLEM, strerrorname_np(errno), "%s cannot be written: %s",
+                           path, why);
 }
 
 /* The bytes at `key` of the answer go to --output. */
