@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "base/number.h"
+#include "base/output.h"
 #include "command/command.h"
 
 #define PROGRAM "cloister-verify"
@@ -34,7 +35,7 @@ static void help(FILE *stream)
     fprintf(stream, "\n  --help, --version\n\n"
                     "`cloister-verify COMMAND --help` explains a command; cloister-verify(1) "
                     "explains all.\nExit status: 0 accepted; 1 refused; 2 usage; 3 an input cannot "
-                    "be read or is not valid.\n");
+                    "be read or is not valid,\nor the output cannot be written.\n");
 }
 
 void complain(const char *format, ...)
@@ -96,7 +97,7 @@ int option_number(const char *command, const char *option, uint64_t least, uint6
     return complain_usage(command, "%s: %s expected, not '%.40s'", option, wanted, optarg);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         help(stderr);
@@ -107,7 +108,7 @@ int main(int argc, char **argv)
         return STATUS_ACCEPTED;
     }
     if (!strcmp(argv[1], "--version")) {
-        puts("cloister-verify " CLOISTER_VERSION);
+        puts(PROGRAM " " CLOISTER_VERSION);
         return STATUS_ACCEPTED;
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -117,4 +118,12 @@ int main(int argc, char **argv)
     }
     complain("no command '%s' (see cloister-verify --help)", argv[1]);
     return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (output_begin()) {
+        return STATUS_INPUT;
+    }
+    return output_end(PROGRAM, run(argc, argv), STATUS_INPUT);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/output.h"
 #include "command.h"
 
 static const struct {
@@ -53,35 +54,33 @@ int complain_usage(const char *command, const char *format, ...)
     return STATUS_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    int status = STATUS_USAGE;
-
     if (argc < 2) {
         help(stderr);
         return STATUS_USAGE;
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         help(stdout);
-        status = STATUS_GOOD;
-    } else if (!strcmp(argv[1], "--version")) {
-        puts("cloister-image " CLOISTER_VERSION);
-        status = STATUS_GOOD;
-    } else {
-        size_t i = 0;
-
-        while (i < sizeof(commands) / sizeof(commands[0]) && strcmp(argv[1], commands[i].name)) {
-            i++;
-        }
-        if (i == sizeof(commands) / sizeof(commands[0])) {
-            complain("unknown command '%s' (see cloister-image --help)", argv[1]);
-            return STATUS_USAGE;
-        }
-        status = commands[i].run(argc - 1, argv + 1);
+        return STATUS_GOOD;
     }
-    if (fflush(stdout) || ferror(stdout)) {
-        complain("standard output cannot be written");
+    if (!strcmp(argv[1], "--version")) {
+        puts("cloister-image " CLOISTER_VERSION);
+        return STATUS_GOOD;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (!strcmp(argv[1], commands[i].name)) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    complain("unknown command '%s' (see cloister-image --help)", argv[1]);
+    return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (output_begin()) {
         return STATUS_FILE;
     }
-    return status;
+    return output_end("cloister-image", run(argc, argv), STATUS_FILE);
 }

@@ -57,6 +57,27 @@ def usage(tool):
     tool.check("verify: option without value", USAGE, "verify", "--evidence", says="--evidence")
 
 
+def lost_output(tool):
+    """A verdict that nobody could read is none."""
+    sample = tool.sample()
+    base = ["verify", "--evidence", "evidence.cbor", "--policy", "policy.json", "--enrolled-key", sample["key"], "--nonce"]
+
+    def lost(name, status, output, *arguments):
+        done = subprocess.run(["sh", "-c", f'exec "$0" "$@" {output}', tool.path, *arguments], stderr=subprocess.PIPE,
+                              check=False, text=True)
+        tool.tap.ok(done.returncode == status and "cloister-verify: standard output: " in done.stderr,
+                    f"{name} {output}", f"status {done.returncode}\n{done.stderr}")
+    for output in ">/dev/full", ">&-":
+        lost("accepted", INPUT, output, *base, sample["nonce"])
+        lost("accepted, as JSON", INPUT, output, *base, sample["nonce"], "--json")
+        lost("refused", REFUSED, output, *base, "00" * 32)
+        lost("help", INPUT, output, "--help")
+        lost("help of a command", INPUT, output, "predict", "--help")
+    done = subprocess.run(["sh", "-c", 'exec "$0" "$@" 2>&-', tool.path, *base, sample["nonce"]], stdout=subprocess.PIPE,
+                          check=False)
+    tool.tap.ok(done.returncode == ACCEPTED and done.stdout.startswith(b"accepted"), "accepted, without standard error")
+
+
 def verify(tool):
     sample = tool.sample()
     base = ["verify", "--evidence", "evidence.cbor", "--policy", "policy.json", "--nonce", sample["nonce"]]
@@ -693,7 +714,7 @@ def main():
     tool = Tool(tap, os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in usage, verify, heartbeat, predict, authorize:
+        for test in usage, lost_output, verify, heartbeat, predict, authorize:
             test(tool)
         os.chdir("/")
     return tap.done()

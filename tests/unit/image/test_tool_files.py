@@ -161,6 +161,9 @@ def main():
         links(tool, good)
         devices(tool, good)
         refused(tool)
+        for output in ">/dev/full", ">&-":
+            done = subprocess.run(["sh", "-c", f'exec "$0" info good {output}', tool.path], stderr=subprocess.PIPE, check=False)
+            tap.ok(done.returncode == FILE and b"cloister-image: standard output: " in done.stderr, f"info {output}", str(done))
         os.chdir("/")
     return tap.done()
 
